@@ -1,0 +1,91 @@
+"""ObjectModel: a part that posebot knows, its mesh and its symmetries. Metres."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posebot.core.transforms import Array, make, rotation_from_vector
+
+
+@dataclass(frozen=True)
+class Mesh:
+    """A triangle mesh in the object's frame, metres.
+
+    Attributes:
+        vertices: float64 (V, 3). faces: int32 (F, 3), counter-clockwise seen from outside.
+        colors: uint8 (V, 3) per vertex, or None.
+        uv: float64 (V, 2) texture coordinates (v up, as in OBJ), with `texture` uint8 (H, W, 3); both or none.
+    """
+
+    vertices: Array
+    faces: NDArray[np.int32]
+    colors: NDArray[np.uint8] | None = None
+    uv: Array | None = None
+    texture: NDArray[np.uint8] | None = None
+
+
+@dataclass(frozen=True)
+class ContinuousSymmetry:
+    """Any rotation about `axis` (unit vector) through `offset` (metres) leaves the object the same."""
+
+    axis: Array
+    offset: Array = field(default_factory=lambda: np.zeros(3))
+
+
+@dataclass(frozen=True)
+class ObjectModel:
+    """One object.
+
+    Attributes:
+        obj_id: BOP object number, >= 1. label: short name. mesh: for drawing, comparing and coordinates.
+        diameter: largest distance between two points of the surface, metres.
+        box_min, extents: the mesh's axis-aligned bounding box in the object frame: lower corner and size (3,), metres.
+        symmetries_discrete: list of 4x4 transforms (metres) besides the identity. symmetries_continuous: axes.
+    """
+
+    obj_id: int
+    label: str
+    mesh: Mesh
+    diameter: float
+    box_min: Array
+    extents: Array
+    symmetries_discrete: tuple[Array, ...] = ()
+    symmetries_continuous: tuple[ContinuousSymmetry, ...] = ()
+
+    @property
+    def symmetric(self) -> bool:
+        return bool(self.symmetries_discrete or self.symmetries_continuous)
+
+    @property
+    def center(self) -> Array:
+        """Centre of the bounding box (3,), metres, object frame."""
+        return self.box_min + self.extents / 2
+
+    def normalise(self, points_obj: Array) -> Array:
+        """Object coordinates (..., 3) in metres to [0, 1] in each axis of the bounding box."""
+        return (points_obj - self.box_min) / self.extents
+
+    def denormalise(self, coordinates: Array) -> Array:
+        """Inverse of `normalise`: [0, 1] to metres."""
+        return coordinates * self.extents + self.box_min
+
+    def symmetry_transforms(self, steps: int = 64) -> Array:
+        """All symmetric transforms (S, 4, 4), the identity first; each continuous axis in `steps` equal rotations.
+
+        As in BOP (bop_toolkit `get_symmetry_transformations`): every discrete one combined with every rotation of the
+        continuous axes; several axes are concatenated, not multiplied. BOP's own evaluation uses
+        steps = ceil(pi / 0.01) = 315.
+        """
+        discrete = [np.eye(4), *self.symmetries_discrete]
+        if not self.symmetries_continuous:
+            return np.stack(discrete)
+        turns = []
+        for symmetry in self.symmetries_continuous:
+            angles = np.arange(steps) * (2 * np.pi / steps)
+            rotations = rotation_from_vector(angles[:, None] * symmetry.axis)
+            for rotation in rotations:
+                turns.append(make(rotation, symmetry.offset - rotation @ symmetry.offset))
+        return np.stack([d @ turn for d in discrete for turn in turns])

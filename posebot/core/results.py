@@ -1,0 +1,140 @@
+"""FrameResult and PoseEstimate: what posebot says about one picture, and its JSON form.
+
+A covariance is 6x6, order (x, y, z, rx, ry, rz), metres and radians: translation of the object's origin, then rotation
+vector, both along the axes of the frame the pose is given in (`transforms.perturb`), as in ROS PoseWithCovariance.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posebot.core.camera import Camera
+from posebot.core.errors import InputError
+from posebot.core.transforms import Array
+
+SCHEMA = 1
+Status = Literal["ok", "low_certainty", "no_pose"]
+
+
+@dataclass(frozen=True)
+class Region90:
+    """Radii that contain the truth 90 times in 100: translation in millimetres, rotation (modulo symmetry) in degrees."""
+
+    translation_mm: float
+    rotation_deg: float
+
+
+@dataclass(frozen=True)
+class PoseEstimate:
+    """One object in one picture.
+
+    Attributes:
+        label, obj_id, track_id (None before fusion). status with `reason`, a sentence a person understands ("" when ok).
+        score: the detector's, 0..1. box_xyxy: (4,) pixels, see `core.camera`.
+        cam_from_obj: 4x4 metres, None when status is "no_pose". base_from_obj: the same in the base frame, where known.
+        covariance: 6x6 of `cam_from_obj`, along the camera's axes. p_correct: P(MSSD < 10 % of the diameter).
+        region90: radii with 90 % coverage. views: number of views fused. mask: visible mask (H, W), not serialised as pixels.
+    """
+
+    label: str
+    obj_id: int
+    score: float
+    box_xyxy: Array
+    status: Status = "no_pose"
+    reason: str = ""
+    cam_from_obj: Array | None = None
+    base_from_obj: Array | None = None
+    covariance: Array | None = None
+    p_correct: float = 0.0
+    region90: Region90 | None = None
+    track_id: int | None = None
+    views: int = 1
+    mask: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
+
+    def replace(self, **changes: Any) -> PoseEstimate:
+        return replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        position = None
+        if self.cam_from_obj is not None:
+            pose = self.cam_from_obj if self.base_from_obj is None else self.base_from_obj
+            position = pose[:3, 3].round(6).tolist()
+        return {
+            "label": self.label, "obj_id": self.obj_id, "track_id": self.track_id, "status": self.status,
+            "reason": self.reason, "score": round(float(self.score), 4), "box_xyxy": np.round(self.box_xyxy, 2).tolist(),
+            "position_m": position, "cam_from_obj": _listed(self.cam_from_obj), "base_from_obj": _listed(self.base_from_obj),
+            "covariance": None if self.covariance is None else self.covariance.tolist(),
+            "p_correct": round(float(self.p_correct), 4),
+            "region90": None if self.region90 is None else {"translation_mm": round(self.region90.translation_mm, 3),
+                                                            "rotation_deg": round(self.region90.rotation_deg, 3)},
+            "views": self.views,
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> PoseEstimate:
+        region = data.get("region90")
+        return cls(
+            label=data["label"], obj_id=int(data["obj_id"]), score=float(data["score"]),
+            box_xyxy=np.asarray(data["box_xyxy"], dtype=float), status=data["status"], reason=data.get("reason", ""),
+            cam_from_obj=_matrix(data.get("cam_from_obj")), base_from_obj=_matrix(data.get("base_from_obj")),
+            covariance=_matrix(data.get("covariance")), p_correct=float(data.get("p_correct", 0.0)),
+            region90=Region90(**region) if region else None, track_id=data.get("track_id"), views=int(data.get("views", 1)),
+        )
+
+
+@dataclass(frozen=True)
+class FrameResult:
+    """All that posebot says about one frame.
+
+    Attributes:
+        age_ms: from `captured_at` to the moment the result was ready. stage_ms: milliseconds per stage and "total".
+        dropped: frames of this source that were skipped since the previous result. base_from_cam: as in the frame.
+    """
+
+    frame_id: str
+    captured_at: float
+    camera: Camera
+    estimates: tuple[PoseEstimate, ...] = ()
+    age_ms: float = 0.0
+    stage_ms: dict[str, float] = field(default_factory=dict)
+    dropped: int = 0
+
+    def replace(self, **changes: Any) -> FrameResult:
+        return replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "schema": SCHEMA, "frame_id": self.frame_id, "captured_at": self.captured_at, "age_ms": round(self.age_ms, 2),
+            "stage_ms": {name: round(value, 3) for name, value in self.stage_ms.items()}, "dropped": self.dropped,
+            "camera": self.camera.to_dict(), "estimates": [estimate.to_dict() for estimate in self.estimates],
+        }
+
+    def to_json(self) -> str:
+        """One line of results.jsonl."""
+        return json.dumps(self.to_dict(), allow_nan=False)
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> FrameResult:
+        """Raises InputError where the schema version is not this one."""
+        if data.get("schema") != SCHEMA:
+            raise InputError("result", f"schema {data.get('schema')!r}", f"this posebot reads schema {SCHEMA}")
+        camera = data["camera"]
+        return cls(
+            frame_id=data["frame_id"], captured_at=data["captured_at"], age_ms=data["age_ms"], stage_ms=data["stage_ms"],
+            dropped=data["dropped"], camera=Camera(np.asarray(camera["K"]), camera["width"], camera["height"],
+                                                   np.asarray(camera.get("distortion", []), dtype=float)),
+            estimates=tuple(PoseEstimate.from_dict(entry) for entry in data["estimates"]),
+        )
+
+
+def _listed(pose: Array | None) -> list[list[float]] | None:
+    return None if pose is None else pose.round(9).tolist()
+
+
+def _matrix(value: Any) -> Array | None:
+    return None if value is None else np.asarray(value, dtype=float)
