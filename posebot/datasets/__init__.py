@@ -1,0 +1,1 @@
+"""Floor 3: BOP data sets, crops and augmentation."""

@@ -1,0 +1,292 @@
+"""BOP data sets, read.
+
+The format: https://github.com/thodan/bop_toolkit/blob/master/docs/bop_datasets_format.md. Millimetres become metres
+here. A split is `root/split/SCENE/` with `scene_camera.json`, `scene_gt.json`, `scene_gt_info.json`, and the folders
+`rgb` (or `gray`), `depth`, `mask`, `mask_visib`. Depth, masks, gt_info and gt may be missing; what is there must be
+sound.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posebot.core.camera import Camera, box_from_bop, box_from_mask, project
+from posebot.core.errors import InputError
+from posebot.core.frame import Frame
+from posebot.core.transforms import Array, apply, inverse, make, orthonormal
+
+if TYPE_CHECKING:
+    from posebot.core.objects import ObjectModel
+
+_MM = 1e-3
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
+_ENDS = {b"\x89PNG": b"IEND", b"\xff\xd8\xff\xe0": b"\xff\xd9", b"\xff\xd8\xff\xe1": b"\xff\xd9"}
+
+
+class ImageKey(NamedTuple):
+    """Which picture of a split."""
+
+    scene_id: int
+    im_id: int
+
+    @property
+    def frame_id(self) -> str:
+        """ "000002/000038", as in `Frame.frame_id`."""
+        return f"{self.scene_id:06d}/{self.im_id:06d}"
+
+
+@dataclass(frozen=True)
+class Annotation:
+    """The truth about one object in one picture.
+
+    Attributes:
+        index: its place in `scene_gt.json`, which names its masks. cam_from_obj: 4x4 metres, rotation orthonormal.
+        box_visib: xyxy of what is seen, None if nothing is. box_amodal: xyxy of the whole silhouette, which may reach
+            beyond the picture. visib_fract: visible share of the silhouette, 0..1.
+    """
+
+    index: int
+    obj_id: int
+    cam_from_obj: Array
+    box_visib: Array | None
+    box_amodal: Array
+    visib_fract: float
+
+
+@dataclass(frozen=True)
+class Target:
+    """A line of `test_targets_bop19.json`: `inst_count` instances of an object are to be found in a picture."""
+
+    key: ImageKey
+    obj_id: int
+    inst_count: int
+
+
+class BopDataset:
+    """One split of a BOP data set.
+
+    Args:
+        root: folder of the data set. split: folder inside it, "train" or "test". models_dir: default `root/models`.
+    Raises:
+        InputError: the split is not there or holds no scene.
+    """
+
+    def __init__(self, root: Path | str, split: str, models_dir: Path | str | None = None) -> None:
+        self.root, self.split, self.folder = Path(root), split, Path(root) / split
+        self.models_dir = Path(models_dir) if models_dir else self.root / "models"
+        if not self.folder.is_dir():
+            here = sorted(p.parent.parent.name for p in self.root.glob("*/*/scene_camera.json"))
+            found = ", ".join(dict.fromkeys(here)) or "no BOP split at all"
+            raise InputError(self.folder, "no such folder", f"a BOP split; {self.root} holds: {found}")
+        names = [path.parent.name for path in self.folder.glob("*/scene_camera.json")]
+        self.scenes = sorted(int(name) for name in names if name.isdigit())
+        if not self.scenes:
+            raise InputError(self.folder, "holds no scene", "folders like 000001 with scene_camera.json")
+        self._read: dict[int, _Scene] = {}
+
+    @cached_property
+    def objects(self) -> dict[int, ObjectModel]:
+        """The object models of `models_dir`, by number."""
+        from posebot.objects.bop_models import load_objects
+
+        return load_objects(self.models_dir)
+
+    def keys(self) -> list[ImageKey]:
+        """All pictures that have intrinsics, in order."""
+        return [ImageKey(scene, im_id) for scene in self.scenes for im_id in sorted(self._scene(scene).camera)]
+
+    def frame(self, key: ImageKey) -> Frame:
+        """The picture, with depth and camera pose where the data set has them.
+
+        Raises:
+            InputError: the picture, its depth or its intrinsics are missing or broken.
+        """
+        entry, where = self._camera(key), self._where(key, "scene_camera.json")
+        rgb = self._rgb(key)
+        camera = Camera(_numbers(entry, "cam_K", 9, where).reshape(3, 3), rgb.shape[1], rgb.shape[0])
+        return Frame(rgb, camera, self.depth(key), _world_from_cam(entry, where), key.frame_id)
+
+    def camera_K(self, key: ImageKey) -> Array:
+        """The picture's 3x3 K, without opening the picture."""
+        return _numbers(self._camera(key), "cam_K", 9, self._where(key, "scene_camera.json")).reshape(3, 3)
+
+    def depth(self, key: ImageKey) -> NDArray[np.float32] | None:
+        """Depth (H, W) in metres, 0 = no reading, or None where the data set has none."""
+        path = self._find(key, "depth")
+        if path is None:
+            return None
+        raw = _decode(path, grey=True)
+        return raw.astype(np.float32) * np.float32(float(self._camera(key).get("depth_scale", 1.0)) * _MM)
+
+    def annotations(self, key: ImageKey) -> list[Annotation]:
+        """The truth about the picture, in the order of `scene_gt.json`; empty where there is none.
+
+        Without `scene_gt_info.json`, boxes come from the masks, or else from the projected mesh (then all counts as
+        visible).
+        """
+        scene = self._scene(key.scene_id)
+        infos = scene.info.get(key.im_id)
+        truths = scene.truth.get(key.im_id, [])
+        if infos is not None and len(infos) != len(truths):
+            raise InputError(self._where(key, "scene_gt_info.json"), f"{len(infos)} entries",
+                             f"{len(truths)}, as in scene_gt.json")
+        return [self._annotation(key, index, truth, infos[index] if infos else None)
+                for index, truth in enumerate(truths)]
+
+    def mask(self, key: ImageKey, index: int) -> NDArray[np.bool_] | None:
+        """Amodal mask (H, W) of annotation `index`: hidden parts included. None where the data set has none."""
+        return self._mask(key, index, "mask")
+
+    def mask_visib(self, key: ImageKey, index: int) -> NDArray[np.bool_] | None:
+        """Visible mask (H, W) of annotation `index`. None where the data set has none."""
+        return self._mask(key, index, "mask_visib")
+
+    def targets(self) -> list[Target]:
+        """What is to be found: `test_targets_bop19.json`, or without that file all instances at least 10 % visible."""
+        path = self.root / "test_targets_bop19.json"
+        if not path.is_file():
+            return self._own_targets()
+        rows = _json(path)
+        try:
+            targets = [Target(ImageKey(int(row["scene_id"]), int(row["im_id"])), int(row["obj_id"]),
+                              int(row["inst_count"])) for row in rows]
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(path, f"entry without {error}", "scene_id, im_id, obj_id, inst_count in each") from None
+        return [target for target in targets if target.key.scene_id in self.scenes]
+
+    def _own_targets(self) -> list[Target]:
+        counts: dict[tuple[ImageKey, int], int] = {}
+        for key in self.keys():
+            for annotation in self.annotations(key):
+                if annotation.visib_fract >= 0.1:
+                    counts[key, annotation.obj_id] = counts.get((key, annotation.obj_id), 0) + 1
+        return [Target(key, obj_id, count) for (key, obj_id), count in sorted(counts.items())]
+
+    def _scene(self, scene_id: int) -> _Scene:
+        if scene_id not in self._read:
+            folder = self.folder / f"{scene_id:06d}"
+            self._read[scene_id] = _Scene(*(_by_image(folder / f"{name}.json", optional=name != "scene_camera")
+                                            for name in ("scene_camera", "scene_gt", "scene_gt_info")))
+        return self._read[scene_id]
+
+    def _where(self, key: ImageKey, name: str) -> str:
+        return f"{self.folder / f'{key.scene_id:06d}' / name}: image {key.im_id}"
+
+    def _camera(self, key: ImageKey) -> dict[str, Any]:
+        entry = self._scene(key.scene_id).camera.get(key.im_id)
+        if not isinstance(entry, dict):
+            raise InputError(self._where(key, "scene_camera.json"), "no entry", "an object with cam_K")
+        return entry
+
+    def _find(self, key: ImageKey, folder: str, name: str | None = None) -> Path | None:
+        stem = self.folder / f"{key.scene_id:06d}" / folder / (name or f"{key.im_id:06d}")
+        return next((path for suffix in _SUFFIXES if (path := stem.with_suffix(suffix)).is_file()), None)
+
+    def _rgb(self, key: ImageKey) -> NDArray[np.uint8]:
+        path = self._find(key, "rgb") or self._find(key, "gray")
+        if path is None:
+            raise InputError(self._where(key, "rgb"), "no picture", f"rgb/{key.im_id:06d}.png or .jpg (or in gray/)")
+        return np.ascontiguousarray(_decode(path, grey=False)[..., ::-1])
+
+    def _mask(self, key: ImageKey, index: int, folder: str) -> NDArray[np.bool_] | None:
+        path = self._find(key, folder, f"{key.im_id:06d}_{index:06d}")
+        return None if path is None else _decode(path, grey=True) > 0
+
+    def _annotation(self, key: ImageKey, index: int, truth: dict[str, Any], info: dict[str, Any] | None) -> Annotation:
+        where = f"{self._where(key, 'scene_gt.json')}, entry {index}"
+        if not isinstance(truth, dict) or not isinstance(truth.get("obj_id"), int):
+            raise InputError(where, "no obj_id", "a whole number >= 1")
+        pose = make(orthonormal(_numbers(truth, "cam_R_m2c", 9, where).reshape(3, 3)),
+                    _numbers(truth, "cam_t_m2c", 3, where) * _MM)
+        if info is None:
+            return self._measured(key, index, truth["obj_id"], pose)
+        info_where = f"{self._where(key, 'scene_gt_info.json')}, entry {index}"
+        visible, whole = (_numbers(info, name, 4, info_where) for name in ("bbox_visib", "bbox_obj"))
+        fraction = float(_numbers({"visib_fract": [info.get("visib_fract")]}, "visib_fract", 1, info_where)[0])
+        return Annotation(index, truth["obj_id"], pose, box_from_bop(visible) if visible[2] > 0 else None,
+                          box_from_bop(whole), fraction)
+
+    def _measured(self, key: ImageKey, index: int, obj_id: int, pose: Array) -> Annotation:
+        visible, whole = self.mask_visib(key, index), self.mask(key, index)
+        box = box_from_mask(whole) if whole is not None else None
+        if box is None:
+            box = self._projected_box(key, obj_id, pose)
+        if visible is None:
+            return Annotation(index, obj_id, pose, box, box, 1.0)
+        fraction = float(visible.sum() / max(whole.sum(), 1)) if whole is not None else 1.0
+        return Annotation(index, obj_id, pose, box_from_mask(visible), box, fraction)
+
+    def _projected_box(self, key: ImageKey, obj_id: int, pose: Array) -> Array:
+        if obj_id not in self.objects:
+            raise InputError(self._where(key, "scene_gt.json"), f"obj_id {obj_id} has no model",
+                             f"one of {sorted(self.objects)}")
+        pixels = project(self.camera_K(key), apply(pose, self.objects[obj_id].mesh.vertices))
+        return np.concatenate([pixels.min(axis=0), pixels.max(axis=0)])
+
+
+@dataclass(frozen=True)
+class _Scene:
+    camera: dict[int, Any]
+    truth: dict[int, Any]
+    info: dict[int, Any]
+
+
+def _world_from_cam(entry: dict[str, Any], where: str) -> Array | None:
+    """BOP's cam_R_w2c, cam_t_w2c (world to camera, mm), inverted."""
+    if "cam_R_w2c" not in entry or "cam_t_w2c" not in entry:
+        return None
+    return inverse(make(orthonormal(_numbers(entry, "cam_R_w2c", 9, where).reshape(3, 3)),
+                        _numbers(entry, "cam_t_w2c", 3, where) * _MM))
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(path, "no such file", "a BOP scene has it") from None
+    except (ValueError, OSError) as error:
+        raise InputError(path, f"not readable as JSON ({error})", "the file may be cut off; write it again") from None
+
+
+def _by_image(path: Path, optional: bool) -> dict[int, Any]:
+    if optional and not path.is_file():
+        return {}
+    data = _json(path)
+    if not isinstance(data, dict) or not all(key.isdigit() for key in data):
+        raise InputError(path, "keys are not image numbers", 'an object like {"0": ..., "1": ...}')
+    return {int(key): value for key, value in data.items()}
+
+
+def _numbers(entry: dict[str, Any], field: str, count: int, where: str) -> Array:
+    value = entry.get(field)
+    try:
+        numbers = np.asarray(value, dtype=float).ravel()
+    except (TypeError, ValueError):
+        numbers = np.full(count, np.nan)
+    if numbers.size != count:
+        raise InputError(where, f"{field} has {numbers.size} numbers", f"{count} are needed")
+    if not np.isfinite(numbers).all():
+        raise InputError(where, f"{field} = {value} is not made of {count} finite numbers")
+    return numbers
+
+
+def _decode(path: Path, grey: bool) -> NDArray[Any]:
+    """The picture: BGR uint8 (H, W, 3), or with `grey` one channel (H, W) in the file's own depth."""
+    import cv2
+
+    data = path.read_bytes()
+    end = _ENDS.get(data[:4])
+    if end is not None and end not in data[-64:]:
+        raise InputError(path, f"the picture is cut off ({len(data)} bytes)", "a whole PNG or JPEG file")
+    flags = cv2.IMREAD_UNCHANGED if grey else cv2.IMREAD_COLOR
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    if picture is None:
+        raise InputError(path, "not readable as a picture", "PNG, JPEG or TIFF")
+    return picture[..., 0] if grey and picture.ndim == 3 else picture
