@@ -1,0 +1,160 @@
+"""A BOP `models/` folder: models_info.json, obj_NNNNNN.ply and, where labels are known, names.json. On disk: mm."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from posebot.core.errors import InputError
+from posebot.core.objects import ContinuousSymmetry, Mesh, ObjectModel
+from posebot.core.transforms import Array, is_transform
+from posebot.objects.geometry import bounds, diameter, scaled
+from posebot.objects.mesh_io import read_mesh, write_ply
+
+METRES_PER_MM = 0.001
+INFO_FILE, NAMES_FILE = "models_info.json", "names.json"
+
+
+def make_object(
+    obj_id: int, label: str, mesh: Mesh, symmetries_discrete: tuple[Array, ...] = (),
+    symmetries_continuous: tuple[ContinuousSymmetry, ...] = (),
+) -> ObjectModel:
+    """An ObjectModel of a mesh in metres, with the diameter and the bounding box measured."""
+    low, size = bounds(mesh)
+    widest = diameter(mesh.vertices[np.unique(mesh.faces)])
+    return ObjectModel(obj_id, label, mesh, widest, low, size, symmetries_discrete, symmetries_continuous)
+
+
+def load_objects(models_dir: str | Path) -> dict[int, ObjectModel]:
+    """The objects of a BOP models folder by number, in metres, in rising order.
+
+    Labels come from names.json ({"1": "name"}), else they are "obj_000001".
+    Raises:
+        InputError: the folder, models_info.json or a mesh is missing, empty, damaged or of the wrong form.
+    """
+    folder = Path(models_dir)
+    if not folder.is_dir():
+        raise InputError(folder, "no such folder", f"a BOP models folder with {INFO_FILE} and obj_000001.ply …")
+    infos, names = _read_json(folder / INFO_FILE), {}
+    if (folder / NAMES_FILE).is_file():
+        names = _read_json(folder / NAMES_FILE)
+    if not infos:
+        raise InputError(folder / INFO_FILE, "names no object", 'entries like "1": {"diameter": …}')
+    objects = {}
+    for key in sorted(infos, key=lambda text: _object_number(text, folder)):
+        obj_id = _object_number(key, folder)
+        objects[obj_id] = _load_object(folder, obj_id, infos[key], str(names.get(key, f"obj_{obj_id:06d}")))
+    return objects
+
+
+def save_objects(models_dir: str | Path, objects: Mapping[int, ObjectModel]) -> None:
+    """Write a BOP models folder: PLY files first, then names.json, and models_info.json last, each in one step."""
+    folder = Path(models_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    for obj_id, model in objects.items():
+        write_ply(folder / mesh_name(obj_id), scaled(model.mesh, 1 / METRES_PER_MM))
+    _write_json(folder / NAMES_FILE, {str(obj_id): model.label for obj_id, model in objects.items()})
+    _write_json(folder / INFO_FILE, {str(obj_id): _info(model) for obj_id, model in objects.items()})
+
+
+def mesh_name(obj_id: int) -> str:
+    """BOP's file name of an object's mesh."""
+    return f"obj_{obj_id:06d}.ply"
+
+
+def _load_object(folder: Path, obj_id: int, info: Any, label: str) -> ObjectModel:
+    where = f"{folder / INFO_FILE}: object {obj_id}"
+    if not isinstance(info, dict):
+        raise InputError(where, f"is {type(info).__name__}", "an object with diameter, min_x … size_z")
+    fields = ("diameter", "min_x", "min_y", "min_z", "size_x", "size_y", "size_z")
+    values = np.array([_number(info, name, where) for name in fields]) * METRES_PER_MM
+    if values[0] <= 0 or (values[4:] < 0).any():
+        raise InputError(where, f"diameter {info['diameter']} or sizes are not positive", "millimetres")
+    mesh = read_mesh(folder / mesh_name(obj_id), METRES_PER_MM)
+    return ObjectModel(obj_id, label, mesh, float(values[0]), values[1:4], values[4:],
+                       _discrete(info, where), _continuous(info, where))
+
+
+def _discrete(info: dict[str, Any], where: str) -> tuple[Array, ...]:
+    transforms = []
+    for index, entry in enumerate(info.get("symmetries_discrete", [])):
+        matrix = _floats(entry, f"{where}: symmetries_discrete[{index}]", 16).reshape(4, 4)
+        matrix[:3, 3] *= METRES_PER_MM
+        if not is_transform(matrix):
+            raise InputError(where, f"symmetries_discrete[{index}] is no rigid transform", "row-major 4x4, mm")
+        transforms.append(matrix)
+    return tuple(transforms)
+
+
+def _continuous(info: dict[str, Any], where: str) -> tuple[ContinuousSymmetry, ...]:
+    symmetries = []
+    for index, entry in enumerate(info.get("symmetries_continuous", [])):
+        place = f"{where}: symmetries_continuous[{index}]"
+        if not isinstance(entry, dict):
+            raise InputError(place, f"is {type(entry).__name__}", 'like {"axis": [0, 0, 1], "offset": [0, 0, 0]}')
+        axis = _floats(entry.get("axis"), f"{place}: axis", 3)
+        offset = _floats(entry.get("offset", [0, 0, 0]), f"{place}: offset", 3)
+        if not np.linalg.norm(axis) > 0:
+            raise InputError(place, "axis has no length", "a direction such as [0, 0, 1]")
+        symmetries.append(ContinuousSymmetry(axis / np.linalg.norm(axis), offset * METRES_PER_MM))
+    return tuple(symmetries)
+
+
+def _info(model: ObjectModel) -> dict[str, Any]:
+    mm = 1 / METRES_PER_MM
+    info: dict[str, Any] = {"diameter": model.diameter * mm}
+    info |= {f"min_{axis}": value for axis, value in zip("xyz", (model.box_min * mm).tolist(), strict=True)}
+    info |= {f"size_{axis}": value for axis, value in zip("xyz", (model.extents * mm).tolist(), strict=True)}
+    if model.symmetries_discrete:
+        rows = [np.vstack([np.column_stack([t[:3, :3], t[:3, 3] * mm]), t[3]]) for t in model.symmetries_discrete]
+        info["symmetries_discrete"] = [matrix.ravel().tolist() for matrix in rows]
+    if model.symmetries_continuous:
+        info["symmetries_continuous"] = [{"axis": s.axis.tolist(), "offset": (s.offset * mm).tolist()}
+                                         for s in model.symmetries_continuous]
+    return info
+
+
+def _object_number(text: str, folder: Path) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise InputError(folder / INFO_FILE, f"object number '{text}'", "whole numbers from 1")
+    return int(text)
+
+
+def _number(info: dict[str, Any], name: str, where: str) -> float:
+    value = info.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
+        raise InputError(where, f"{name} is {value!r}", "a number, millimetres")
+    return float(value)
+
+
+def _floats(value: Any, where: str, count: int) -> Array:
+    try:
+        numbers = np.asarray(value, dtype=float).ravel()
+    except (TypeError, ValueError):
+        numbers = np.zeros(0)
+    if numbers.size != count or not np.isfinite(numbers).all():
+        raise InputError(where, f"is {str(value)[:60]}", f"{count} numbers are needed")
+    return numbers
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(path, "no such file", "BOP keeps sizes and symmetries there") from error
+    except (ValueError, OSError) as error:
+        raise InputError(path, f"is no JSON ({error})", 'an object such as {"1": {…}}') from error
+    if not isinstance(content, dict):
+        raise InputError(path, f"holds a {type(content).__name__}", 'an object such as {"1": {…}}')
+    return content
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
+    temporary.replace(path)

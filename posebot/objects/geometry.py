@@ -1,0 +1,112 @@
+"""Small measures of triangle meshes. Lengths are in the mesh's own unit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from posebot.core.objects import Mesh
+from posebot.core.transforms import Array
+
+SMOOTHING_ANGLE = np.deg2rad(45.0)
+
+
+def scaled(mesh: Mesh, factor: float) -> Mesh:
+    """The mesh with every length multiplied by `factor`."""
+    return replace(mesh, vertices=mesh.vertices * factor)
+
+
+def moved(mesh: Mesh, offset: ArrayLike) -> Mesh:
+    """The mesh shifted by `offset` (3,)."""
+    return replace(mesh, vertices=mesh.vertices + np.asarray(offset, dtype=float))
+
+
+def bounds(mesh: Mesh) -> tuple[Array, Array]:
+    """Lower corner and size (3,) of the axis-aligned bounding box of the vertices that faces use."""
+    used = mesh.vertices[mesh.faces.reshape(-1)]
+    low = used.min(axis=0)
+    return low, used.max(axis=0) - low
+
+
+def position_ids(vertices: Array, tolerance: float = 0.0) -> NDArray[np.int64]:
+    """A number (V,) per vertex, the same for vertices at the same place (equal after rounding to `tolerance`)."""
+    keys = np.round(vertices / tolerance) if tolerance > 0 else vertices
+    _, ids = np.unique(keys, axis=0, return_inverse=True)
+    return ids.reshape(-1)
+
+
+def merged(mesh: Mesh) -> tuple[Array, NDArray[np.int64]]:
+    """Vertices and faces with the vertices of one place joined into one; texture seams and hard edges vanish."""
+    ids = position_ids(mesh.vertices)
+    _, first = np.unique(ids, return_index=True)
+    return mesh.vertices[first], ids[mesh.faces]
+
+
+def face_vectors(mesh: Mesh) -> Array:
+    """Normals (F, 3) whose length is twice the face's area."""
+    a, b, c = (mesh.vertices[mesh.faces[:, i]] for i in range(3))
+    return np.cross(b - a, c - a)
+
+
+def face_areas(mesh: Mesh) -> Array:
+    """Areas (F,)."""
+    return np.linalg.norm(face_vectors(mesh), axis=1) / 2
+
+
+def signed_volume(mesh: Mesh) -> float:
+    """Volume inside the surface; negative where the faces look inwards. Means nothing for an open surface."""
+    a, b, c = (mesh.vertices[mesh.faces[:, i]] for i in range(3))
+    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6)
+
+
+def diameter(points: Array) -> float:
+    """Largest distance between two of the points (N, 3), found among the corners of their convex hull."""
+    from scipy.spatial import ConvexHull, QhullError
+    from scipy.spatial.distance import cdist
+
+    try:
+        corners = points[ConvexHull(points).vertices]
+    except (QhullError, ValueError):  # flat, or fewer than four points: there is no hull
+        corners = np.unique(points, axis=0)
+    blocks = np.array_split(corners, 1 + len(corners) // 1000)
+    return max((float(cdist(block, corners).max()) for block in blocks if len(block)), default=0.0)
+
+
+def vertex_normals(mesh: Mesh, smoothing: float = SMOOTHING_ANGLE) -> Array:
+    """Unit normals (V, 3), weighted by area.
+
+    Vertices at the same place share their faces where the surface bends by less than `smoothing` (radians): a texture
+    seam stays smooth, while an edge whose vertices were doubled on purpose stays sharp.
+    """
+    vectors = face_vectors(mesh)
+    own = np.zeros_like(mesh.vertices)
+    for corner in range(3):
+        np.add.at(own, mesh.faces[:, corner], vectors)
+    ids = position_ids(mesh.vertices)
+    order = np.argsort(ids, kind="stable")
+    total, directions = own.copy(), _unit(own)
+    for shift in range(1, int(np.bincount(ids).max())):
+        left, right = order[:-shift], order[shift:]
+        cosine = np.einsum("ij,ij->i", directions[left], directions[right])
+        joined = (ids[left] == ids[right]) & (cosine > np.cos(smoothing))
+        total[left[joined]] += own[right[joined]]
+        total[right[joined]] += own[left[joined]]
+    return _unit(total)
+
+
+def sample_surface(mesh: Mesh, count: int, seed: int = 0) -> tuple[Array, NDArray[np.int64], Array]:
+    """Points (N, 3) spread evenly over the surface, the faces (N,) they lie on and barycentric weights (N, 3)."""
+    rng = np.random.default_rng(seed)
+    share = np.cumsum(face_areas(mesh))
+    picks = (np.arange(count) + rng.random(count)) / count  # stratified: more even than independent draws
+    faces = np.minimum(np.searchsorted(share, picks * share[-1]), len(mesh.faces) - 1)
+    root, second = np.sqrt(rng.random(count)), rng.random(count)
+    weights = np.stack([1 - root, root * (1 - second), root * second], axis=1)
+    return np.einsum("nk,nkd->nd", weights, mesh.vertices[mesh.faces[faces]]), faces, weights
+
+
+def _unit(vectors: Array) -> Array:
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return vectors / np.where(lengths > 0, lengths, 1.0)
