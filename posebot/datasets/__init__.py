@@ -1,1 +1,1 @@
-"""Floor 3: BOP data sets, crops and augmentation."""
+"""Floor 3: BOP folders in and out, training crops and frames, their cache and augmentation."""
