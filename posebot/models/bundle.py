@@ -1,0 +1,195 @@
+"""A bundle: the folder (or a zip of it) that holds all that inference needs. See docs/architecture.md, "A bundle"."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+import posebot
+from posebot.core.errors import InputError
+from posebot.core.objects import ObjectModel
+from posebot.models.manifest import MANIFEST, Manifest
+
+SUMS, DETECTOR, LOCALIZER, MODELS = "SHA256SUMS", "detector.onnx", "localizer.onnx", "models"
+WEIGHTS = ("detector", "localizer")
+_MAX_BYTES = 2 << 30  # of an unpacked zip
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An opened and checked bundle, all in memory.
+
+    Attributes:
+        manifest: bundle.yaml. objects: meshes and symmetries in the order of the class index. detector, localizer: ONNX
+            bytes. weights: safetensors bytes by network name; empty unless asked for.
+    """
+
+    manifest: Manifest
+    objects: tuple[ObjectModel, ...]
+    detector: bytes = field(repr=False)
+    localizer: bytes = field(repr=False)
+    weights: dict[str, bytes] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def open(cls, path_or_name: str | Path, with_weights: bool = False) -> Bundle:
+        """Open a folder, a zip, or a bundle inside the package by its name (`kit`).
+
+        Raises:
+            InputError: not there, truncated, a file missing or changed since SHA256SUMS was written, bad bundle.yaml.
+        """
+        path = resolve(path_or_name)
+        if path.is_dir():
+            return _open_folder(path, path, with_weights)
+        with tempfile.TemporaryDirectory(prefix="posebot-") as folder:
+            _unzip(path, Path(folder))
+            return _open_folder(_root(Path(folder)), path, with_weights)
+
+
+def resolve(path_or_name: str | Path) -> Path:
+    """Where a bundle lies: an existing path, or a name under `posebot/bundles`. Raises InputError if there is none."""
+    path = Path(path_or_name)
+    if path.exists():
+        return path
+    home = Path(posebot.__file__).parent / "bundles"
+    names = sorted(entry.name for entry in home.glob("*") if (entry / MANIFEST).is_file()) if home.is_dir() else []
+    if str(path_or_name) in names:
+        return home / str(path_or_name)
+    raise InputError(path_or_name, "no such bundle", f"a folder, a zip{' or ' if names else ''}{' or '.join(names)}")
+
+
+def write_bundle(directory: str | Path, manifest: Manifest, detector: bytes, localizer: bytes,
+                 models_dir: str | Path, weights: Mapping[str, bytes] | None = None) -> Path:
+    """Write a bundle folder at once: it is complete or not there; an older one in its place is replaced at the end.
+
+    Args:
+        models_dir: BOP folder with models_info.json and the PLY files (millimetres); its files are copied.
+        weights: safetensors bytes of "detector" and "localizer", optional.
+    Raises:
+        InputError: the folder holds something that is no bundle, or the files written do not make a valid bundle.
+    """
+    target = Path(directory)
+    if target.exists() and not (target / MANIFEST).is_file() and (not target.is_dir() or any(target.iterdir())):
+        raise InputError(target, "exists and is no bundle", "a new folder, or a bundle to replace")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+    try:
+        _fill(fresh, manifest, detector, localizer, Path(models_dir), weights or {})
+        _open_folder(fresh, target, with_weights=True)
+        fresh.chmod(0o755)
+        _swap(fresh, target)
+    finally:
+        shutil.rmtree(fresh, ignore_errors=True)
+    return target
+
+
+def rewrite_manifest(directory: str | Path, manifest: Manifest) -> None:
+    """Replace bundle.yaml of a bundle folder (a new calibration, say), everything else stays as it is."""
+    folder = Path(directory)
+    bundle = Bundle.open(folder, with_weights=True)
+    write_bundle(folder, manifest, bundle.detector, bundle.localizer, folder / MODELS, bundle.weights)
+
+
+def file_sha256(path: Path) -> str:
+    """Hex digest of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _fill(folder: Path, manifest: Manifest, detector: bytes, localizer: bytes, models_dir: Path,
+          weights: Mapping[str, bytes]) -> None:
+    (folder / MANIFEST).write_text(yaml.safe_dump(manifest.to_dict(), sort_keys=False, allow_unicode=True))
+    (folder / DETECTOR).write_bytes(detector)
+    (folder / LOCALIZER).write_bytes(localizer)
+    (folder / MODELS).mkdir()
+    for source in sorted(models_dir.iterdir()):
+        if source.suffix in (".ply", ".json", ".png", ".jpg"):
+            shutil.copyfile(source, folder / MODELS / source.name)
+    for name, data in weights.items():
+        (folder / "weights").mkdir(exist_ok=True)
+        (folder / "weights" / f"{name}.safetensors").write_bytes(data)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    lines = [f"{file_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
+    (folder / SUMS).write_text("".join(lines))
+
+
+def _swap(fresh: Path, target: Path) -> None:
+    """Put `fresh` in the place of `target`. A folder cannot be replaced in one step: the old one steps aside."""
+    if not target.exists():
+        os.replace(fresh, target)
+        return
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.old.", dir=target.parent)) / "bundle"
+    os.replace(target, aside)
+    os.replace(fresh, target)
+    shutil.rmtree(aside.parent)
+
+
+def _open_folder(folder: Path, where: Path, with_weights: bool) -> Bundle:
+    from posebot.objects.bop_models import load_objects
+
+    listed = _verify(folder, where)
+    manifest = Manifest.from_dict(_yaml(folder / MANIFEST, where / MANIFEST), where / MANIFEST)
+    known = load_objects(folder / MODELS)
+    for reference in manifest.objects:
+        if reference.obj_id not in known:
+            raise InputError(where / MODELS, f"object {reference.obj_id} ({reference.label}) is missing",
+                             f"every object of {MANIFEST}")
+    weights = {}
+    if with_weights:
+        names = {name: f"weights/{name}.safetensors" for name in WEIGHTS}
+        weights = {name: (folder / file).read_bytes() for name, file in names.items() if file in listed}
+    return Bundle(manifest, tuple(known[reference.obj_id] for reference in manifest.objects),
+                  (folder / DETECTOR).read_bytes(), (folder / LOCALIZER).read_bytes(), weights)
+
+
+def _verify(folder: Path, where: Path) -> set[str]:
+    """Check every file of SHA256SUMS; returns their names."""
+    sums = folder / SUMS
+    if not sums.is_file():
+        raise InputError(where, f"{SUMS} is missing", "a posebot bundle (see docs/architecture.md)")
+    listed = {}
+    for number, line in enumerate(sums.read_text(errors="replace").splitlines(), 1):
+        digest, _, name = line.partition("  ")
+        if len(digest) != 64 or not name or name.startswith("/") or ".." in Path(name).parts:
+            raise InputError(where / SUMS, f"line {number}: {line[:80]!r}", "sha256, two blanks, a path in the bundle")
+        listed[name] = digest
+    for name in (MANIFEST, DETECTOR, LOCALIZER, f"{MODELS}/models_info.json"):
+        if name not in listed:
+            raise InputError(where / SUMS, f"{name} is not listed", "every file of the bundle")
+    for name, digest in listed.items():
+        if not (folder / name).is_file():
+            raise InputError(where / name, "is missing", "copy the bundle again, it is not whole")
+        if file_sha256(folder / name) != digest:
+            raise InputError(where / name, f"does not match {SUMS}", "the file was changed or cut short; copy it again")
+    return set(listed)
+
+
+def _yaml(path: Path, where: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text())
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(where, f"is no YAML: {error}") from error
+
+
+def _unzip(path: Path, folder: Path) -> None:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > _MAX_BYTES:
+                raise InputError(path, "unpacks to more than 2 GiB", "a posebot bundle")
+            archive.extractall(folder)  # zipfile itself keeps entries inside the folder
+    except (zipfile.BadZipFile, EOFError, OSError) as error:
+        raise InputError(path, f"is no whole zip file ({error})", "a bundle folder or a zip of it") from error
+
+
+def _root(folder: Path) -> Path:
+    """The bundle inside an unpacked zip: at its top, or in its only folder."""
+    entries = list(folder.iterdir())
+    return entries[0] if len(entries) == 1 and entries[0].is_dir() else folder
