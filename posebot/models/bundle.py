@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -146,8 +146,9 @@ def _open_folder(folder: Path, where: Path, with_weights: bool) -> Bundle:
     if with_weights:
         names = {name: f"weights/{name}.safetensors" for name in WEIGHTS}
         weights = {name: (folder / file).read_bytes() for name, file in names.items() if file in listed}
-    return Bundle(manifest, tuple(known[reference.obj_id] for reference in manifest.objects),
-                  (folder / DETECTOR).read_bytes(), (folder / LOCALIZER).read_bytes(), weights)
+    objects = tuple(replace(known[reference.obj_id], label=reference.label) for reference in manifest.objects)
+    return Bundle(manifest, objects, (folder / DETECTOR).read_bytes(),
+                  (folder / LOCALIZER).read_bytes(), weights)
 
 
 def _verify(folder: Path, where: Path) -> set[str]:
