@@ -3,10 +3,11 @@
 Conventions, written down here once:
 
 - OpenCV camera frame: x right, y down, z forward, metres.
-- Pixel centres lie at whole numbers: pixel (0, 0) covers [-0.5, 0.5] x [-0.5, 0.5]; an image of width W covers [-0.5, W - 0.5].
+- Pixel centres lie at whole numbers: pixel (0, 0) covers [-0.5, 0.5] x [-0.5, 0.5]; an image of width W covers
+  [-0.5, W - 0.5].
 - A box is `xyxy` = (x0, y0, x1, y1) in those coordinates, continuous. The box of a set of pixels with columns c0..c1
-  (both inside) is (c0 - 0.5, ..., c1 + 0.5): its width is the number of columns. BOP's `bbox_visib` (x, y, w, h) in whole
-  pixels is thus (x - 0.5, y - 0.5, x + w - 0.5, y + h - 0.5).
+  (both inside) is (c0 - 0.5, ..., c1 + 0.5): its width is the number of columns. BOP's `bbox_visib` (x, y, w, h) in
+  whole pixels is thus (x - 0.5, y - 0.5, x + w - 0.5, y + h - 0.5).
 - Resizing by a factor s maps the pixel u to s * (u + 0.5) - 0.5 (as cv2.resize and torch's align_corners=False).
 """
 

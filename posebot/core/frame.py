@@ -39,9 +39,11 @@ class Frame:
             raise InputError(where, f"rgb is {self.rgb.dtype} {self.rgb.shape}", "uint8 (height, width, 3)")
         height, width = self.rgb.shape[:2]
         if (width, height) != (self.camera.width, self.camera.height):
-            raise InputError(where, f"picture is {width}x{height}, camera says {self.camera.width}x{self.camera.height}",
+            camera_size = f"{self.camera.width}x{self.camera.height}"
+            raise InputError(where, f"picture is {width}x{height}, camera says {camera_size}",
                              "intrinsics must belong to this picture size")
         if self.depth is not None and (self.depth.shape != (height, width) or self.depth.dtype != np.float32):
-            raise InputError(where, f"depth is {self.depth.dtype} {self.depth.shape}", f"float32 ({height}, {width}), metres")
+            raise InputError(where, f"depth is {self.depth.dtype} {self.depth.shape}",
+                             f"float32 ({height}, {width}), metres")
         if self.base_from_cam is not None and not is_transform(self.base_from_cam):
             raise InputError(where, "base_from_cam is no rigid transform", "4x4, orthonormal rotation, metres")

@@ -75,7 +75,7 @@ class ObjectModel:
     def symmetry_transforms(self, steps: int = 64) -> Array:
         """All symmetric transforms (S, 4, 4), the identity first; each continuous axis in `steps` equal rotations.
 
-        As in BOP (bop_toolkit `get_symmetry_transformations`): every discrete one combined with every rotation of the
+        As in BOP (bop_toolkit `get_symmetry_transformations`): every discrete one followed by every rotation of the
         continuous axes; several axes are concatenated, not multiplied. BOP's own evaluation uses
         steps = ceil(pi / 0.01) = 315.
         """
@@ -86,6 +86,5 @@ class ObjectModel:
         for symmetry in self.symmetries_continuous:
             angles = np.arange(steps) * (2 * np.pi / steps)
             rotations = rotation_from_vector(angles[:, None] * symmetry.axis)
-            for rotation in rotations:
-                turns.append(make(rotation, symmetry.offset - rotation @ symmetry.offset))
-        return np.stack([d @ turn for d in discrete for turn in turns])
+            turns += [make(rotation, symmetry.offset - rotation @ symmetry.offset) for rotation in rotations]
+        return np.stack([turn @ d for d in discrete for turn in turns])

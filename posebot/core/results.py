@@ -23,7 +23,7 @@ Status = Literal["ok", "low_certainty", "no_pose"]
 
 @dataclass(frozen=True)
 class Region90:
-    """Radii that contain the truth 90 times in 100: translation in millimetres, rotation (modulo symmetry) in degrees."""
+    """Radii that contain the truth 90 times in 100: translation in mm, rotation (modulo symmetry) in degrees."""
 
     translation_mm: float
     rotation_deg: float
@@ -34,11 +34,12 @@ class PoseEstimate:
     """One object in one picture.
 
     Attributes:
-        label, obj_id, track_id (None before fusion). status with `reason`, a sentence a person understands ("" when ok).
+        label, obj_id, track_id (None before fusion). status with `reason`, a plain sentence ("" when ok).
         score: the detector's, 0..1. box_xyxy: (4,) pixels, see `core.camera`.
         cam_from_obj: 4x4 metres, None when status is "no_pose". base_from_obj: the same in the base frame, where known.
         covariance: 6x6 of `cam_from_obj`, along the camera's axes. p_correct: P(MSSD < 10 % of the diameter).
-        region90: radii with 90 % coverage. views: number of views fused. mask: visible mask (H, W), not serialised as pixels.
+        region90: radii with 90 % coverage. views: number of views fused.
+        mask: visible mask (H, W), not serialised as pixels.
     """
 
     label: str
@@ -66,8 +67,9 @@ class PoseEstimate:
             position = pose[:3, 3].round(6).tolist()
         return {
             "label": self.label, "obj_id": self.obj_id, "track_id": self.track_id, "status": self.status,
-            "reason": self.reason, "score": round(float(self.score), 4), "box_xyxy": np.round(self.box_xyxy, 2).tolist(),
-            "position_m": position, "cam_from_obj": _listed(self.cam_from_obj), "base_from_obj": _listed(self.base_from_obj),
+            "reason": self.reason, "score": round(float(self.score), 4),
+            "box_xyxy": np.round(self.box_xyxy, 2).tolist(), "position_m": position,
+            "cam_from_obj": _listed(self.cam_from_obj), "base_from_obj": _listed(self.base_from_obj),
             "covariance": None if self.covariance is None else self.covariance.tolist(),
             "p_correct": round(float(self.p_correct), 4),
             "region90": None if self.region90 is None else {"translation_mm": round(self.region90.translation_mm, 3),
@@ -83,7 +85,8 @@ class PoseEstimate:
             box_xyxy=np.asarray(data["box_xyxy"], dtype=float), status=data["status"], reason=data.get("reason", ""),
             cam_from_obj=_matrix(data.get("cam_from_obj")), base_from_obj=_matrix(data.get("base_from_obj")),
             covariance=_matrix(data.get("covariance")), p_correct=float(data.get("p_correct", 0.0)),
-            region90=Region90(**region) if region else None, track_id=data.get("track_id"), views=int(data.get("views", 1)),
+            region90=Region90(**region) if region else None, track_id=data.get("track_id"),
+            views=int(data.get("views", 1)),
         )
 
 
@@ -109,7 +112,8 @@ class FrameResult:
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "schema": SCHEMA, "frame_id": self.frame_id, "captured_at": self.captured_at, "age_ms": round(self.age_ms, 2),
+            "schema": SCHEMA, "frame_id": self.frame_id, "captured_at": self.captured_at,
+            "age_ms": round(self.age_ms, 2),
             "stage_ms": {name: round(value, 3) for name, value in self.stage_ms.items()}, "dropped": self.dropped,
             "camera": self.camera.to_dict(), "estimates": [estimate.to_dict() for estimate in self.estimates],
         }
@@ -125,7 +129,8 @@ class FrameResult:
             raise InputError("result", f"schema {data.get('schema')!r}", f"this posebot reads schema {SCHEMA}")
         camera = data["camera"]
         return cls(
-            frame_id=data["frame_id"], captured_at=data["captured_at"], age_ms=data["age_ms"], stage_ms=data["stage_ms"],
+            frame_id=data["frame_id"], captured_at=data["captured_at"], age_ms=data["age_ms"],
+            stage_ms=data["stage_ms"],
             dropped=data["dropped"], camera=Camera(np.asarray(camera["K"]), camera["width"], camera["height"],
                                                    np.asarray(camera.get("distortion", []), dtype=float)),
             estimates=tuple(PoseEstimate.from_dict(entry) for entry in data["estimates"]),

@@ -120,7 +120,7 @@ def exp(twist: ArrayLike) -> Array:
 
 
 def perturb(a_from_b: Array, twist: ArrayLike) -> Array:
-    """Move a pose by (..., 6): translation added to b's origin, rotation vector applied on the left, both along a's axes.
+    """Move a pose by (..., 6): translation added to b's origin, rotation applied on the left, both along a's axes.
 
     It is the meaning of posebot's 6x6 covariances (and of ROS' PoseWithCovariance).
     """

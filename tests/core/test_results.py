@@ -1,0 +1,81 @@
+"""A line of results.jsonl holds what was put into it."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posebot.core import transforms as tf
+from posebot.core.camera import Camera
+from posebot.core.errors import InputError
+from posebot.core.results import SCHEMA, FrameResult, PoseEstimate, Region90
+
+CAMERA = Camera(np.array([[572.4, 0, 325.3], [0, 573.6, 242.0], [0, 0, 1]]), 640, 480, np.array([0.1, 0, 0, 0]))
+finite = st.floats(-2, 2, allow_subnormal=False)
+
+
+@st.composite
+def estimates(draw: st.DrawFn) -> PoseEstimate:
+    posed = draw(st.booleans())
+    pose = tf.exp(draw(st.lists(finite, min_size=6, max_size=6))) if posed else None
+    return PoseEstimate(
+        label=draw(st.text(max_size=5)), obj_id=draw(st.integers(1, 99)), score=draw(st.floats(0, 1)),
+        box_xyxy=np.array(draw(st.lists(finite, min_size=4, max_size=4))), status="ok" if posed else "no_pose",
+        reason="" if posed else "nothing left of the mask", cam_from_obj=pose,
+        base_from_obj=None if pose is None or draw(st.booleans()) else tf.exp([0, 0, 1, 0, 0, 1]) @ pose,
+        covariance=np.diag(draw(st.lists(st.floats(1e-9, 1), min_size=6, max_size=6))) if posed else None,
+        p_correct=draw(st.floats(0, 1)), region90=draw(st.none() | st.builds(Region90, st.just(3.25), st.just(1.5))),
+        track_id=draw(st.none() | st.integers(0, 9)), views=draw(st.integers(1, 9)),
+    )
+
+
+def _same_pose(a: np.ndarray | None, b: np.ndarray | None) -> bool:
+    return a is b is None or (a is not None and b is not None and bool(np.allclose(a, b, atol=1e-8)))
+
+
+@given(st.lists(estimates(), max_size=3))
+def test_json_round_trip(entries: list[PoseEstimate]) -> None:
+    stage_ms = {"detect": 1.25, "total": 30.5}
+    result = FrameResult("000002/000038", 1.5e9, CAMERA, tuple(entries), 12.0, stage_ms, dropped=2)
+    line = result.to_json()
+    assert "\n" not in line
+    back = FrameResult.from_dict(json.loads(line))
+    assert (back.frame_id, back.captured_at, back.age_ms, back.stage_ms, back.dropped) == (
+        result.frame_id, result.captured_at, result.age_ms, result.stage_ms, result.dropped)
+    assert back.camera.to_dict() == CAMERA.to_dict()
+    for one, other in zip(entries, back.estimates, strict=True):
+        assert (one.label, one.obj_id, one.status, one.reason, one.region90, one.track_id, one.views) == (
+            other.label, other.obj_id, other.status, other.reason, other.region90, other.track_id, other.views)
+        assert _same_pose(one.cam_from_obj, other.cam_from_obj)
+        assert _same_pose(one.base_from_obj, other.base_from_obj)
+        assert _same_pose(one.covariance, other.covariance)
+        assert other.score == pytest.approx(one.score, abs=1e-4)
+    assert back.to_json() == FrameResult.from_dict(json.loads(back.to_json())).to_json()
+
+
+def test_schema_stands_in_every_line_and_is_checked() -> None:
+    data = FrameResult("a", 0.0, CAMERA).to_dict()
+    assert data["schema"] == SCHEMA
+    with pytest.raises(InputError, match="schema 99"):
+        FrameResult.from_dict({**data, "schema": 99})
+
+
+def test_position_is_in_the_base_frame_where_that_is_known() -> None:
+    estimate = PoseEstimate("can", 2, 0.9, np.zeros(4), cam_from_obj=tf.make(translation=[0, 0, 1]))
+    assert estimate.to_dict()["position_m"] == [0, 0, 1]
+    moved = estimate.replace(base_from_obj=tf.make(translation=[0.5, 0, 0]))
+    assert moved.to_dict()["position_m"] == [0.5, 0, 0]
+    assert PoseEstimate("can", 2, 0.9, np.zeros(4)).to_dict()["position_m"] is None
+
+
+def test_nan_never_reaches_a_file() -> None:
+    result = FrameResult("a", 0.0, CAMERA, (PoseEstimate("can", 2, float("nan"), np.zeros(4)),))
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        result.to_json()
+
+
+def test_a_mask_is_not_written_and_not_compared() -> None:
+    estimate = PoseEstimate("can", 2, 0.9, np.zeros(4), mask=np.ones((2, 2), dtype=bool))
+    assert "mask" not in estimate.to_dict()
