@@ -123,9 +123,9 @@ class _OpenVino:
         if threads:
             options["INFERENCE_NUM_THREADS"] = threads
         core = openvino.Core()
-        compiled = core.compile_model(core.read_model(data), "CPU", options)
-        self._request = compiled.create_infer_request()
-        self.outputs = [output.get_any_name() for output in compiled.outputs]
+        model = core.read_model(data)
+        self.outputs = [output.get_any_name() for output in model.outputs]  # compiling adds names of inner tensors
+        self._request = core.compile_model(model, "CPU", options).create_infer_request()
 
     def run(self, inputs: Arrays) -> list[NDArray[Any]]:
         self._request.infer(inputs, share_inputs=True)
