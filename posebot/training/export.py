@@ -1,16 +1,16 @@
 """torch to ONNX and safetensors.
 
-Weights are stored as 16-bit floats and widened by a Cast when the session is built, so files are half as large while all
-sums stay in 32 bits (runtimes fold the Cast into the constants when they load the file).
+Weights are stored as 16-bit floats and widened by a Cast when the session is built, so files are half as large while
+all sums stay in 32 bits (runtimes fold the Cast into the constants when they load the file).
 """
 
 from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,28 +23,36 @@ if TYPE_CHECKING:
 
 OPSET = 18
 _SMALLEST_HALVED = 1024
-"""Initialisers with fewer numbers (biases, constants of the graph) stay in 32 bits: nothing is saved, nothing is lost."""
+"""Initialisers with fewer numbers (biases, constants of the graph) stay in 32 bits: there is nothing to save."""
 
 
-def export_onnx(view: torch.nn.Module, inputs: Mapping[str, torch.Tensor], outputs: Sequence[str], path: Path) -> None:
-    """Write `view` as ONNX, first axis of every input and output dynamic, weights in 16 bits.
+class ExportView(Protocol):
+    """A `torch.nn.Module` with the inputs and outputs of docs/architecture.md, such as `DetectorExport`."""
 
-    Args:
-        view: a module whose `forward` takes the inputs in their order and returns a tuple (or one tensor) of outputs.
-        inputs: name -> example. outputs: names. path: the file, written whole or not at all.
-    """
+    input_names: tuple[str, ...]
+    output_names: tuple[str, ...]
+
+    def example(self, batch: int = 1) -> tuple[torch.Tensor, ...]: ...
+
+    def __call__(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]: ...
+
+
+def export_onnx(view: ExportView, path: Path) -> None:
+    """Write `view` as ONNX, first axis of every input and output dynamic, weights in 16 bits. Whole or not at all."""
     import onnx
     import torch
 
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".writing")
-    view = view.cpu().eval()
+    assert isinstance(view, torch.nn.Module)
+    module = view.cpu().eval()
+    names = (*view.input_names, *view.output_names)
     with warnings.catch_warnings(), torch.no_grad():
         # The TorchScript exporter needs no further package, is four times as fast and gives the smaller graph here.
         warnings.simplefilter("ignore")
-        torch.onnx.export(view, tuple(inputs.values()), str(temporary), input_names=list(inputs),
-                          output_names=list(outputs), opset_version=OPSET, dynamo=False,
-                          dynamic_axes={name: {0: "n"} for name in (*inputs, *outputs)})
+        torch.onnx.export(module, view.example(2), str(temporary), input_names=list(view.input_names),
+                          output_names=list(view.output_names), opset_version=OPSET, dynamo=False,
+                          dynamic_axes={name: {0: "n"} for name in names})
     model = halve_weights(onnx.load(temporary))
     onnx.checker.check_model(model)
     onnx.save(model, temporary)
@@ -73,22 +81,26 @@ def halve_weights(model: ModelProto) -> ModelProto:
     return model
 
 
-def compare_runtimes(view: torch.nn.Module, path: Path, inputs: Mapping[str, torch.Tensor],
-                     outputs: Sequence[str]) -> dict[str, dict[str, float]]:
-    """How far ONNX Runtime and OpenVINO are from torch on `inputs`: {runtime: {output: difference}}.
+def compare_runtimes(view: ExportView, path: Path, inputs: tuple[torch.Tensor, ...]) -> dict[str, dict[str, float]]:
+    """How far the exported file is from torch on `inputs`, in each runtime of this machine.
 
-    The difference is the mean of |a - b| over the mean of |torch's output|; about 1e-3 comes from the 16-bit weights.
-    A runtime that is not installed is left out.
+    Returns:
+        {runtime: {output: difference}}, difference = mean |a - b| / mean |torch|; the 16-bit weights cause about 1e-3.
     """
     import torch
 
-    arrays = {name: tensor.numpy() for name, tensor in inputs.items()}
+    from posebot.models.runtime import Network, available
+
+    assert isinstance(view, torch.nn.Module)
     with torch.no_grad():
-        found = view.cpu().eval()(*inputs.values())
-    reference = [tensor.numpy() for tensor in (found if isinstance(found, tuple) else (found,))]
-    return {name: {output: relative_difference(a, b) for output, a, b in zip(outputs, reference, values, strict=True)}
-            for name, run in (("onnxruntime", _run_onnxruntime), ("openvino", _run_openvino))
-            if (values := run(path, arrays, outputs)) is not None}
+        outputs = view.cpu().eval()(*inputs)
+    reference = {name: tensor.numpy() for name, tensor in zip(view.output_names, outputs, strict=True)}
+    arrays = {name: tensor.numpy() for name, tensor in zip(view.input_names, inputs, strict=True)}
+    differences = {}
+    for runtime in available():
+        found = Network(path, runtime, threads=1)(arrays)
+        differences[runtime] = {name: relative_difference(values, found[name]) for name, values in reference.items()}
+    return differences
 
 
 def relative_difference(reference: NDArray[Any], other: NDArray[Any]) -> float:
@@ -97,27 +109,6 @@ def relative_difference(reference: NDArray[Any], other: NDArray[Any]) -> float:
         return float("inf")
     a, b = reference.astype(float), other.astype(float)
     return float(np.abs(a - b).mean() / max(np.abs(a).mean(), 1e-12))
-
-
-def _run_onnxruntime(path: Path, inputs: dict[str, NDArray[Any]], outputs: Sequence[str]) -> list[NDArray[Any]] | None:
-    try:
-        import onnxruntime
-    except ImportError:
-        return None
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    return list(session.run(list(outputs), inputs))
-
-
-def _run_openvino(path: Path, inputs: dict[str, NDArray[Any]], outputs: Sequence[str]) -> list[NDArray[Any]] | None:
-    try:
-        import openvino
-    except ImportError:
-        return None
-    compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    found = compiled(inputs)
-    return [np.asarray(found[name]) for name in outputs]
 
 
 def save_weights(state: Mapping[str, torch.Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> None:

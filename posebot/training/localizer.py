@@ -1,0 +1,179 @@
+"""Training the localizer: samples from the crop cache, the loss, the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from posebot.core.camera import crop_matrix, transform_pixels
+from posebot.datasets import augment
+from posebot.datasets.cache import Cache
+from posebot.datasets.crops import AMODAL, BORDER, VISIBLE
+from posebot.models.localizer_net import STRIDE, LocalizerNet, RawMaps, decode_bins
+from posebot.training.loop import Batch, Hooks, LoopConfig, Progress, fit
+
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class SampleConfig:
+    """How a cached crop becomes a training sample.
+
+    Attributes:
+        crop_size, pad: as at inference. jitter: shift of the box's centre and change of its size, as a share of its side.
+        turn: largest roll in radians. replace_background, cover: shares of the samples whose background is another
+        crop's picture, or that are partly covered by one.
+    """
+
+    crop_size: int = 128
+    pad: float = 1.25
+    jitter: float = 0.12
+    turn: float = np.pi
+    replace_background: float = 0.25
+    cover: float = 0.3
+
+
+def sample(crop: dict[str, NDArray[Any]], other: NDArray[np.uint8], config: SampleConfig, rng: Rng) -> Batch:
+    """One training sample from one cached crop; `other` is the picture of another crop, as background or occluder.
+
+    Returns `crop` uint8 (3, S, S), `maps` uint8 (4, M, M) (coordinates and mask bits), `center` (3,), `label`.
+    """
+    meta, size = crop["meta"], config.crop_size
+    box = _jittered(np.asarray(meta["box"], dtype=float), config.jitter, rng)
+    angle = rng.uniform(-config.turn, config.turn) if rng.random() < 0.8 else 0.0
+    matrix = crop_matrix(box, size, config.pad, angle)
+    to_map = np.array([[1 / STRIDE, 0, (1 - STRIDE) / (2 * STRIDE)], [0, 1 / STRIDE, (1 - STRIDE) / (2 * STRIDE)],
+                       [0, 0, 1.0]])
+    from_half = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1.0]])
+    side = size // STRIDE
+    maps = cv2.warpAffine(np.asarray(crop["maps"]), (to_map @ matrix @ from_half)[:2], (side, side),
+                          flags=cv2.INTER_NEAREST)
+    picture = cv2.warpAffine(np.asarray(crop["rgb"]), matrix[:2], (size, size), flags=cv2.INTER_LINEAR, borderValue=BORDER)
+    picture, maps = _mixed(picture, maps, other, matrix, np.asarray(crop["maps"]), from_half, config, rng)
+    picture = augment.photometric(picture, rng)
+    scale = float(np.sqrt(np.linalg.det(matrix[:2, :2])))  # network pixels a cached pixel
+    offset = (transform_pixels(matrix, np.asarray(meta["origin"])) - (size - 1) / 2) / size
+    distance = float(meta["log_z"]) + np.log(size * float(meta["pixel"]) / scale)
+    return {"crop": np.ascontiguousarray(picture.transpose(2, 0, 1)), "maps": np.ascontiguousarray(maps.transpose(2, 0, 1)),
+            "center": np.array([*offset, distance], np.float32), "label": np.int64(meta["label"])}  # type: ignore[dict-item]
+
+
+def _jittered(box: NDArray[np.float64], amount: float, rng: Rng) -> NDArray[np.float64]:
+    side = max(box[2] - box[0], box[3] - box[1])
+    center = (box[:2] + box[2:]) / 2 + rng.uniform(-amount, amount, 2) * side
+    half = (box[2:] - box[:2]) / 2 * np.exp(rng.uniform(-amount, amount, 2))
+    return np.concatenate([center - half, center + half])
+
+
+def _mixed(picture: NDArray[np.uint8], maps: NDArray[np.uint8], other: NDArray[np.uint8], matrix: NDArray[np.float64],
+           cached_maps: NDArray[np.uint8], from_half: NDArray[np.float64], config: SampleConfig, rng: Rng
+           ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Background replaced, or the object partly covered, by the other crop's picture."""
+    size = picture.shape[0]
+    chance = rng.random()
+    if chance < config.replace_background:
+        visible = (cached_maps[..., 3] & VISIBLE) * np.uint8(255 // VISIBLE)
+        alpha = cv2.warpAffine(visible, (matrix @ from_half)[:2], (size, size), flags=cv2.INTER_LINEAR)[..., None] / 255.0
+        fill = cv2.resize(np.asarray(other), (size, size))
+        picture = (picture * alpha + fill * (1 - alpha)).astype(np.uint8)
+    elif chance < config.replace_background + config.cover:
+        covered = augment.occluders((size, size), rng)
+        fill = cv2.resize(np.asarray(other), (size, size))
+        picture = np.where(covered[..., None], fill, picture)
+        small = covered[STRIDE // 2::STRIDE, STRIDE // 2::STRIDE]
+        maps = maps.copy()
+        maps[..., 3] = np.where(small, maps[..., 3] & AMODAL, maps[..., 3])
+    return picture, maps
+
+
+def batches(cache: Cache, size: int, config: SampleConfig, rng: Rng) -> Iterator[Batch]:
+    """Endless batches, every object as often as any other."""
+    labels = cache.column("meta")["label"]
+    groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+    while True:
+        rows = []
+        for _ in range(size):
+            index = int(rng.choice(groups[rng.integers(len(groups))]))
+            other = cache.sample(int(rng.integers(len(labels))))["rgb"]
+            rows.append(sample(cache.sample(index), other, config, rng))
+        yield {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+class LocalizerLoss:
+    """Cross-entropy of the two nearest bins, minimum over the object's symmetries; masks; error scale; center.
+
+    Args:
+        symmetries: per class (S, 3, 4), from `datasets.crops.coordinate_symmetries`.
+        extents: (C, 3) of the bounding boxes in diameters, for the error scale.
+    """
+
+    def __init__(self, symmetries: list[NDArray[np.float32]], extents: NDArray[np.float32]) -> None:
+        most = max(len(maps) for maps in symmetries)
+        padded = np.stack([maps[np.minimum(np.arange(most), len(maps) - 1)] for maps in symmetries])
+        self.symmetries, self.extents = torch.from_numpy(padded), torch.from_numpy(extents)
+
+    def __call__(self, net: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        raw: RawMaps = net(batch["crop"].float(), batch["label"])
+        bits = batch["maps"][:, 3]
+        visible, amodal = (bits & VISIBLE > 0).float(), (bits & AMODAL > 0).float()
+        mask = F.binary_cross_entropy_with_logits(raw.masks, torch.stack([visible, amodal], dim=1))
+        truth = batch["maps"][:, :3].float() / 255.0
+        coordinates, truth = self._coordinates(raw.bins, truth, visible, batch["label"])
+        scale, error = self._scale(raw, truth, visible, batch["label"])
+        center = F.smooth_l1_loss(raw.center, batch["center"], beta=0.05)
+        total = 2.0 * mask + 0.5 * coordinates + 0.1 * scale + 2.0 * center
+        return {"loss": total, "mask": mask, "coordinates": coordinates, "scale": scale, "center": center, "error": error}
+
+    def _coordinates(self, bins: Tensor, truth: Tensor, visible: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+        """Cross-entropy over visible pixels and the truth (N, 3, M, M) it was least for."""
+        log_p, weight = torch.log_softmax(bins, dim=2), visible / visible.sum((1, 2), keepdim=True).clamp(min=1.0)
+        maps = self.symmetries.to(truth.device)[label]  # (N, S, 3, 4)
+        candidates = [(maps[:, s, :, :3] @ truth.flatten(2) + maps[:, s, :, 3:]).unflatten(2, truth.shape[2:]).clamp(0, 1)
+                      for s in range(maps.shape[1])]
+        losses = torch.stack([(_two_bins(log_p, c).sum(1) * weight).sum((1, 2)) for c in candidates])
+        best, index = losses.min(dim=0)
+        chosen = torch.stack(candidates)[index, torch.arange(len(label), device=label.device)]
+        return best.mean(), chosen
+
+    def _scale(self, raw: RawMaps, truth: Tensor, visible: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
+        """Laplace likelihood of the coordinate error's length in diameters; the coordinates are not moved by it."""
+        extents = self.extents.to(truth.device)[label][:, :, None, None]
+        error = ((decode_bins(raw.bins.detach()) - truth) * extents).norm(dim=1)
+        log_scale = raw.log_scale.clamp(-6.0, 1.0)
+        count = visible.sum().clamp(min=1.0)
+        nll = ((error * torch.exp(-log_scale) + log_scale) * visible).sum() / count
+        return nll, (error * visible).sum() / count
+
+
+def _two_bins(log_p: Tensor, truth: Tensor) -> Tensor:
+    """Cross-entropy (N, 3, M, M) with the truth spread over its two nearest bins."""
+    place = truth * (log_p.shape[2] - 1)
+    low = place.floor().clamp(max=log_p.shape[2] - 2)
+    share = (place - low).unsqueeze(2)
+    index = low.long().unsqueeze(2)
+    nearest = log_p.gather(2, index), log_p.gather(2, index + 1)
+    return -((1 - share) * nearest[0] + share * nearest[1]).squeeze(2)
+
+
+def train(net: LocalizerNet, loss: LocalizerLoss, cache: Path, samples: SampleConfig, config: LoopConfig, out: Path,
+          seed: int, hooks: Hooks | None = None, rank: int = 0) -> Progress:
+    """Train from a crop cache (all shards that are there at the start). Resumes from `out`."""
+    hooks = hooks or Hooks()
+    rng = np.random.default_rng([seed, rank, _restarts(out)])
+    stream = batches(Cache(cache), config.batch, samples, rng)
+    return fit(net, loss, stream, config, out, hooks)
+
+
+def _restarts(out: Path) -> int:
+    """A number that differs after a resume, so that a run does not see the same samples again."""
+    checkpoint = out / "checkpoint.pt"
+    return int(checkpoint.stat().st_mtime_ns % 2**31) if checkpoint.exists() else 0
