@@ -1,0 +1,78 @@
+"""BOP's error functions, written as plainly as their definitions read: one pose, one symmetry, one vertex at a time.
+
+Slow on purpose, and sharing nothing with `posebot.evaluation.errors`: it is what that module is compared with.
+Lengths in whatever unit the caller uses.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+
+def symmetries(info: dict, max_step: float = 0.01) -> list[np.ndarray]:
+    """All symmetric transforms (4x4) of an entry of models_info.json, in its own unit (millimetres)."""
+    discrete = [np.eye(4)]
+    for matrix in info.get("symmetries_discrete", []):
+        discrete.append(np.reshape(matrix, (4, 4)).astype(float))
+    turns = []
+    for entry in info.get("symmetries_continuous", []):
+        axis = np.array(entry["axis"], float) / np.linalg.norm(entry["axis"])
+        offset = np.array(entry["offset"], float)
+        steps = math.ceil(math.pi / max_step)
+        for step in range(steps):
+            rotation = turn_about(axis, step * 2 * math.pi / steps)
+            turn = np.eye(4)
+            turn[:3, :3], turn[:3, 3] = rotation, offset - rotation @ offset
+            turns.append(turn)
+    if not turns:
+        return discrete
+    return [turn @ sym for sym in discrete for turn in turns]
+
+
+def turn_about(axis: np.ndarray, angle: float) -> np.ndarray:
+    x, y, z = axis
+    c, s = math.cos(angle), math.sin(angle)
+    return np.array([
+        [c + x * x * (1 - c), x * y * (1 - c) - z * s, x * z * (1 - c) + y * s],
+        [y * x * (1 - c) + z * s, c + y * y * (1 - c), y * z * (1 - c) - x * s],
+        [z * x * (1 - c) - y * s, z * y * (1 - c) + x * s, c + z * z * (1 - c)],
+    ])
+
+
+def placed(pose: np.ndarray, vertices: np.ndarray) -> np.ndarray:
+    return np.array([pose[:3, :3] @ vertex + pose[:3, 3] for vertex in vertices])
+
+
+def projected(K: np.ndarray, pose: np.ndarray, vertices: np.ndarray) -> np.ndarray:
+    image = [K @ point for point in placed(pose, vertices)]
+    return np.array([[point[0] / point[2], point[1] / point[2]] for point in image])
+
+
+def mssd(est: np.ndarray, gt: np.ndarray, vertices: np.ndarray, syms: list[np.ndarray]) -> float:
+    here = placed(est, vertices)
+    return min(np.linalg.norm(here - placed(gt @ sym, vertices), axis=1).max() for sym in syms)
+
+
+def mspd(est: np.ndarray, gt: np.ndarray, K: np.ndarray, vertices: np.ndarray, syms: list[np.ndarray]) -> float:
+    here = projected(K, est, vertices)
+    return min(np.linalg.norm(here - projected(K, gt @ sym, vertices), axis=1).max() for sym in syms)
+
+
+def add(est: np.ndarray, gt: np.ndarray, vertices: np.ndarray) -> float:
+    return float(np.mean(np.linalg.norm(placed(est, vertices) - placed(gt, vertices), axis=1)))
+
+
+def adi(est: np.ndarray, gt: np.ndarray, vertices: np.ndarray) -> float:
+    return float(cdist(placed(gt, vertices), placed(est, vertices)).min(axis=1).mean())
+
+
+def rotation_error(est: np.ndarray, gt: np.ndarray, syms: list[np.ndarray]) -> float:
+    """Radians."""
+    best = math.pi
+    for sym in syms:
+        cosine = (np.trace(est[:3, :3] @ np.linalg.inv(gt[:3, :3] @ sym[:3, :3])) - 1) / 2
+        best = min(best, math.acos(min(1.0, max(-1.0, cosine))))
+    return best
