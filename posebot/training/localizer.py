@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from posebot.core.camera import crop_matrix, transform_pixels
 from posebot.datasets import augment
 from posebot.datasets.cache import Cache
-from posebot.datasets.crops import AMODAL, BORDER, VISIBLE
+from posebot.datasets.crops import AMODAL, VISIBLE
+from posebot.datasets.warp import warp, warp_labels
 from posebot.models.localizer_net import STRIDE, LocalizerNet, RawMaps, decode_bins
-from posebot.training.loop import Batch, Hooks, LoopConfig, Progress, fit
+from posebot.training.loop import Batch, Hooks, LoopConfig, Progress, fit, resume_salt
 
 Rng = np.random.Generator
 
@@ -29,9 +30,9 @@ class SampleConfig:
     """How a cached crop becomes a training sample.
 
     Attributes:
-        crop_size, pad: as at inference. jitter: shift of the box's centre and change of its size, as a share of its side.
-        turn: largest roll in radians. replace_background, cover: shares of the samples whose background is another
-        crop's picture, or that are partly covered by one.
+        crop_size, pad: as at inference. jitter: shift of the box's centre and change of its size, as a share of its
+        side. turn: largest roll in radians. replace_background, cover: shares of the samples whose background is
+        another crop's picture, or that are partly covered by one.
     """
 
     crop_size: int = 128
@@ -42,7 +43,7 @@ class SampleConfig:
     cover: float = 0.3
 
 
-def sample(crop: dict[str, NDArray[Any]], other: NDArray[np.uint8], config: SampleConfig, rng: Rng) -> Batch:
+def sample(crop: dict[str, NDArray[Any]], other: NDArray[Any], config: SampleConfig, rng: Rng) -> Batch:
     """One training sample from one cached crop; `other` is the picture of another crop, as background or occluder.
 
     Returns `crop` uint8 (3, S, S), `maps` uint8 (4, M, M) (coordinates and mask bits), `center` (3,), `label`.
@@ -51,20 +52,23 @@ def sample(crop: dict[str, NDArray[Any]], other: NDArray[np.uint8], config: Samp
     box = _jittered(np.asarray(meta["box"], dtype=float), config.jitter, rng)
     angle = rng.uniform(-config.turn, config.turn) if rng.random() < 0.8 else 0.0
     matrix = crop_matrix(box, size, config.pad, angle)
-    to_map = np.array([[1 / STRIDE, 0, (1 - STRIDE) / (2 * STRIDE)], [0, 1 / STRIDE, (1 - STRIDE) / (2 * STRIDE)],
-                       [0, 0, 1.0]])
+    to_map = np.array(
+        [[1 / STRIDE, 0, (1 - STRIDE) / (2 * STRIDE)], [0, 1 / STRIDE, (1 - STRIDE) / (2 * STRIDE)], [0, 0, 1.0]]
+    )
     from_half = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1.0]])
-    side = size // STRIDE
-    maps = cv2.warpAffine(np.asarray(crop["maps"]), (to_map @ matrix @ from_half)[:2], (side, side),
-                          flags=cv2.INTER_NEAREST)
-    picture = cv2.warpAffine(np.asarray(crop["rgb"]), matrix[:2], (size, size), flags=cv2.INTER_LINEAR, borderValue=BORDER)
+    maps = warp_labels(np.asarray(crop["maps"]), to_map @ matrix @ from_half, size // STRIDE)
+    picture = warp(np.asarray(crop["rgb"]), matrix, size, size)
     picture, maps = _mixed(picture, maps, other, matrix, np.asarray(crop["maps"]), from_half, config, rng)
     picture = augment.photometric(picture, rng)
     scale = float(np.sqrt(np.linalg.det(matrix[:2, :2])))  # network pixels a cached pixel
     offset = (transform_pixels(matrix, np.asarray(meta["origin"])) - (size - 1) / 2) / size
     distance = float(meta["log_z"]) + np.log(size * float(meta["pixel"]) / scale)
-    return {"crop": np.ascontiguousarray(picture.transpose(2, 0, 1)), "maps": np.ascontiguousarray(maps.transpose(2, 0, 1)),
-            "center": np.array([*offset, distance], np.float32), "label": np.int64(meta["label"])}  # type: ignore[dict-item]
+    return {
+        "crop": np.ascontiguousarray(picture.transpose(2, 0, 1)),
+        "maps": np.ascontiguousarray(maps.transpose(2, 0, 1)),
+        "center": np.array([*offset, distance], np.float32),
+        "label": np.array(meta["label"], np.int64),
+    }
 
 
 def _jittered(box: NDArray[np.float64], amount: float, rng: Rng) -> NDArray[np.float64]:
@@ -74,22 +78,31 @@ def _jittered(box: NDArray[np.float64], amount: float, rng: Rng) -> NDArray[np.f
     return np.concatenate([center - half, center + half])
 
 
-def _mixed(picture: NDArray[np.uint8], maps: NDArray[np.uint8], other: NDArray[np.uint8], matrix: NDArray[np.float64],
-           cached_maps: NDArray[np.uint8], from_half: NDArray[np.float64], config: SampleConfig, rng: Rng
-           ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+def _mixed(
+    picture: NDArray[Any],
+    maps: NDArray[Any],
+    other: NDArray[Any],
+    matrix: NDArray[np.float64],
+    cached_maps: NDArray[Any],
+    from_half: NDArray[np.float64],
+    config: SampleConfig,
+    rng: Rng,
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Background replaced, or the object partly covered, by the other crop's picture."""
     size = picture.shape[0]
     chance = rng.random()
     if chance < config.replace_background:
         visible = (cached_maps[..., 3] & VISIBLE) * np.uint8(255 // VISIBLE)
-        alpha = cv2.warpAffine(visible, (matrix @ from_half)[:2], (size, size), flags=cv2.INTER_LINEAR)[..., None] / 255.0
+        alpha = (
+            cv2.warpAffine(visible, (matrix @ from_half)[:2], (size, size), flags=cv2.INTER_LINEAR)[..., None] / 255.0
+        )
         fill = cv2.resize(np.asarray(other), (size, size))
         picture = (picture * alpha + fill * (1 - alpha)).astype(np.uint8)
     elif chance < config.replace_background + config.cover:
         covered = augment.occluders((size, size), rng)
         fill = cv2.resize(np.asarray(other), (size, size))
         picture = np.where(covered[..., None], fill, picture)
-        small = covered[STRIDE // 2::STRIDE, STRIDE // 2::STRIDE]
+        small = covered[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
         maps = maps.copy()
         maps[..., 3] = np.where(small, maps[..., 3] & AMODAL, maps[..., 3])
     return picture, maps
@@ -131,14 +144,23 @@ class LocalizerLoss:
         scale, error = self._scale(raw, truth, visible, batch["label"])
         center = F.smooth_l1_loss(raw.center, batch["center"], beta=0.05)
         total = 2.0 * mask + 0.5 * coordinates + 0.1 * scale + 2.0 * center
-        return {"loss": total, "mask": mask, "coordinates": coordinates, "scale": scale, "center": center, "error": error}
+        return {
+            "loss": total,
+            "mask": mask,
+            "coordinates": coordinates,
+            "scale": scale,
+            "center": center,
+            "error": error,
+        }
 
     def _coordinates(self, bins: Tensor, truth: Tensor, visible: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
         """Cross-entropy over visible pixels and the truth (N, 3, M, M) it was least for."""
         log_p, weight = torch.log_softmax(bins, dim=2), visible / visible.sum((1, 2), keepdim=True).clamp(min=1.0)
         maps = self.symmetries.to(truth.device)[label]  # (N, S, 3, 4)
-        candidates = [(maps[:, s, :, :3] @ truth.flatten(2) + maps[:, s, :, 3:]).unflatten(2, truth.shape[2:]).clamp(0, 1)
-                      for s in range(maps.shape[1])]
+        candidates = [
+            (maps[:, s, :, :3] @ truth.flatten(2) + maps[:, s, :, 3:]).unflatten(2, truth.shape[2:]).clamp(0, 1)
+            for s in range(maps.shape[1])
+        ]
         losses = torch.stack([(_two_bins(log_p, c).sum(1) * weight).sum((1, 2)) for c in candidates])
         best, index = losses.min(dim=0)
         chosen = torch.stack(candidates)[index, torch.arange(len(label), device=label.device)]
@@ -164,16 +186,19 @@ def _two_bins(log_p: Tensor, truth: Tensor) -> Tensor:
     return -((1 - share) * nearest[0] + share * nearest[1]).squeeze(2)
 
 
-def train(net: LocalizerNet, loss: LocalizerLoss, cache: Path, samples: SampleConfig, config: LoopConfig, out: Path,
-          seed: int, hooks: Hooks | None = None, rank: int = 0) -> Progress:
+def train(
+    net: LocalizerNet,
+    loss: LocalizerLoss,
+    cache: Path,
+    samples: SampleConfig,
+    config: LoopConfig,
+    out: Path,
+    seed: int,
+    hooks: Hooks | None = None,
+    rank: int = 0,
+) -> Progress:
     """Train from a crop cache (all shards that are there at the start). Resumes from `out`."""
     hooks = hooks or Hooks()
-    rng = np.random.default_rng([seed, rank, _restarts(out)])
+    rng = np.random.default_rng([seed, rank, resume_salt(out)])
     stream = batches(Cache(cache), config.batch, samples, rng)
     return fit(net, loss, stream, config, out, hooks)
-
-
-def _restarts(out: Path) -> int:
-    """A number that differs after a resume, so that a run does not see the same samples again."""
-    checkpoint = out / "checkpoint.pt"
-    return int(checkpoint.stat().st_mtime_ns % 2**31) if checkpoint.exists() else 0

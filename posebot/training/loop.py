@@ -1,7 +1,7 @@
 """The training loop that both networks share: plain torch, resumable, the same for one worker and for several.
 
-Ray Train calls it from its workers; nothing here knows of Ray. Progress runs from 0 to 1 by samples seen or by time spent,
-whichever the budget names, and drives the learning rate, so that "40 minutes" is a schedule and not a cut.
+Ray Train calls it from its workers; nothing here knows of Ray. Progress runs from 0 to 1 by samples seen or by time
+spent, whichever the budget names, and drives the learning rate, so that "40 minutes" is a schedule and not a cut.
 """
 
 from __future__ import annotations
@@ -97,8 +97,9 @@ class Averaged:
             self.weights[name].lerp_(value, share)
 
 
-def fit(net: nn.Module, loss: Loss, batches: Iterator[Batch], config: LoopConfig, out: Path, hooks: Hooks | None = None
-        ) -> Progress:
+def fit(
+    net: nn.Module, loss: Loss, batches: Iterator[Batch], config: LoopConfig, out: Path, hooks: Hooks | None = None
+) -> Progress:
     """Train until the budget is spent; afterwards `net` holds the averaged weights.
 
     Args:
@@ -107,49 +108,98 @@ def fit(net: nn.Module, loss: Loss, batches: Iterator[Batch], config: LoopConfig
     Returns:
         What was spent. On NaN the step is skipped.
     """
-    hooks = hooks or Hooks()
-    out.mkdir(parents=True, exist_ok=True)
-    net.to(hooks.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW([p for p in net.parameters() if p.requires_grad], config.lr,
-                                  weight_decay=config.weight_decay, foreach=True)
-    averaged, done = Averaged(net, config.average), Progress()
-    path = out / "checkpoint.pt"
-    if path.exists():
-        done = _restore(path, net, optimizer, averaged)
-    wrapped = hooks.wrap(net)
-    wrapped.train()
-    start, saved, told, sums = time.monotonic() - done.seconds, time.monotonic(), time.monotonic(), _Means()
-    while True:
-        progress = hooks.mean(config.budget.progress(done.samples, done.seconds))
-        if progress >= 1.0:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = rate(progress, config)
+    return _Run(net, loss, config, out, hooks or Hooks()).until_spent(batches)
+
+
+def resume_salt(out: Path) -> int:
+    """A number that differs after a resume, so that a run does not see the same samples again."""
+    checkpoint = out / "checkpoint.pt"
+    return int(checkpoint.stat().st_mtime_ns % 2**31) if checkpoint.exists() else 0
+
+
+class _Run:
+    """One call of `fit`: the state that its steps share."""
+
+    def __init__(self, net: nn.Module, loss: Loss, config: LoopConfig, out: Path, hooks: Hooks) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        net.to(hooks.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net, self.loss, self.config, self.hooks = net, loss, config, hooks
+        self.path = out / "checkpoint.pt"
+        trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.AdamW(trained, config.lr, weight_decay=config.weight_decay, foreach=True)
+        self.averaged, self.done, self.means = Averaged(net, config.average), Progress(), _Means()
+        if self.path.exists():
+            self._restore()
+
+    def until_spent(self, batches: Iterator[Batch]) -> Progress:
+        wrapped = self.hooks.wrap(self.net)
+        wrapped.train()
+        start = time.monotonic() - self.done.seconds
+        saved = told = time.monotonic()
+        while (progress := self.hooks.mean(self.config.budget.progress(self.done.samples, self.done.seconds))) < 1.0:
+            self._step(wrapped, batches, rate(progress, self.config))
+            now = time.monotonic()
+            self.done.seconds = now - start
+            if now - told > self.config.report_s:
+                self._report(progress)
+                told = now
+            if now - saved > self.config.checkpoint_s:
+                self._save()
+                saved = now
+        self._report(1.0)
+        self._save()
+        self.net.load_state_dict(self.averaged.weights)
+        return self.done
+
+    def _step(self, wrapped: nn.Module, batches: Iterator[Batch], lr: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
         before = time.monotonic()
-        batch = {name: torch.from_numpy(array).to(hooks.device) for name, array in next(batches).items()}
-        done.waited += time.monotonic() - before
-        values = loss(wrapped, batch)
-        optimizer.zero_grad(set_to_none=True)
-        values["loss"].backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(net.parameters(), config.clip)
+        batch = {name: torch.from_numpy(array).to(self.hooks.device) for name, array in next(batches).items()}
+        self.done.waited += time.monotonic() - before
+        values = self.loss(wrapped, batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        values["loss"].backward()
+        norm = nn.utils.clip_grad_norm_(self.net.parameters(), self.config.clip)
         if torch.isfinite(norm):
-            optimizer.step()
-            averaged.update(net, done.steps)
-            sums.add(values)
-        done.steps += 1
-        done.samples += config.batch * hooks.workers
-        done.seconds = time.monotonic() - start
-        if hooks.first and time.monotonic() - told > config.report_s:
-            hooks.report(progress, sums.take() | _speed(done))
-            told = time.monotonic()
-        if hooks.first and time.monotonic() - saved > config.checkpoint_s:
-            _save(path, net, optimizer, averaged, done)
-            saved = time.monotonic()
-    if hooks.first:
-        hooks.report(1.0, sums.take() | _speed(done))
-        _save(path, net, optimizer, averaged, done)
-    net.load_state_dict(averaged.weights)
-    return done
+            self.optimizer.step()
+            self.averaged.update(self.net, self.done.steps)
+            self.means.add(values)
+        self.done.steps += 1
+        self.done.samples += self.config.batch * self.hooks.workers
+
+    def _report(self, progress: float) -> None:
+        spent = max(self.done.seconds, 1e-9)
+        speed = {
+            "samples": float(self.done.samples),
+            "samples_per_s": self.done.samples / spent,
+            "waited_share": self.done.waited / spent,
+        }
+        if self.hooks.first:
+            self.hooks.report(progress, self.means.take() | speed)
+
+    def _save(self) -> None:
+        if not self.hooks.first:
+            return
+        temporary = self.path.with_suffix(".part")
+        torch.save(
+            {
+                "net": self.net.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "averaged": self.averaged.weights,
+                "progress": vars(self.done),
+            },
+            temporary,
+        )
+        temporary.replace(self.path)
+
+    def _restore(self) -> None:
+        state = torch.load(self.path, map_location="cpu", weights_only=True)
+        self.net.load_state_dict(state["net"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        device = self.hooks.device
+        self.averaged.weights = {name: value.to(device) for name, value in state["averaged"].items()}
+        self.done = Progress(**state["progress"])
 
 
 class _Means:
@@ -168,23 +218,3 @@ class _Means:
         means = {name: value / max(self.count, 1) for name, value in self.sums.items()}
         self.sums, self.count = {}, 0
         return means
-
-
-def _speed(done: Progress) -> dict[str, float]:
-    return {"samples": done.samples, "samples_per_s": done.samples / max(done.seconds, 1e-9),
-            "waited_share": done.waited / max(done.seconds, 1e-9)}
-
-
-def _save(path: Path, net: nn.Module, optimizer: torch.optim.Optimizer, averaged: Averaged, done: Progress) -> None:
-    temporary = path.with_suffix(".part")
-    torch.save({"net": net.state_dict(), "optimizer": optimizer.state_dict(), "averaged": averaged.weights,
-                "progress": vars(done)}, temporary)
-    temporary.replace(path)
-
-
-def _restore(path: Path, net: nn.Module, optimizer: torch.optim.Optimizer, averaged: Averaged) -> Progress:
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    net.load_state_dict(state["net"])
-    optimizer.load_state_dict(state["optimizer"])
-    averaged.weights = {name: value.to(next(net.parameters()).device) for name, value in state["averaged"].items()}
-    return Progress(**state["progress"])
