@@ -1,0 +1,158 @@
+"""The second trainer of the detector: Ultralytics YOLO, nano, from scratch. Nothing else in posebot imports ultralytics.
+
+The network is built from the YAML file inside the package and starts without weights; nothing is downloaded, and settings,
+caches and runs stay in the folder that is given. What comes out obeys the detector's contract (docs/architecture.md), so
+inference does not know who trained it. The one-to-one head needs no suppression of duplicates.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import yaml
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from posebot.core.errors import PosebotError
+from posebot.datasets.cache import Cache
+from posebot.datasets.frames import MIN_VISIBLE
+
+NETWORK = "yolo26n.yaml"
+CANDIDATES = 100
+OnEpoch = Callable[[int, Mapping[str, float]], None]
+
+
+class YoloExport(nn.Module):
+    """The trained network as it is exported: uint8 pictures in, the best `CANDIDATES` boxes, scores and labels out."""
+
+    input_names = ("image",)
+    output_names = ("boxes", "scores", "labels")
+
+    def __init__(self, net: nn.Module, input_size: tuple[int, int]) -> None:
+        super().__init__()
+        self.net, self.input_size = net.float().eval(), input_size
+        head: Any = net.model[-1]  # type: ignore[index]
+        head.end2end, head.max_det, head.export, head.dynamic = True, CANDIDATES, True, False
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        found = self.net(image.permute(0, 3, 1, 2).float() / 255)
+        # YOLO counts from pixel corners, posebot from pixel centres
+        return found[..., :4] - 0.5, found[..., 4], found[..., 5].long()
+
+    def example(self, batch: int = 1) -> tuple[Tensor]:
+        return (torch.zeros(batch, *self.input_size, 3, dtype=torch.uint8),)
+
+
+def write_yolo_dataset(out: Path, samples: Cache, names: Sequence[str], held_out: int = 50) -> Path:
+    """Cached detector samples (`datasets.frames`) as Ultralytics reads them: pictures, one text of boxes each, `data.yaml`.
+
+    Pictures are already at the detector's size, which saves resizing them in every epoch.
+
+    Args:
+        names: of the classes. held_out: every so-manieth picture serves for validation.
+    Returns:
+        The path of `data.yaml`.
+    """
+    for split in ("train", "val"):
+        (out / "images" / split).mkdir(parents=True, exist_ok=True)
+        (out / "labels" / split).mkdir(parents=True, exist_ok=True)
+    for index in range(len(samples)):
+        name = f"{'val' if index % held_out == 0 else 'train'}/{index:07d}"
+        text = out / "labels" / f"{name}.txt"
+        if text.exists():
+            continue
+        sample = samples.sample(index)
+        cv2.imwrite(str(out / "images" / f"{name}.jpg"), sample["image"][..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 95])
+        text.write_text(label_lines(sample["boxes"], sample["image"].shape[:2]))
+    path = out / "data.yaml"
+    path.write_text(yaml.safe_dump({"path": str(out.resolve()), "train": "images/train", "val": "images/val",
+                                    "names": dict(enumerate(names))}))
+    return path
+
+
+def label_lines(boxes: NDArray[Any], size: tuple[int, int]) -> str:
+    """`class x y width height` of each box, in shares of the picture; `boxes` of `frames.BOX`, `size` (height, width)."""
+    lines = []
+    for row in boxes[(boxes["label"] >= 0) & (boxes["visible"] >= MIN_VISIBLE)]:
+        x0, y0, x1, y1 = (row["xyxy"].astype(float) + 0.5) / np.tile(size[::-1], 2)
+        numbers = ((x0 + x1) / 2, (y0 + y1) / 2, x1 - x0, y1 - y0)
+        lines.append(f"{row['label']} " + " ".join(f"{number:.6f}" for number in numbers) + "\n")
+    return "".join(lines)
+
+
+def train(data_yaml: Path, out: Path, input_size: tuple[int, int], seconds: float, batch: int = 16, epochs: int = 1000,
+          seed: int = 0, start: Mapping[str, Tensor] | None = None, on_epoch: OnEpoch | None = None) -> YoloExport:
+    """Train for so many seconds (or epochs, whichever ends first); a killed run goes on from its last epoch.
+
+    Args:
+        input_size: (height, width), multiples of 32; training pictures are squares of the longer side.
+        start: weights to begin with, as `network_state` gave them. on_epoch: called with the epoch and its metrics.
+    Raises:
+        PosebotError: ultralytics is not installed.
+    """
+    yolo_class = _yolo(out / "settings")
+    last = out / "run" / "weights" / "last.pt"
+    spent = out / "seconds"
+    seconds -= float(spent.read_text()) if spent.exists() else 0.0
+    if not last.exists():
+        model = yolo_class(NETWORK, task="detect", verbose=False)
+    elif seconds <= 0 or _finished(last):
+        return YoloExport(yolo_class(str(last), task="detect").model, input_size)
+    else:
+        model = yolo_class(str(last), task="detect")
+    if start is not None and not last.exists():
+        model.add_callback("on_pretrain_routine_end", lambda trainer: trainer.model.load_state_dict(start, strict=False))
+    _watch(model, spent, seconds, on_epoch)
+    model.train(data=str(data_yaml), project=str(out.resolve()), name="run", exist_ok=True, resume=last.exists(),
+                imgsz=max(input_size), epochs=epochs, batch=batch, seed=seed, pretrained=False, plots=False, amp=False,
+                val=False, verbose=False, workers=0, deterministic=False, close_mosaic=0,
+                device=0 if torch.cuda.is_available() else "cpu")
+    return YoloExport(yolo_class(str(last), task="detect").model, input_size)
+
+
+def network_state(view: YoloExport) -> dict[str, Tensor]:
+    """The weights, to be kept as safetensors and given as `start`."""
+    return dict(view.net.state_dict())
+
+
+def _watch(model: Any, spent: Path, seconds: float, on_epoch: OnEpoch | None) -> None:
+    """Stop after `seconds`, note the time used after each epoch, and pass its losses on."""
+    before = float(spent.read_text()) if spent.exists() else 0.0
+    begin = time.monotonic()
+
+    def after_epoch(trainer: Any) -> None:
+        used = time.monotonic() - begin
+        spent.write_text(f"{before + used:.1f}")
+        trainer.stop = trainer.stop or used > seconds
+        if on_epoch is not None:
+            on_epoch(trainer.epoch, {name: float(value) for name, value in trainer.label_loss_items(trainer.tloss).items()})
+
+    model.add_callback("on_model_save", after_epoch)
+
+
+def _finished(checkpoint: Path) -> bool:
+    """Whether Ultralytics has closed this training (it then drops the optimizer's state, and cannot go on)."""
+    return bool(torch.load(checkpoint, map_location="cpu", weights_only=False).get("epoch", -1) == -1)
+
+
+def _yolo(home: Path) -> Any:
+    """The `YOLO` class of ultralytics, offline, silent, and with its settings in `home`."""
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", YOLO_VERBOSE="false", YOLO_CONFIG_DIR=str(home.resolve()))
+    try:
+        from ultralytics import YOLO, settings
+        from ultralytics.utils import LOGGER
+    except ImportError as error:
+        raise PosebotError(f"the YOLO trainer needs ultralytics ({error}): pip install 'posebot[yolo]'") from error
+    LOGGER.setLevel(logging.WARNING)
+    settings.update({"sync": False, "mlflow": False, "runs_dir": str(home), "datasets_dir": str(home),
+                     "weights_dir": str(home)})
+    return YOLO
