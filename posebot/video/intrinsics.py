@@ -1,0 +1,156 @@
+"""Intrinsics from a file. They are read or refused, never guessed.
+
+Understood, JSON or YAML alike:
+
+- BOP `camera.json`: fx, fy, cx, cy, width, height, depth_scale;
+- a 3x3 matrix named K, k, cam_K or camera_matrix (nine numbers, three rows, or {rows, cols, data}), with width and
+  height (or image_width, image_height) and distortion (or D, d, dist_coeffs, distortion_coefficients). ROS
+  camera_info, OpenCV's calibration files and posebot's `Camera.to_dict()` are of this kind;
+- an `intrinsics` section with one of the above, or with f_u, f_v, pp_x, pp_y (M3T).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from posebot.core.camera import Camera, resize_K
+from posebot.core.errors import InputError
+from posebot.core.transforms import Array
+
+_MATRIX_NAMES = ("K", "k", "cam_K", "camera_matrix")
+_DISTORTION_NAMES = ("distortion", "D", "d", "dist_coeffs", "distortion_coefficients")
+_PINHOLE_NAMES = (("fx", "fy", "cx", "cy"), ("f_u", "f_v", "pp_x", "pp_y"))
+_PINHOLE_MODELS = ("", "plumb_bob", "rational_polynomial", "pinhole", "radtan")
+EXPECTED = 'for example {"fx": 572.4, "fy": 573.6, "cx": 325.3, "cy": 242.0, "width": 640, "height": 480}'
+
+
+@dataclass(frozen=True)
+class Intrinsics:
+    """A camera and how its depth pictures are stored.
+
+    Attributes:
+        depth_scale: millimetres per unit of a 16 bit depth picture, as in BOP; None if the file does not say.
+        where: the file they come from, for messages.
+    """
+
+    camera: Camera
+    depth_scale: float | None = None
+    where: str = "camera"
+
+    def for_size(self, width: int, height: int, scale: bool = False) -> Camera:
+        """The camera of a picture of this size.
+
+        With `scale`, intrinsics of another size are resized, provided that the aspect ratio is exactly the same.
+        Raises:
+            InputError: the sizes differ and `scale` is off, or the picture was cropped or stretched.
+        """
+        own = self.camera
+        if (width, height) == (own.width, own.height):
+            return own
+        problem = f"intrinsics are for {own.width}x{own.height}, the picture is {width}x{height}"
+        if width * own.height != height * own.width:
+            raise InputError(self.where, problem, "intrinsics of exactly this picture; the aspect ratios differ too")
+        if not scale:
+            raise InputError(self.where, problem, "the right file, or --scale-camera if the picture was only resized")
+        factor = width / own.width
+        return replace(own, K=resize_K(own.K, factor, factor), width=width, height=height)
+
+
+def load_intrinsics(path: str | Path) -> Intrinsics:
+    """Read a file of one of the forms above.
+
+    Raises:
+        InputError: the file is missing or unreadable, or a number is missing or not sound.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(path, f"not readable ({getattr(error, 'strerror', None) or 'not text'})", EXPECTED) from None
+    try:
+        data = json.loads(text) if path.suffix == ".json" else yaml.load(_without_directive(text), _OpenCvLoader)
+    except (ValueError, yaml.YAMLError) as error:
+        raise InputError(path, f"neither JSON nor YAML ({' '.join(str(error).split())[:120]})", EXPECTED) from None
+    return intrinsics_from(data, str(path))
+
+
+def intrinsics_from(data: Any, where: str) -> Intrinsics:
+    """As `load_intrinsics`, from the file's content."""
+    if not isinstance(data, Mapping):
+        raise InputError(where, f"holds {type(data).__name__}", EXPECTED)
+    if isinstance(data.get("intrinsics"), Mapping):
+        return intrinsics_from(data["intrinsics"], f"{where}: intrinsics")
+    model = str(data.get("distortion_model", ""))
+    if model not in _PINHOLE_MODELS:
+        raise InputError(where, f"distortion_model is {model!r}", "plumb_bob or rational_polynomial")
+    width, height = (_size(data, name, where) for name in ("width", "height"))
+    camera = Camera(_matrix(data, where), width, height, _distortion(data, where))
+    scale = data.get("depth_scale")
+    return Intrinsics(camera, None if scale is None else depth_scale_from(scale, where), where)
+
+
+def depth_scale_from(value: Any, where: str) -> float:
+    """Check a depth scale, millimetres per unit."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 1e-4 <= value <= 1000:
+        raise InputError(where, f"depth_scale is {value!r}", "millimetres per unit: 1.0 where depth is stored in mm")
+    return float(value)
+
+
+def _matrix(data: Mapping[str, Any], where: str) -> Array:
+    name = next((name for name in _MATRIX_NAMES if name in data), None)
+    if name is not None:
+        values = _numbers(data[name], f"{where}: {name}")
+        if values.size != 9:
+            raise InputError(where, f"{name} has {values.size} numbers", "9 are needed (row-major 3x3, pixels)")
+        return values.reshape(3, 3)
+    names = next((names for names in _PINHOLE_NAMES if names[0] in data), _PINHOLE_NAMES[0])
+    missing = [name for name in names if name not in data]
+    if missing:
+        raise InputError(where, f"{', '.join(missing)} missing", EXPECTED)
+    fx, fy, cx, cy = (_numbers(data[name], f"{where}: {name}").item() for name in names)
+    return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
+
+
+def _distortion(data: Mapping[str, Any], where: str) -> Array:
+    name = next((name for name in _DISTORTION_NAMES if data.get(name) is not None), None)
+    return np.zeros(0) if name is None else _numbers(data[name], f"{where}: {name}")
+
+
+def _size(data: Mapping[str, Any], name: str, where: str) -> int:
+    value = data.get(name, data.get(f"image_{name}"))
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value <= 0:
+        raise InputError(where, f"{name} is {value!r}" if value is not None else f"{name} is missing",
+                         "the picture's size in pixels, so that a wrong file is noticed")
+    return int(value)
+
+
+def _numbers(value: Any, where: str) -> Array:
+    if isinstance(value, Mapping):
+        value = value.get("data")
+    try:
+        numbers = np.asarray(value, dtype=float).ravel()
+    except (TypeError, ValueError):
+        numbers = np.array([np.nan])
+    if not np.isfinite(numbers).all():
+        raise InputError(where, f"{str(value)[:60]!r} is not made of finite numbers", "pixels")
+    return numbers
+
+
+class _OpenCvLoader(yaml.SafeLoader):
+    """Safe YAML that also reads `!!opencv-matrix`."""
+
+
+_OpenCvLoader.add_constructor("tag:yaml.org,2002:opencv-matrix",
+                              lambda loader, node: loader.construct_mapping(node, deep=True))
+
+
+def _without_directive(text: str) -> str:
+    """OpenCV begins its files with `%YAML:1.0`, which is not YAML."""
+    return text.partition("\n")[2] if text.startswith("%YAML:") else text

@@ -1,0 +1,170 @@
+"""Sources that do not wait: cameras. A thread keeps the newest frame in one slot; what nobody takes is dropped."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Container, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posebot.core.errors import InputError
+from posebot.core.frame import Frame
+from posebot.core.transforms import Array
+from posebot.video.files import decoded, open_video
+from posebot.video.intrinsics import Intrinsics
+from posebot.video.latest import Latest
+from posebot.video.source import Shot, Skipped, redacted, straightened
+
+BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
+OPEN_TIMEOUT_S, READ_TIMEOUT_S = 10.0, 10.0
+_EVENT_POLL_S = 0.25
+
+
+class LiveSource:
+    """The newest frame of a camera, read by a thread, reconnected when it breaks off.
+
+    Frames are numbered "name/0", "name/1" … as they are read, dropped ones included.
+
+    Args:
+        name: the camera's name in the configuration. opened: starts the camera and yields frames, or the reason why one
+            could not be used; runs in the thread, and again after the camera broke off. backoff_s: pauses before each
+            further attempt, the last one for good; they start anew once a frame has come.
+        ends: whether the camera ending by itself is the end of the source (a simulation) and not a break.
+    """
+
+    live: bool = True
+    total: int | None = None
+
+    def __init__(self, name: str, opened: Callable[[], Iterator[Frame | str]], fps: float | None = None,
+                 backoff_s: tuple[float, ...] = BACKOFF_S, ends: bool = False) -> None:
+        self.name, self.fps = name, fps
+        self._opened, self._backoff_s, self._ends = opened, backoff_s, ends
+        self._slot: Latest[Frame] = Latest()
+        self._events: queue.SimpleQueue[Skipped] = queue.SimpleQueue()
+        self._failure: BaseException | None = None
+        self._count = 0
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def shots(self, done: Container[str] = ()) -> Iterator[Shot | Skipped]:
+        """Endless, until `close`.
+
+        Raises:
+            InputError: the camera cannot be opened at all. Once it has given a frame, it is waited for.
+        """
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=f"camera {self.name}", daemon=True)
+            self._thread.start()
+        while True:
+            taken = self._slot.take(_EVENT_POLL_S)
+            with suppress(queue.Empty):
+                while True:
+                    yield self._events.get_nowait()
+            if taken is not None:
+                yield Shot(*taken)
+            elif self._failure is not None:
+                raise self._failure
+            elif self._slot.closed:
+                return
+
+    def close(self) -> None:
+        self._stop.set()
+        self._slot.close()
+        if self._thread is not None:
+            self._thread.join(timeout=OPEN_TIMEOUT_S)
+
+    def _run(self) -> None:
+        try:
+            self._read_until_stopped()
+        except BaseException as error:  # a thread has nobody to tell: the consumer raises it
+            self._failure = error
+        finally:
+            self._slot.close()
+
+    def _read_until_stopped(self) -> None:
+        attempt = 0
+        while not self._stop.is_set():
+            before, reason = self._count, "the camera has ended"
+            try:
+                self._read_once()
+            except InputError as error:
+                if self._count == 0:
+                    raise
+                reason = str(error)
+            if self._ends or self._stop.is_set():
+                return
+            attempt = 0 if self._count > before else attempt + 1
+            pause = self._backoff_s[min(attempt, len(self._backoff_s) - 1)]
+            self._skip(f"{reason}; trying again in {pause:g} s")
+            self._stop.wait(pause)
+
+    def _read_once(self) -> None:
+        for item in self._opened():
+            if isinstance(item, str):
+                self._skip(item)
+            else:
+                self._slot.put(replace(item, frame_id=f"{self.name}/{self._count}"))
+                self._count += 1
+            if self._stop.is_set():
+                return
+
+    def _skip(self, reason: str) -> None:
+        self._events.put(Skipped(f"{self.name}/{self._count}", redacted(reason)))
+
+
+@dataclass(frozen=True)
+class CameraSettings:
+    """What every real camera needs: its intrinsics, its constant pose 4x4 (or None), and whether K may be resized."""
+
+    name: str
+    intrinsics: Intrinsics
+    base_from_cam: Array | None = None
+    scale_camera: bool = False
+
+    def frame(self, rgb: NDArray[np.uint8]) -> Frame:
+        """The picture that has just come. Raises InputError where its size is not that of the intrinsics."""
+        camera = self.intrinsics.for_size(rgb.shape[1], rgb.shape[0], self.scale_camera)
+        return straightened(Frame(rgb, camera, None, self.base_from_cam, self.name, time.time()))
+
+
+def device_frames(settings: CameraSettings, index: int) -> Iterator[Frame | str]:
+    """Frames of a webcam by its number, through OpenCV, in the size of the intrinsics where it can do that."""
+    import cv2
+
+    where = f"camera {settings.name}"
+    capture = cv2.VideoCapture(index)
+    try:
+        if not capture.isOpened():
+            raise InputError(where, f"device {index} cannot be opened", "the number of a connected camera")
+        capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.intrinsics.camera.width)
+        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.intrinsics.camera.height)
+        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+        while True:
+            there, bgr = capture.read()
+            if not there:
+                raise InputError(where, f"device {index} gives no picture")
+            yield settings.frame(np.ascontiguousarray(bgr[..., ::-1], dtype=np.uint8))
+    finally:
+        capture.release()
+
+
+def network_frames(settings: CameraSettings, address: str) -> Iterator[Frame | str]:
+    """Frames of an RTSP (over TCP) or HTTP camera. Errors never show the address's credentials."""
+    options = {"fflags": "nobuffer", "flags": "low_delay"}
+    if address.startswith("rtsp"):
+        options["rtsp_transport"] = "tcp"
+    try:
+        container = open_video(address, options=options, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S))
+    except InputError as error:
+        raise InputError(f"camera {settings.name}", f"{error.where} {error.problem}",
+                         "a camera that is on, at this address") from None
+    try:
+        for picture in decoded(container):
+            yield picture if isinstance(picture, str) else settings.frame(picture)
+    finally:
+        container.close()

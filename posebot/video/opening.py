@@ -1,0 +1,97 @@
+"""What a `--source` on the command line, or an entry of the camera configuration, stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from posebot.core.errors import InputError
+from posebot.core.frame import Frame
+from posebot.video.cameras import CameraEntry, load_cameras
+from posebot.video.files import VIDEO_SUFFIXES, BopSource, PictureSource, VideoSource
+from posebot.video.intrinsics import load_intrinsics
+from posebot.video.live import CameraSettings, LiveSource, device_frames, network_frames
+from posebot.video.source import Source, redacted
+
+_BOP_ROOT = "*/*/scene_camera.json"
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """What the command line says about a source.
+
+    Attributes:
+        split: of a BOP data set. camera: file of intrinsics. config: file of named cameras. depth: whether depth
+            pictures are read. scale_camera: whether intrinsics of another size, same aspect ratio, are resized.
+    """
+
+    split: str | None = None
+    camera: Path | None = None
+    config: Path | None = None
+    depth: bool = True
+    scale_camera: bool = False
+
+
+def open_source(source: str, options: SourceOptions) -> Source:
+    """A path (picture, folder, BOP data set, video) or, with a configuration, the name of a camera in it.
+
+    Raises:
+        InputError: there is no such thing, or it has no intrinsics.
+    """
+    if options.config is not None:
+        cameras = load_cameras(options.config)
+        if source in cameras:
+            return open_camera(source, cameras[source], options)
+        if not Path(source).exists():
+            raise InputError("--source", f"{redacted(source)!r} is no camera of {options.config}",
+                             f"a path or one of: {', '.join(cameras)}")
+    if "://" in source:
+        raise InputError("--source", f"{redacted(source)} is an address", "name the camera in a file, --config FILE")
+    return _open_path(Path(source), options)
+
+
+def _open_path(path: Path, options: SourceOptions) -> Source:
+    if not path.exists():
+        raise InputError("--source", f"{path} does not exist", "a path, or a camera's name with --config FILE")
+    splits = sorted({found.parent.parent.name for found in path.glob(_BOP_ROOT)}) if path.is_dir() else []
+    if options.split is not None:
+        return BopSource(path, options.split, options.depth)
+    if splits:
+        raise InputError("--source", f"{path} is a BOP data set", f"--split {' or --split '.join(splits)}")
+    if options.camera is None:
+        beside = (path if path.is_dir() else path.parent) / "camera.json"
+        hint = f"; is it {beside}?" if beside.is_file() else ""
+        raise InputError(path, "has no intrinsics", f"--camera FILE (fx, fy, cx, cy, width, height){hint}")
+    intrinsics = load_intrinsics(options.camera)
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return VideoSource(path, intrinsics, scale_camera=options.scale_camera)
+    return PictureSource(path, intrinsics, options.depth, scale_camera=options.scale_camera)
+
+
+def open_camera(name: str, entry: CameraEntry, options: SourceOptions | None = None) -> Source:
+    """The source that a configuration's entry describes; `options.camera` overrides its intrinsics."""
+    options = options or SourceOptions()
+    with_depth, scale = options.depth and entry.depth, options.scale_camera or entry.scale_camera
+    if entry.kind == "sim":
+        return _sim_source(name, entry, with_depth)
+    intrinsics = load_intrinsics(options.camera) if options.camera else entry.intrinsics
+    if intrinsics is None:
+        raise InputError(f"camera {name}", "has no intrinsics", "intrinsics: FILE or numbers, or --camera FILE")
+    if entry.kind == "video":
+        return VideoSource(entry.source, intrinsics, entry.base_from_cam, scale)
+    if entry.kind in ("file", "folder"):
+        return PictureSource(entry.source, intrinsics, with_depth, entry.base_from_cam, scale)
+    settings = CameraSettings(name, intrinsics, entry.base_from_cam, scale)
+    if entry.kind == "device":
+        return LiveSource(name, lambda: device_frames(settings, int(entry.source)), entry.fps)
+    return LiveSource(name, lambda: network_frames(settings, entry.source), entry.fps)
+
+
+def _sim_source(name: str, entry: CameraEntry, with_depth: bool) -> Source:
+    from posebot.video.simcam import SimulatedCamera
+
+    def frames() -> Iterator[Frame | str]:
+        yield from SimulatedCamera(seed=entry.seed, fps=entry.fps or 10.0, depth=with_depth).frames(paced=True)
+
+    return LiveSource(name, frames, entry.fps)

@@ -1,0 +1,63 @@
+"""Picture files: decoded or refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posebot.core.errors import InputError
+
+SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+# A decoder fills the missing part of a file that was cut off with grey. So the end of the file is looked for.
+_ENDS = {b"\x89PNG": b"IEND", b"\xff\xd8\xff": b"\xff\xd9"}
+
+
+def read_rgb(path: Path) -> NDArray[np.uint8]:
+    """uint8 (H, W, 3), red first, pixels as stored (an EXIF orientation would belong to other intrinsics).
+
+    Raises:
+        InputError: missing, cut off, or no picture.
+    """
+    import cv2
+
+    bgr = _decode(path, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION)
+    return np.ascontiguousarray(bgr[..., ::-1])
+
+
+def read_depth(path: Path, depth_scale: float) -> NDArray[np.float32]:
+    """float32 (H, W) metres, 0 = no reading, from a 16 bit picture with `depth_scale` millimetres per unit.
+
+    Raises:
+        InputError: missing, cut off, no picture, or not one channel of 16 bits (a coloured depth map, say).
+    """
+    import cv2
+
+    raw = _decode(path, cv2.IMREAD_UNCHANGED)
+    if raw.ndim != 2 or raw.dtype != np.uint16:
+        raise InputError(path, f"depth picture is {raw.dtype} {raw.shape}", "one channel, 16 bits")
+    return raw.astype(np.float32) * np.float32(depth_scale * 1e-3)
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """The picture files of a folder, sorted by name; hidden files left out."""
+    return sorted(path for path in folder.iterdir()
+                  if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file())
+
+
+def _decode(path: Path, flags: int) -> NDArray[Any]:
+    import cv2
+
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(path, (error.strerror or "not readable").lower(), "a picture file") from None
+    end = next((end for start, end in _ENDS.items() if data.startswith(start)), None)
+    if end is not None and end not in data[-64:]:
+        raise InputError(path, f"the picture is cut off ({len(data)} bytes)", "a whole PNG or JPEG file")
+    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    if picture is None:
+        raise InputError(path, "not readable as a picture", "PNG, JPEG, TIFF, BMP or WebP")
+    return picture

@@ -1,0 +1,73 @@
+"""What every source of frames has in common."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+
+from posebot.core.frame import Frame
+
+_SECRET_FIELD = re.compile(r"([?&][^=\s&]*(?:pass|pwd|token|key|secret|user|auth)[^=\s&]*=)[^&\s'\"]+", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A frame, and how many of its source were dropped since the one before because newer ones came."""
+
+    frame: Frame
+    dropped: int = 0
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A picture that could not be used, or an interruption of a camera, and why."""
+
+    frame_id: str
+    reason: str
+
+
+class Source(Protocol):
+    """Something that frames come from.
+
+    Attributes:
+        name: how it is called in messages; never holds credentials. live: frames are lost when not taken in time, and
+            the source has no end. total: number of pictures, None where unknown. fps: where the source has one.
+    """
+
+    name: str
+    live: bool
+    total: int | None
+    fps: float | None
+
+    def shots(self, done: Container[str] = ()) -> Iterator[Shot | Skipped]:
+        """Frames in order, without distortion. Pictures whose frame_id is in `done` are left out, unread if possible.
+
+        A bad picture is reported as Skipped and never ends the source.
+        """
+
+    def close(self) -> None:
+        """Let go of files, devices and threads. May be called twice."""
+
+
+def straightened(frame: Frame) -> Frame:
+    """The frame without lens distortion, K unchanged; depth by nearest neighbour, as mixed depths are no surface."""
+    if not frame.camera.distorted:
+        return frame
+    import cv2
+
+    camera = frame.camera
+    maps = cv2.initUndistortRectifyMap(camera.K, camera.distortion, np.eye(3), camera.K,
+                                       (camera.width, camera.height), cv2.CV_32FC1)
+    rgb = np.asarray(cv2.remap(frame.rgb, *maps, cv2.INTER_LINEAR), np.uint8)
+    depth = None if frame.depth is None else np.asarray(cv2.remap(frame.depth, *maps, cv2.INTER_NEAREST), np.float32)
+    return replace(frame, rgb=rgb, depth=depth, camera=camera.undistorted())
+
+
+def redacted(text: str) -> str:
+    """The text with credentials of any address in it replaced: `rtsp://user:pw@host` -> `rtsp://***@host`."""
+    text = re.sub(r"(\w+://)[^\s'\"]*@", r"\1***@", text)  # up to the last @: a password may hold one
+    return _SECRET_FIELD.sub(r"\1***", text)
