@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import numpy as np
 from posebot.core.errors import InputError
 from posebot.core.objects import ContinuousSymmetry, Mesh, ObjectModel
 from posebot.core.transforms import Array, is_transform
+from posebot.objects.files import read_json_object, write_json
 from posebot.objects.geometry import bounds, diameter, scaled
 from posebot.objects.mesh_io import read_mesh, write_ply
 
@@ -40,9 +39,9 @@ def load_objects(models_dir: str | Path) -> dict[int, ObjectModel]:
     folder = Path(models_dir)
     if not folder.is_dir():
         raise InputError(folder, "no such folder", f"a BOP models folder with {INFO_FILE} and obj_000001.ply …")
-    infos, names = _read_json(folder / INFO_FILE), {}
+    infos, names = read_json_object(folder / INFO_FILE), {}
     if (folder / NAMES_FILE).is_file():
-        names = _read_json(folder / NAMES_FILE)
+        names = read_json_object(folder / NAMES_FILE)
     if not infos:
         raise InputError(folder / INFO_FILE, "names no object", 'entries like "1": {"diameter": …}')
     objects = {}
@@ -58,8 +57,8 @@ def save_objects(models_dir: str | Path, objects: Mapping[int, ObjectModel]) -> 
     folder.mkdir(parents=True, exist_ok=True)
     for obj_id, model in objects.items():
         write_ply(folder / mesh_name(obj_id), scaled(model.mesh, 1 / METRES_PER_MM))
-    _write_json(folder / NAMES_FILE, {str(obj_id): model.label for obj_id, model in objects.items()})
-    _write_json(folder / INFO_FILE, {str(obj_id): _info(model) for obj_id, model in objects.items()})
+    write_json(folder / NAMES_FILE, {str(obj_id): model.label for obj_id, model in objects.items()})
+    write_json(folder / INFO_FILE, {str(obj_id): _info(model) for obj_id, model in objects.items()})
 
 
 def mesh_name(obj_id: int) -> str:
@@ -140,21 +139,3 @@ def _floats(value: Any, where: str, count: int) -> Array:
     if numbers.size != count or not np.isfinite(numbers).all():
         raise InputError(where, f"is {str(value)[:60]}", f"{count} numbers are needed")
     return numbers
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(path, "no such file", "BOP keeps sizes and symmetries there") from error
-    except (ValueError, OSError) as error:
-        raise InputError(path, f"is no JSON ({error})", 'an object such as {"1": {…}}') from error
-    if not isinstance(content, dict):
-        raise InputError(path, f"holds a {type(content).__name__}", 'an object such as {"1": {…}}')
-    return content
-
-
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
-    temporary.replace(path)

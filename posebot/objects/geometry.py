@@ -96,6 +96,32 @@ def vertex_normals(mesh: Mesh, smoothing: float = SMOOTHING_ANGLE) -> Array:
     return _unit(total)
 
 
+def with_sharp_edges(mesh: Mesh, angle: float = SMOOTHING_ANGLE) -> Mesh:
+    """The mesh with the vertices doubled where faces meet at more than `angle` (radians), so that shading keeps edges.
+
+    Around a vertex, corners of faces stay together as far as one gets from face to face over smooth edges.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    directions, faces = _unit(face_vectors(mesh)), mesh.faces
+    heads, tails = faces.reshape(-1), np.roll(faces, -1, axis=1).reshape(-1)
+    order = np.lexsort((np.maximum(heads, tails), np.minimum(heads, tails)))
+    one, two = order[:-1], order[1:]  # half-edges, numbered 3 * face + corner
+    same = (heads[one] == tails[two]) & (tails[one] == heads[two])
+    smooth = np.einsum("ij,ij->i", directions[one // 3], directions[two // 3]) > np.cos(angle)
+    one, two = one[same & smooth], two[same & smooth]
+    rows = np.concatenate([one, _next_corner(one)])
+    columns = np.concatenate([_next_corner(two), two])
+    links = coo_array((np.ones(len(rows)), (rows, columns)), shape=(faces.size, faces.size))
+    count, corner_groups = connected_components(links, directed=False)
+    source = np.zeros(count, dtype=np.int64)
+    source[corner_groups] = faces.reshape(-1)
+    colors = None if mesh.colors is None else mesh.colors[source]
+    uv = None if mesh.uv is None else mesh.uv[source]
+    return Mesh(mesh.vertices[source], corner_groups.reshape(-1, 3).astype(np.int32), colors, uv, mesh.texture)
+
+
 def sample_surface(mesh: Mesh, count: int, seed: int = 0) -> tuple[Array, NDArray[np.int64], Array]:
     """Points (N, 3) spread evenly over the surface, the faces (N,) they lie on and barycentric weights (N, 3)."""
     rng = np.random.default_rng(seed)
@@ -105,6 +131,10 @@ def sample_surface(mesh: Mesh, count: int, seed: int = 0) -> tuple[Array, NDArra
     root, second = np.sqrt(rng.random(count)), rng.random(count)
     weights = np.stack([1 - root, root * (1 - second), root * second], axis=1)
     return np.einsum("nk,nkd->nd", weights, mesh.vertices[mesh.faces[faces]]), faces, weights
+
+
+def _next_corner(corners: NDArray[np.int64]) -> NDArray[np.int64]:
+    return corners // 3 * 3 + (corners + 1) % 3
 
 
 def _unit(vectors: Array) -> Array:

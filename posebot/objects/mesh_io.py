@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from posebot.core.errors import InputError
 from posebot.core.objects import Mesh
+from posebot.objects.files import write_bytes
 from posebot.objects.geometry import vertex_normals
 
 SUFFIXES = (".stl", ".obj", ".ply", ".glb", ".gltf", ".off")
@@ -51,10 +51,30 @@ def write_ply(path: str | Path, mesh: Mesh) -> None:
         columns += [(name, "<f4", mesh.uv[:, i]) for i, name in enumerate(("texture_u", "texture_v"))]
         texture = path.with_suffix(".png")
         comments.append(f"TextureFile {texture.name}")
-        _replace(texture, _png(mesh.texture))
+        write_bytes(texture, _png(mesh.texture))
     elif mesh.colors is not None:
         columns += [(name, "u1", mesh.colors[:, i]) for i, name in enumerate(("red", "green", "blue"))]
-    _replace(path, _ply(columns, mesh.faces, comments))
+    write_bytes(path, _ply(columns, mesh.faces, comments))
+
+
+def write_mesh(path: str | Path, mesh: Mesh) -> None:
+    """Write STL (shape only) or GLB (with colours or texture), as the suffix says. Numbers are stored as they are."""
+    from trimesh import Trimesh
+    from trimesh.visual import ColorVisuals, TextureVisuals
+    from trimesh.visual.material import PBRMaterial
+
+    path = Path(path)
+    visual: Any = None
+    if mesh.texture is not None and mesh.uv is not None:
+        from PIL import Image
+
+        material = PBRMaterial(baseColorTexture=Image.fromarray(mesh.texture), metallicFactor=0.0, roughnessFactor=0.5)
+        visual = TextureVisuals(uv=mesh.uv, material=material)
+    elif mesh.colors is not None:
+        visual = ColorVisuals(vertex_colors=mesh.colors)
+    whole = Trimesh(mesh.vertices, mesh.faces, visual=visual, vertex_normals=vertex_normals(mesh), process=False)
+    content: Any = whole.export(file_type=path.suffix[1:].lower())
+    write_bytes(path, content)
 
 
 def _ply(columns: list[tuple[str, str, NDArray[Any]]], faces: NDArray[np.int32], comments: list[str]) -> bytes:
@@ -78,12 +98,6 @@ def _png(rgb: NDArray[np.uint8]) -> bytes:
     buffer = BytesIO()
     Image.fromarray(rgb).save(buffer, "PNG")
     return buffer.getvalue()
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(path)
 
 
 def _load(path: Path) -> Any:

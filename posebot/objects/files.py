@@ -1,0 +1,35 @@
+"""Small files: JSON objects read with clear errors, and everything written in one step."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from posebot.core.errors import InputError
+
+
+def read_json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file. Raises InputError where it is missing, damaged or of another kind."""
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError as error:
+        raise InputError(path, "no such file", 'a JSON object such as {"1": {…}}') from error
+    except (ValueError, OSError) as error:
+        raise InputError(path, f"is no JSON ({error})", 'a JSON object such as {"1": {…}}') from error
+    if not isinstance(content, dict):
+        raise InputError(path, f"holds a {type(content).__name__}", 'a JSON object such as {"1": {…}}')
+    return content
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Write JSON in one step: a reader sees the old file or the new one, never half of it."""
+    write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file in one step (a temporary file, then a rename)."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(content)
+    temporary.replace(path)

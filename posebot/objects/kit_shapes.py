@@ -1,0 +1,221 @@
+"""The shapes of the kit. Millimetres here; every mesh is watertight and looks outwards.
+
+Parts without a print are solids joined and cut by boolean operations (package manifold3d); the printed box and can are
+built by hand because they need texture coordinates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posebot.core.objects import Mesh
+from posebot.core.transforms import Array
+from posebot.objects.geometry import face_vectors
+
+if TYPE_CHECKING:
+    from manifold3d import CrossSection, Manifold
+
+CAN_BOTTOM, CAN_SIDE, CAN_LID = slice(0, 4), slice(3, 11), slice(10, 14)  # parts of `can_profile`
+SEGMENTS = 72  # of a full circle; a multiple of 4 and 6, so that discrete symmetries are exact
+
+
+def mug() -> Mesh:
+    """A cup, 84 mm wide and 96 high, with a handle on +x and a groove where the colour of the rim ends."""
+    outside = [(0, 0), (36, 0), (40, 3), (42, 12), (42, 86), (41.4, 86.6), (42, 87.2), (42, 94), (41, 96), (39, 96),
+               (38, 94), (38, 14), (35, 7), (0, 6)]
+    cup = _revolved(outside)
+    handle = _ring(_circle(5.5, 24).scale((1.0, 1.5)), radius=25.0, degrees=200.0)
+    handle = handle.rotate((0, 0, -100)).rotate((90, 0, 0)).translate((41, 0, 50))
+    inside = _revolved([(0, 6.5), (34.5, 7.5), (37.5, 14), (37.5, 100), (0, 100)])
+    return _mesh(cup + (handle - inside - _revolved([(0, 0), (39, 0), (39, 100), (0, 100)])))
+
+
+def bracket() -> Mesh:
+    """An L of 90 and 58 mm, 50 wide and 6 thick, with a rib, two holes in one leg and a slot in the other."""
+    profile = [(0, 0), (90, 0), (90, 6), (14, 6), (6, 14), (6, 58), (0, 58)]
+    body = _extruded(profile, 50.0).rotate((90, 0, 0)).translate((0, 25, 0))
+    rib = _extruded([(5, 5), (40, 5), (5, 40)], 6.0).rotate((90, 0, 0)).translate((0, 3, 0))
+    holes = [_drill(5.0).translate((55, y, 0)) for y in (-13, 13)] + [_drill(3.5).translate((78, -13, 0))]
+    slot = _hull(_drill(4.0).translate((0, -10, 0)), _drill(4.0).translate((0, 10, 0)))
+    body = body + rib - slot.rotate((0, 90, 0)).translate((0, 0, 48))
+    for hole in holes:
+        body = body - hole
+    return _mesh(body)
+
+
+def flange() -> Mesh:
+    """A square plate of 92 mm with four holes and a bored hub: four-fold about z."""
+    plate = _circle(14.0, 32)
+    corners = [plate.translate((32.0 * x, 32.0 * y)) for x, y in ((1, 1), (-1, 1), (-1, -1), (1, -1))]
+    body = _hull2(corners).extrude(12.0) + _revolved([(0, 0), (31, 0), (31, 14), (25, 20), (25, 46), (23, 48), (0, 48)])
+    for x, y in ((1, 1), (-1, 1), (-1, -1), (1, -1)):
+        body = body - _drill(6.0).translate((32.0 * x, 32.0 * y, 0))
+    return _mesh(body - _revolved([(0, -1), (17, -1), (17, 49), (0, 49)]))
+
+
+def spool() -> Mesh:
+    """A reel of 66 mm by 84: any turn about z and a half-turn across leave it the same."""
+    upper = [(14.0, 24.0), (17.0, 30.0), (31.0, 34.0), (33.0, 36.0), (33.0, 40.0), (31.0, 42.0), (9.0, 42.0)]
+    lower = [(r, -z) for r, z in reversed(upper)]
+    return _mesh(_revolved(lower + upper))
+
+
+def spanner() -> Mesh:
+    """A flat spanner, 176 mm long and 8 thick: an open jaw turned by 15 degrees, a ring, one small hole."""
+    open_head, ring = _circle(20.0).translate((-66, 0)), _circle(17.0).translate((73, 0))
+    bar = _polygon([(-60, -9), (68, -7), (68, 7), (-60, 9)])
+    jaw = _polygon([(-40, -8.5), (8, -8.5), (12, -4), (12, 4), (8, 8.5), (-40, 8.5)]).rotate(15.0).translate((-68, 0))
+    hexagon = _circle(10.0, 6).translate((73, 0))
+    outline = open_head + ring + bar - jaw - hexagon - _circle(2.5, 24).translate((44, 1.5))
+    body = outline.extrude(8.0)
+    heads = (_circle(30.0).translate((-70, 0)) + _circle(25.0).translate((77, 0))).extrude(20.0).translate((0, 0, -6))
+    return _mesh((body ^ heads) + (outline.extrude(5.0).translate((0, 0, 1.5))))
+
+
+def elbow() -> Mesh:
+    """A bent pipe of 34 mm: a round flange with three holes at one end, a hexagonal collar at the other."""
+    pipe = _bend(17.0)
+    bore = _bend(12.5)
+    flange_end = _circle(30.0).extrude(8.0).translate((0, 0, -34))
+    for angle in (90, 210, 330):
+        turn = np.deg2rad(angle)
+        flange_end = flange_end - _drill(3.5).translate((23.5 * np.cos(turn), 23.5 * np.sin(turn), -34))
+    collar = _circle(24.0, 6).extrude(16.0).rotate((0, 90, 0)).translate((54, 0, 38))
+    return _mesh(pipe + flange_end + collar - bore)
+
+
+def rounded_box(size: tuple[float, float, float], radius: float, steps: int = 4) -> tuple[Mesh, NDArray[np.int64]]:
+    """A box with round edges, and for every vertex the side (0..5 = +x, -x, +y, -y, +z, -z) whose print it carries.
+
+    Sides do not share vertices, so that each can have texture coordinates of its own.
+    """
+    half = np.array(size) / 2
+    vertices: list[Array] = []
+    faces, sides = [], []
+    for side in range(6):
+        points, quads = _rounded_side(half, radius, steps, side)
+        faces.append(quads + side * len(points))
+        vertices.append(points)
+        sides.append(np.full(len(points), side))
+    return Mesh(np.concatenate(vertices), np.concatenate(faces).astype(np.int32)), np.concatenate(sides)
+
+
+def side_axes(side: int) -> Array:
+    """Rows: right, up and outward direction of a side of a box as it is looked at, z up (lids: y up or down)."""
+    normal = np.zeros(3)
+    normal[side // 2] = 1.0 if side % 2 == 0 else -1.0
+    up = np.array([0.0, 0.0, 1.0]) if side < 4 else np.array([0.0, 1.0, 0.0])
+    return np.stack([np.cross(up, normal), up, normal])
+
+
+def can_profile() -> Array:
+    """Radius and height (N, 2) along the can's surface from the middle of its bottom to the middle of its lid."""
+    return np.array([(0, 4), (27.5, 4), (29, 0.6), (30, 0), (31.2, 0.6), (31.4, 3), (33, 5), (33, 97), (31.4, 99),
+                     (31.2, 101.4), (30, 102), (29, 101.4), (27.5, 98), (0, 98)], dtype=float)
+
+
+def surface_of_revolution(profile: Array) -> tuple[Mesh, Array]:
+    """A strip of (radius, height) pairs (N, 2) turned about z, and each vertex's share of the turn, 0 to 1 (V,).
+
+    The first and the last column of vertices lie at the same place, so that a print can end where it began.
+    """
+    share = np.arange(SEGMENTS + 1) / SEGMENTS
+    angle = 2 * np.pi * (np.arange(SEGMENTS + 1) % SEGMENTS) / SEGMENTS
+    x, y = (np.outer(turn, profile[:, 0]) for turn in (np.cos(angle), np.sin(angle)))
+    vertices = np.stack([x, y, np.broadcast_to(profile[:, 1], x.shape)], axis=-1).reshape(-1, 3)
+    mesh = Mesh(vertices, grid_faces(SEGMENTS + 1, len(profile)).astype(np.int32))
+    full = np.linalg.norm(face_vectors(mesh), axis=1) > 1e-9  # at the axis one triangle of each pair has no area
+    return replace(mesh, faces=mesh.faces[full]), np.repeat(share, len(profile))
+
+
+def joined(parts: list[Mesh]) -> Mesh:
+    """Parts with texture coordinates in one mesh; a vertex that lies where another does stays a vertex of its own."""
+    starts = np.cumsum([0, *(len(part.vertices) for part in parts)])
+    faces = np.concatenate([part.faces + start for part, start in zip(parts, starts, strict=False)])
+    uv = [part.uv for part in parts if part.uv is not None]
+    return Mesh(np.concatenate([part.vertices for part in parts]), faces.astype(np.int32), uv=np.concatenate(uv))
+
+
+def _rounded_side(half: Array, radius: float, steps: int, side: int) -> tuple[Array, NDArray[np.int64]]:
+    axes = side_axes(side)
+    lines = [_lines(float(half @ np.abs(axis)), radius, steps) for axis in axes[:2]]
+    x, y = np.meshgrid(*lines, indexing="ij")
+    on_cube = x[..., None] * axes[0] + y[..., None] * axes[1] + float(half @ np.abs(axes[2])) * axes[2]
+    core = np.clip(on_cube, -(half - radius), half - radius)
+    away = on_cube - core
+    points = core + radius * away / np.linalg.norm(away, axis=-1, keepdims=True)
+    return points.reshape(-1, 3), grid_faces(len(lines[0]), len(lines[1]))
+
+
+def _lines(half: float, radius: float, steps: int) -> Array:
+    """Positions along a side; at the round edges spaced so that the arc's parts are equal."""
+    bend = radius * np.tan(np.linspace(0, np.pi / 4, steps + 1)) + half - radius
+    return np.concatenate([-bend[::-1], bend])
+
+
+def grid_faces(rows: int, columns: int) -> NDArray[np.int64]:
+    """Triangles over a grid of vertices (rows x columns, row-major); outside is where row x column points."""
+    index = np.arange(rows * columns).reshape(rows, columns)
+    a, b, c, d = index[:-1, :-1], index[1:, :-1], index[1:, 1:], index[:-1, 1:]
+    return np.stack([a, b, c, a, c, d], axis=-1).reshape(-1, 3)
+
+
+def _polygon(points: Sequence[tuple[float, float]]) -> CrossSection:
+    from manifold3d import CrossSection
+
+    return CrossSection([np.array(points, dtype=float)])
+
+
+def _circle(radius: float, segments: int = SEGMENTS) -> CrossSection:
+    from manifold3d import CrossSection
+
+    return CrossSection.circle(radius, segments)
+
+
+def _extruded(points: Sequence[tuple[float, float]], height: float) -> Manifold:
+    return _polygon(points).extrude(height)
+
+
+def _revolved(points: Sequence[tuple[float, float]]) -> Manifold:
+    """A solid of revolution about z from (radius, height) pairs, counter-clockwise."""
+    return _polygon(points).revolve(SEGMENTS)
+
+
+def _ring(section: CrossSection, radius: float, degrees: float = 360.0) -> Manifold:
+    return section.translate((radius, 0.0)).revolve(round(SEGMENTS * degrees / 360.0), degrees)
+
+
+def _drill(radius: float) -> Manifold:
+    """A cylinder along z, much longer than any part is thick."""
+    return _circle(radius, 32).extrude(40.0).translate((0, 0, -20))
+
+
+def _hull(*parts: Manifold) -> Manifold:
+    from manifold3d import Manifold
+
+    return Manifold.batch_hull(list(parts))
+
+
+def _hull2(parts: list[CrossSection]) -> CrossSection:
+    from manifold3d import CrossSection
+
+    return CrossSection.batch_hull(parts)
+
+
+def _bend(radius: float) -> Manifold:
+    """A pipe from (0, 0, -35) up, round a quarter of a bend, and on along +x to x = 71 at z = 38."""
+    section = _circle(radius, 48)
+    leg = section.extrude(36.0).translate((0, 0, -35))
+    corner = _ring(section, 38.0, 90.0).rotate((90, 0, 180)).translate((38, 0, 0))
+    arm = section.extrude(34.0).rotate((0, 90, 0)).translate((37.5, 0, 38))
+    return leg + corner + arm
+
+
+def _mesh(solid: Manifold) -> Mesh:
+    data = solid.to_mesh64()
+    return Mesh(np.asarray(data.vert_properties[:, :3], dtype=float), np.asarray(data.tri_verts, dtype=np.int32))

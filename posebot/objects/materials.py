@@ -1,0 +1,51 @@
+"""How an object's surface shines: a hint to renderers, kept in `materials.json` beside `models_info.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from posebot.core.errors import InputError
+from posebot.objects.files import read_json_object, write_json
+
+MATERIALS_FILE = "materials.json"
+
+
+@dataclass(frozen=True)
+class Material:
+    """Principled surface: roughness 0 (mirror) to 1 (chalk), metallic 0 (plastic, paper) to 1 (bare metal)."""
+
+    roughness: float = 0.6
+    metallic: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
+                raise InputError("material", f"{name} is {value!r}", "a number from 0 to 1")
+
+
+def load_materials(models_dir: str | Path) -> dict[int, Material]:
+    """Materials by object number; empty where the folder has no materials.json. An object not named is a `Material()`.
+
+    Raises:
+        InputError: the file is damaged, or a field is unknown or out of range.
+    """
+    path = Path(models_dir) / MATERIALS_FILE
+    if not path.is_file():
+        return {}
+    materials = {}
+    for key, entry in read_json_object(path).items():
+        if not key.isdigit() or not isinstance(entry, dict) or not set(entry) <= {"roughness", "metallic"}:
+            raise InputError(path, f'"{key}": {json.dumps(entry)[:60]}', '"1": {"roughness": 0.3, "metallic": 1.0}')
+        try:
+            materials[int(key)] = Material(**entry)
+        except InputError as error:
+            raise InputError(f'{path}: "{key}"', error.problem, error.expected) from error
+    return materials
+
+
+def save_materials(models_dir: str | Path, materials: Mapping[int, Material]) -> None:
+    """Write materials.json into a BOP models folder."""
+    write_json(Path(models_dir) / MATERIALS_FILE, {str(obj_id): asdict(m) for obj_id, m in materials.items()})
