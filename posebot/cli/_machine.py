@@ -1,0 +1,106 @@
+"""What `posebot doctor` looks at besides packages. Nothing here raises; what may crash runs in a subprocess."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import posebot
+from posebot.cli._packages import Check, Status, installed, packages
+
+GL_PACKAGES = "apt-get install libgl1 libglib2.0-0 libegl1 libegl-mesa0 libgl1-mesa-dri"
+_TRY_CV2 = "import cv2; print(cv2.__version__)"
+_TRY_EGL = (
+    "import moderngl; context = moderngl.create_context(standalone=True, require=330, backend='egl', "
+    "libegl='libEGL.so.1', libgl='libGL.so.1'); print(context.info['GL_RENDERER'])"
+)
+_TRY_MITSUBA = (
+    "import mitsuba, drjit\n"
+    "for name in ('cuda_ad_rgb', 'llvm_ad_rgb'):\n"
+    "    try:\n"
+    "        mitsuba.set_variant(name); drjit.eval(mitsuba.Float([1, 2]) + 1); print(name); break\n"
+    "    except Exception as error: problem = error\n"
+    "else: raise SystemExit(str(problem))"
+)
+_TRY_TORCH = (
+    "import torch, torchvision\n"
+    "torchvision.ops.nms(torch.rand(2, 4), torch.rand(2), 0.5)\n"
+    "gpus = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]\n"
+    "print(f'torch {torch.__version__}, torchvision {torchvision.__version__},', "
+    "'CUDA ' + ', '.join(gpus) if gpus else 'CPU only')"
+)
+
+
+def examine(quick: bool = False) -> Iterator[Check]:
+    """All checks, in the order of the report. `quick` leaves out those that start a subprocess (seconds each)."""
+    yield from system()
+    yield from packages()
+    yield runtimes()
+    if quick:
+        return
+    yield attempt("OpenCV", _TRY_CV2, "missing", GL_PACKAGES)
+    if installed("moderngl"):
+        yield attempt("OpenGL (EGL)", _TRY_EGL, "warn", f"for posebot synth and demo: {GL_PACKAGES}")
+    if installed("mitsuba"):
+        yield attempt("Mitsuba", _TRY_MITSUBA, "warn", "for posebot synth --renderer path: apt-get install libllvm19")
+    if installed("torch"):
+        advice = "torch and torchvision must be the pair that requirements.txt names"
+        yield attempt("torch", _TRY_TORCH, "warn", advice)
+
+
+def system() -> Iterator[Check]:
+    """Python, cores, memory and disk."""
+    version = platform.python_version()
+    enough = sys.version_info >= (3, 11)
+    yield Check("Python", "ok" if enough else "missing", f"{version}, posebot {posebot.__version__}",
+                "" if enough else "Python 3.11 or newer")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    yield Check("CPU", "ok", f"{cores} cores for this process, {platform.machine()}")
+    memory = _available_memory_gb()
+    if memory is not None:
+        yield Check("memory", "ok" if memory > 4 else "warn", f"{memory:.1f} GB free",
+                    "" if memory > 4 else "training wants 4 GB and more; inference runs in 1 GB")
+    disk = shutil.disk_usage(".").free / 1e9
+    yield Check("disk", "ok" if disk > 5 else "warn", f"{disk:.0f} GB free here",
+                "" if disk > 5 else "a data set of 10,000 frames takes about 10 GB")
+
+
+def runtimes() -> Check:
+    """Which runtimes can run the networks, and on what."""
+    try:
+        import onnxruntime
+        import openvino
+
+        core = openvino.Core()
+        devices = ", ".join(f"{device} ({core.get_property(device, 'FULL_DEVICE_NAME')})"
+                            for device in core.available_devices)
+        providers = ", ".join(name.removesuffix("ExecutionProvider")
+                              for name in onnxruntime.get_available_providers())
+    except Exception as error:  # a broken native library raises what it likes
+        return Check("runtimes", "missing", f"{type(error).__name__}: {error}", "pip install -r requirements.txt")
+    return Check("runtimes", "ok", f"OpenVINO: {devices}; ONNX Runtime: {providers}")
+
+
+def attempt(name: str, code: str, failed: Status, advice: str) -> Check:
+    """Run Python code in a process of its own: it may hang or crash. Its last printed line is what was found."""
+    try:
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    except subprocess.TimeoutExpired:
+        return Check(name, failed, "no answer within 120 s", advice)
+    lines = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
+    last = lines[-1] if lines else f"exit code {done.returncode}"
+    return Check(name, "ok", last) if done.returncode == 0 else Check(name, failed, last, advice)
+
+
+def _available_memory_gb() -> float | None:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    [kilobytes] = [line.split()[1] for line in lines if line.startswith("MemAvailable:")]
+    return int(kilobytes) / 1e6

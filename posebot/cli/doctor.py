@@ -1,0 +1,47 @@
+"""`posebot doctor`: what this machine can do, and what is missing."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from posebot.cli._common import JsonFlag, print_json
+from posebot.cli._errors import EXIT_FOUND
+
+if TYPE_CHECKING:
+    from posebot.cli._machine import Check
+
+STYLES = {"ok": "green", "warn": "yellow", "missing": "red"}
+
+
+def doctor(
+    json: JsonFlag = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only what answers at once: start no renderer, import no torch.")
+    ] = False,
+) -> None:
+    """What this machine can do, and what is missing. Exit code 3 where inference would not run."""
+    from posebot.cli._machine import examine
+
+    checks = []
+    for check in examine(quick):
+        checks.append(check)
+        if not json:
+            _print(check)
+    ready = all(check.status != "missing" for check in checks)
+    if json:
+        print_json({"ready": ready, "checks": [asdict(check) for check in checks]})
+    if not ready:
+        raise typer.Exit(EXIT_FOUND)
+
+
+def _print(check: Check) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    line = Text.assemble((f"{check.status:8}", STYLES[check.status]), f"{check.name}: {check.found}")
+    if check.advice:
+        line.append(f"\n        → {check.advice}")
+    Console(highlight=False, soft_wrap=True).print(line)
