@@ -91,7 +91,7 @@ def cut(
     model: ObjectModel,
     label: int,
 ) -> dict[str, NDArray[Any]]:
-    """One cached crop: `rgb` uint8 (192, 192, 3), `maps` uint8 (96, 96, 4) = coordinates * 255 and mask bits, `meta`."""
+    """One cached crop: `rgb` uint8 (192, 192, 3), `maps` uint8 (96, 96, 4) = 255 * coordinates, mask bits; `meta`."""
     assert frame.depth is not None
     box = clip_box(truth.box_amodal, frame.camera)
     matrix = crop_matrix(box, CACHED_SIDE, CACHED_PAD)

@@ -27,6 +27,8 @@ class DetectorNet(nn.Module):
         self.fusion = Fusion(width, levels=3)
         self.score = nn.Conv2d(width, classes, 1)
         self.box = nn.Conv2d(width, 4, 1)
+        for head in (self.score, self.box):
+            nn.init.normal_(head.weight, std=0.002)
         nn.init.constant_(self.score.bias, -4.6)  # type: ignore[arg-type]  # p = 0.01 at the start (focal loss)
         nn.init.constant_(self.box.bias, 1.0)  # type: ignore[arg-type]
 

@@ -32,7 +32,7 @@ class SampleConfig:
 
 
 def sample(picture: dict[str, NDArray[Any]], config: SampleConfig, rng: Rng) -> Batch:
-    """`image` uint8 (3, H, W), `boxes` float32 (MAX_BOXES, 4) xyxy, `labels` int64 (MAX_BOXES,), -1 none, -2 ignored."""
+    """`image` uint8 (3, H, W), `boxes` float32 (MAX_BOXES, 4) xyxy, `labels` int64 (MAX_BOXES,): -1 none, -2 ignore."""
     image, boxes = np.asarray(picture["image"]), np.asarray(picture["boxes"])
     height, width = image.shape[:2]
     scale, angle = np.exp(rng.uniform(-config.zoom, config.zoom)), rng.uniform(-config.turn, config.turn)

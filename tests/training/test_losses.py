@@ -1,0 +1,121 @@
+"""What the networks are asked to learn: samples, targets and losses."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from posebot.datasets.crops import AMODAL, MAP_SIDE, META, VISIBLE
+from posebot.datasets.frames import BOX, MAX_BOXES
+from posebot.models.detector_net import boxes_from_map
+from posebot.models.localizer_net import RawMaps
+from posebot.training import detector, localizer
+
+IDENTITY = np.eye(3, 4, dtype=np.float32)[None]
+
+
+def crop(seed: int = 0) -> dict[str, np.ndarray]:
+    """A cached crop whose coordinates name their own place: x = column, y = row."""
+    meta = np.zeros((), META)
+    meta["box"], meta["origin"], meta["pixel"], meta["log_z"] = [45, 45, 146, 146], [100, 90], 1.5, -1.0
+    ramp = np.linspace(0, 255, MAP_SIDE).astype(np.uint8)
+    columns, rows = np.meshgrid(ramp, ramp)
+    bits = np.zeros((MAP_SIDE, MAP_SIDE), np.uint8)
+    bits[24:72, 24:72] = VISIBLE | AMODAL
+    rgb = np.random.default_rng(seed).integers(0, 256, (192, 192, 3)).astype(np.uint8)
+    return {"rgb": rgb, "maps": np.dstack([columns, rows, columns, bits]), "meta": meta}
+
+
+def test_sample_keeps_picture_maps_and_center_in_step() -> None:
+    settings = localizer.SampleConfig(jitter=0.0, turn=0.0, replace_background=0.0, cover=0.0)
+    batch = localizer.sample(crop(), crop(1)["rgb"], settings, np.random.default_rng(0))
+    assert batch["crop"].shape == (3, 128, 128) and batch["maps"].shape == (4, 32, 32)
+    seen = np.argwhere(batch["maps"][3] & VISIBLE > 0)
+    scale = 128 / (1.25 * 101)
+    expected = ((seen[:, 1] * 4 + 1.5 - 63.5) / scale + 95.5 - 0.5) / 2 * 255 / (MAP_SIDE - 1)
+    assert np.abs(batch["maps"][0, seen[:, 0], seen[:, 1]] - expected).max() < 4  # nearest of 96 columns
+    assert batch["center"][:2] == pytest.approx([(100 - 95.5) * scale / 128, (90 - 95.5) * scale / 128], abs=1e-4)
+    assert batch["center"][2] == pytest.approx(-1.0 + np.log(1.25 * 101 * 1.5), abs=1e-4)
+
+
+def test_covering_hides_but_keeps_the_whole() -> None:
+    settings = localizer.SampleConfig(jitter=0.0, turn=0.0, replace_background=0.0, cover=1.0)
+    hidden = 0
+    for seed in range(5):
+        batch = localizer.sample(crop(), crop(1)["rgb"], settings, np.random.default_rng(seed))
+        visible, amodal = batch["maps"][3] & VISIBLE > 0, batch["maps"][3] & AMODAL > 0
+        assert not (visible & ~amodal).any()
+        hidden += int((amodal & ~visible).sum())
+    assert hidden > 20
+
+
+class Fixed(nn.Module):
+    def __init__(self, maps: RawMaps) -> None:
+        super().__init__()
+        self.maps = maps
+
+    def forward(self, crops: Tensor, classes: Tensor) -> RawMaps:
+        return self.maps
+
+
+def bins_for(truth: Tensor, count: int = 16) -> Tensor:
+    place = truth * (count - 1)
+    positions = torch.arange(count).view(1, 1, -1, 1, 1)
+    return torch.log((1 - (positions - place.unsqueeze(2)).abs()).clamp(min=1e-6))
+
+
+def loss_of(predicted: Tensor, truth: Tensor, symmetries: np.ndarray) -> dict[str, Tensor]:
+    bits = torch.full((1, 1, 8, 8), VISIBLE | AMODAL, dtype=torch.uint8)
+    batch = {
+        "crop": torch.zeros(1, 3, 32, 32),
+        "label": torch.zeros(1, dtype=torch.int64),
+        "center": torch.zeros(1, 3),
+        "maps": torch.cat([(truth * 255).round().to(torch.uint8), bits], dim=1),
+    }
+    raw = RawMaps(torch.full((1, 2, 8, 8), 9.0), bins_for(predicted), torch.full((1, 8, 8), -3.0), torch.zeros(1, 3))
+    return localizer.LocalizerLoss([symmetries], np.ones((1, 3), np.float32))(Fixed(raw), batch)
+
+
+def test_symmetric_answers_cost_the_same() -> None:
+    truth = (torch.rand(1, 3, 8, 8) * 255).round() / 255
+    flipped = torch.cat([1 - truth[:, :2], truth[:, 2:]], dim=1)
+    half_turn = np.array([[[-1, 0, 0, 1], [0, -1, 0, 1], [0, 0, 1, 0]]], np.float32)
+    both = np.concatenate([IDENTITY, half_turn])
+    right, turned = loss_of(truth, truth, both), loss_of(flipped, truth, both)
+    assert float(turned["coordinates"]) == pytest.approx(float(right["coordinates"]), rel=1e-3)
+    assert float(turned["error"]) < 0.01 < 0.3 < float(loss_of(flipped, truth, IDENTITY)["error"])
+    assert float(loss_of(flipped, truth, IDENTITY)["coordinates"]) > 2 * float(right["coordinates"])
+
+
+def picture() -> dict[str, np.ndarray]:
+    boxes = np.zeros(MAX_BOXES, BOX)
+    boxes["label"] = -1
+    boxes[0] = (1, 1.0, (30, 40, 70, 90))
+    boxes[1] = (0, 0.02, (100, 20, 140, 60))
+    return {"image": np.zeros((128, 160, 3), np.uint8), "boxes": boxes}
+
+
+def test_detector_sample_moves_boxes_with_the_picture() -> None:
+    still = detector.SampleConfig(zoom=0.0, shift=0.0, turn=0.0)
+    batch = detector.sample(picture(), still, np.random.default_rng(0))
+    assert batch["boxes"][0].tolist() == [30, 40, 70, 90] and batch["labels"][:3].tolist() == [1, -2, -1]
+
+
+def test_targets_are_the_boxes_that_the_head_decodes() -> None:
+    batch = detector.sample(picture(), detector.SampleConfig(0, 0, 0), np.random.default_rng(0))
+    boxes, labels = torch.from_numpy(batch["boxes"])[None], torch.from_numpy(batch["labels"])[None]
+    heat, truth, weight = detector.targets(boxes, labels, 2, 16, 20)
+    peak = np.unravel_index(int(heat[0, 1].argmax()), (16, 20))
+    assert heat[0, 1].max() == 1.0 and peak == (8, 6)  # box centre (50, 65) lies in cell 65 // 8, 50 // 8
+    assert (heat[0, :, 3:6, 13:17] == -1).all(), "an almost hidden object is neither this nor that"
+    y, x = peak
+    distances = torch.log((truth[0, :, y, x] - boxes_from_map(torch.full((1, 4, 16, 20), -30.0))[0, :, y, x]).abs() / 8)
+    decoded = boxes_from_map(distances.view(1, 4, 1, 1).expand(1, 4, 16, 20))[0, :, y, x]
+    assert torch.allclose(decoded, boxes[0, 0], atol=1e-3) and weight[0, y, x] == 1
+
+
+def test_giou_is_one_at_the_truth_and_falls_below_zero_apart() -> None:
+    a = torch.tensor([0.0, 0, 4, 4]).view(1, 4, 1, 1)
+    assert detector.giou(a, a).item() == pytest.approx(1) and detector.giou(a, a + 10).item() < 0
