@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from posebot.core.camera import box_iou
 from posebot.core.transforms import Array
 from posebot.models.manifest import DetectorSpec
 from posebot.models.runtime import Network
@@ -47,9 +48,20 @@ class OnnxDetector:
         outputs = self.network({"image": picture[None]})
         scores = outputs["scores"][0].astype(float)
         boxes = boxes_to_picture(outputs["boxes"][0].astype(float), scale, rgb.shape[:2])
-        kept = [i for i in np.argsort(-scores, kind="stable")
-                if scores[i] >= self.spec.threshold and min(boxes[i, 2:] - boxes[i, :2]) > 1.0]
-        return [Detection(int(outputs["labels"][0, i]), float(scores[i]), boxes[i]) for i in kept[:self.limit]]
+        found = [Detection(int(outputs["labels"][0, i]), float(scores[i]), boxes[i])
+                 for i in np.argsort(-scores, kind="stable")
+                 if scores[i] >= self.spec.threshold and min(boxes[i, 2:] - boxes[i, :2]) > 1.0]
+        return without_doubles(found)[:self.limit]
+
+
+def without_doubles(detections: list[Detection], overlap: float = 0.7) -> list[Detection]:
+    """Best first, without those that cover a better one of the same class by more than `overlap` (IoU)."""
+    kept: list[Detection] = []
+    for detection in detections:
+        same = [other.box_xyxy for other in kept if other.class_index == detection.class_index]
+        if not same or box_iou([detection.box_xyxy], same).max() <= overlap:
+            kept.append(detection)
+    return kept
 
 
 def letterbox(rgb: NDArray[np.uint8], size: tuple[int, int]) -> tuple[NDArray[np.uint8], float]:

@@ -1,0 +1,117 @@
+"""The road: a frame in, a FrameResult out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from posebot.core.frame import Frame
+from posebot.core.results import FrameResult, PoseEstimate
+from posebot.models.bundle import Bundle
+from posebot.models.runtime import Network
+from posebot.stages.certainty import assess, restate
+from posebot.stages.detect import Detector, OnnxDetector
+from posebot.stages.fuse import Fuser
+from posebot.stages.localize import Localization, Localizer, OnnxLocalizer
+from posebot.stages.pose import PoseSolution, PoseSolver
+
+
+class Pipeline:
+    """All stages of one bundle for one camera stream (fusion remembers what it saw; `reset` forgets it).
+
+    Args:
+        bundle: an opened bundle. depth: use depth where the frame has it. runtime, threads: see `models.runtime.Network`.
+        fuse: join views where the frame says where the camera was. limit: most objects that are looked at in one frame.
+        masks: fill `PoseEstimate.mask`.
+    """
+
+    def __init__(self, bundle: Bundle, *, depth: bool = True, runtime: str = "auto", threads: int = 0, fuse: bool = True,
+                 limit: int = 20, masks: bool = False) -> None:
+        manifest = bundle.manifest
+        self.bundle, self.depth, self.fuse, self.masks = bundle, depth, fuse, masks
+        self.detector: Detector = OnnxDetector(
+            Network(bundle.detector, runtime, threads, "detector.onnx"), manifest.detector, limit)
+        self.localizer: Localizer = OnnxLocalizer(
+            Network(bundle.localizer, runtime, threads, "localizer.onnx"), manifest.localizer)
+        self.solver = PoseSolver(bundle.objects)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all tracks: another scene, or another camera."""
+        self._fuser = Fuser(self.bundle.objects)
+
+    def __call__(self, frame: Frame) -> FrameResult:
+        """Everything there is to say about a frame.
+
+        A distorted frame is made straight first; boxes, poses and the result's camera are those of the straight picture.
+        """
+        clock: dict[str, float] = {}
+        with _timed(clock, "total"):
+            frame = straight(frame)
+            solutions = self._solutions(frame, clock)
+            with _timed(clock, "certainty"):
+                estimates = [self._assess(solution, frame) for solution in solutions]
+            with _timed(clock, "fuse"):
+                estimates = self._joined(frame, estimates)
+        age = max(0.0, 1000 * (time.time() - frame.captured_at)) if frame.captured_at > 0 else clock["total"]
+        return FrameResult(frame.frame_id, frame.captured_at, frame.camera, tuple(estimates), age, clock)
+
+    def observe(self, frame: Frame) -> list[PoseSolution]:
+        """The solutions of a frame with all that certainty needs (`certainty.features`), before any calibration."""
+        return self._solutions(straight(frame), {})
+
+    def _solutions(self, frame: Frame, clock: dict[str, float]) -> list[PoseSolution]:
+        with _timed(clock, "detect"):
+            detections = self.detector(frame.rgb)
+        with _timed(clock, "localize"):
+            localizations = self.localizer(frame.rgb, detections)
+        with _timed(clock, "pose"):
+            return [self.solver(frame, localization, self.depth) for localization in localizations]
+
+    def _assess(self, solution: PoseSolution, frame: Frame) -> PoseEstimate:
+        model = self.bundle.objects[solution.localization.detection.class_index]
+        estimate = assess(solution, model.label, model.obj_id, model.diameter, self.bundle.manifest.calibration)
+        if estimate.cam_from_obj is not None and frame.base_from_cam is not None:
+            estimate = estimate.replace(base_from_obj=frame.base_from_cam @ estimate.cam_from_obj)
+        if self.masks:
+            estimate = estimate.replace(mask=picture_mask(solution.localization, frame.rgb.shape[:2]))
+        return estimate
+
+    def _joined(self, frame: Frame, estimates: list[PoseEstimate]) -> list[PoseEstimate]:
+        if not self.fuse:
+            return estimates
+        calibration = self.bundle.manifest.calibration
+        mode = calibration.depth if self.depth and frame.depth is not None else calibration.rgb
+        diameters = {model.obj_id: model.diameter for model in self.bundle.objects}
+        return [restate(estimate, diameters[estimate.obj_id], mode) for estimate in self._fuser(frame, estimates)]
+
+
+def straight(frame: Frame) -> Frame:
+    """The frame without lens distortion, same K; the frame itself where there is none."""
+    camera = frame.camera
+    if not camera.distorted:
+        return frame
+    maps = cv2.initUndistortRectifyMap(camera.K, camera.distortion, None, camera.K, (camera.width, camera.height),
+                                       cv2.CV_32FC1)
+    rgb = cv2.remap(frame.rgb, maps[0], maps[1], cv2.INTER_LINEAR)
+    depth = None if frame.depth is None else cv2.remap(frame.depth, maps[0], maps[1], cv2.INTER_NEAREST)
+    return Frame(rgb, camera.undistorted(), depth, frame.base_from_cam, frame.frame_id, frame.captured_at)
+
+
+def picture_mask(localization: Localization, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The visible mask (H, W) in the picture."""
+    height, width = shape[:2]
+    back = np.linalg.inv(localization.resampled(localization.visible.shape[0]))
+    return cv2.warpAffine(localization.visible, back[:2], (width, height), flags=cv2.INTER_LINEAR) > 0.5
+
+
+@contextmanager
+def _timed(clock: dict[str, float], name: str) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    clock[name] = 1000 * (time.perf_counter() - start)

@@ -1,0 +1,99 @@
+"""Pose from coordinates in the picture: RANSAC-PnP, then Levenberg-Marquardt on SE(3) with a robust loss."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from posebot.core.camera import project
+from posebot.core.transforms import Array, apply, make, perturb, rotation_from_vector, skew
+from posebot.stages.evidence import SIZE, Evidence
+
+MIN_PIXELS = 12
+_PIXEL = 0.7  # working pixels: error of a perfect coordinate, from the map's grid
+_PRIOR_SHIFT, _PRIOR_DEPTH = 0.05, 0.08  # error of `center`: sideways in working picture sides, log of z
+
+
+def ransac(evidence: Evidence, tries: int = 3, iterations: int = 80) -> list[Array]:
+    """Pose hypotheses (4x4) from random minimal sets, for several tolerances. Empty with too few pixels."""
+    poses = []
+    if len(evidence.pixels) < MIN_PIXELS:
+        return []
+    order = np.argsort(evidence.sigma / evidence.weight)
+    for attempt in range(tries):
+        best = order[:max(MIN_PIXELS, len(order) >> attempt)]
+        cv2.setRNGSeed(attempt + 1)  # the same crop gives the same pose
+        found, turn, shift, _ = cv2.solvePnPRansac(
+            evidence.coordinates[best], evidence.pixels[best], evidence.K, None, iterationsCount=iterations,
+            reprojectionError=2.0 + attempt, confidence=0.99, flags=cv2.SOLVEPNP_EPNP)
+        if found and np.isfinite(turn).all() and np.isfinite(shift).all() and shift[2, 0] > 0.01:
+            poses.append(make(rotation_from_vector(turn[:, 0]), shift[:, 0]))
+    return poses
+
+
+def refine(pose: Array, evidence: Evidence, steps: int = 10) -> tuple[Array, Array]:
+    """Best pose near `pose` given the coordinates and the network's guess of the origin, and its 6x6 information.
+
+    Minimises the Cauchy loss of the reprojection errors, each in units of its own expected error. The information is
+    the Gauss-Newton Hessian in the chart of `transforms.perturb`; its inverse is the covariance as if all pixels were
+    independent.
+    """
+    cost, matrix, right = _linearise(pose, evidence)
+    damping = 1e-3
+    for _ in range(steps):
+        step = np.linalg.solve(matrix + damping * np.diag(np.diag(matrix)), right)
+        trial = perturb(pose, step)
+        trial_cost, trial_matrix, trial_right = _linearise(trial, evidence)
+        if trial_cost < cost:
+            done = cost - trial_cost < 1e-4 * cost
+            pose, cost, matrix, right, damping = trial, trial_cost, trial_matrix, trial_right, damping / 5
+            if done:
+                break
+        else:
+            damping *= 10
+    return pose, matrix
+
+
+def information(pose: Array, evidence: Evidence) -> Array:
+    """Gauss-Newton Hessian (6, 6) of the coordinates' evidence at a pose, as in `refine`."""
+    return _linearise(pose, evidence)[1]
+
+
+def _linearise(pose: Array, evidence: Evidence) -> tuple[float, Array, Array]:
+    """Robust cost, Hessian (6, 6) and downhill direction (6,) at a pose."""
+    points = apply(pose, evidence.coordinates)
+    if points[:, 2].min(initial=1.0) < 1e-3 or pose[2, 3] < 1e-3:
+        return np.inf, np.eye(6), np.zeros(6)
+    sigma = np.hypot(evidence.sigma * evidence.focal / points[:, 2], _PIXEL)
+    residual = (evidence.pixels - project(evidence.K, points)) / sigma[:, None]
+    square = (residual**2).sum(axis=1)
+    trust = evidence.weight / (1 + square)
+    jacobian = _projection(evidence.K, points, points - pose[:3, 3]) / sigma[:, None, None]
+    cost, matrix, right = _prior(pose, evidence)
+    cost += float((evidence.weight * np.log1p(square)).sum())
+    matrix += np.einsum("nki,n,nkj->ij", jacobian, trust, jacobian, optimize=True)
+    right += np.einsum("nki,n,nk->i", jacobian, trust, residual, optimize=True)
+    return cost, matrix, right
+
+
+def _projection(K: Array, points: Array, arms: Array) -> Array:
+    """Derivative (N, 2, 6) of the pixels by the pose's twist; `arms`: points relative to the object's origin."""
+    x, y, z = points.T
+    zero = np.zeros_like(z)
+    by_point = np.stack([np.stack([K[0, 0] / z, zero, -K[0, 0] * x / z**2], axis=-1),
+                         np.stack([zero, K[1, 1] / z, -K[1, 1] * y / z**2], axis=-1)], axis=1)
+    return np.concatenate([by_point, -by_point @ skew(arms)], axis=2)
+
+
+def _prior(pose: Array, evidence: Evidence) -> tuple[float, Array, Array]:
+    """Cost, Hessian and downhill direction of the network's guess of the origin."""
+    z = pose[2, 3]
+    guess = evidence.origin
+    shift = _PRIOR_SHIFT * SIZE
+    residual = np.append((project(evidence.K, guess) - project(evidence.K, pose[:3, 3])) / shift,
+                         np.log(guess[2] / z) / _PRIOR_DEPTH)
+    jacobian = np.zeros((3, 6))
+    jacobian[:2] = _projection(evidence.K, pose[None, :3, 3], np.zeros((1, 3)))[0] / shift
+    jacobian[2, 2] = 1 / (z * _PRIOR_DEPTH)
+    weight = 10.0 / (1 + residual @ residual)
+    return 10.0 * float(np.log1p(residual @ residual)), weight * jacobian.T @ jacobian, weight * jacobian.T @ residual

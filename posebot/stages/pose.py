@@ -1,0 +1,145 @@
+"""Stage 3: the pose of one object from what its crop says, with or without depth, and how well the evidence agrees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from posebot.core.frame import Frame
+from posebot.core.objects import ObjectModel
+from posebot.core.transforms import Array, apply, rotate_covariance
+from posebot.stages import depth, icp, pnp
+from posebot.stages.colour import colour_hypotheses
+from posebot.stages.evidence import Evidence, gather
+from posebot.stages.localize import Localization
+from posebot.stages.score import Scores, score
+from posebot.stages.surface import Points, Surface, build_surface
+from posebot.stages.symmetry import canonical, symmetries
+
+_MIN_VISIBLE = 12  # working pixels (of 64 x 64) in the visible mask
+
+
+@dataclass(frozen=True)
+class PoseSolution:
+    """What is known of one object's pose.
+
+    Attributes:
+        localization: where it came from. pose: cam_from_obj 4x4, or None, then `reason` says why.
+        covariance: 6x6 of the weighted Hessian alone, as if all pixels were independent; None without a pose.
+        silhouette, coordinates, geometry, print: the scores of `stages.score`, 0..1.
+        total: their weighted mean. margin: `total` minus that of the best clearly different pose.
+        visibility: visible / amodal mask area, 0..1. sigma: mean expected coordinate error, diameters.
+        with_depth: whether depth was used.
+    """
+
+    localization: Localization
+    pose: Array | None = None
+    reason: str = ""
+    covariance: Array | None = None
+    silhouette: float = 0.0
+    coordinates: float = 0.0
+    geometry: float = 0.0
+    print: float = 0.5
+    total: float = 0.0
+    margin: float = 0.0
+    visibility: float = 0.0
+    sigma: float = 1.0
+    with_depth: bool = False
+
+
+class PoseSolver:
+    """Solves poses of a bundle's objects. Building it prepares their surfaces (some tenths of a second each)."""
+
+    def __init__(self, objects: Sequence[ObjectModel]) -> None:
+        self.surfaces = [build_surface(model) for model in objects]
+
+    def __call__(self, frame: Frame, localization: Localization, use_depth: bool = True) -> PoseSolution:
+        """Never raises for a bad crop: a solution without a pose says why. The frame must be undistorted."""
+        surface = self.surfaces[localization.detection.class_index]
+        return solve(gather(frame, localization, surface.model, use_depth), surface, localization)
+
+
+def solve(evidence: Evidence, surface: Surface, localization: Localization) -> PoseSolution:
+    """The pose that explains the evidence best."""
+    visible = float((evidence.visible > 0.5).sum())
+    if visible < _MIN_VISIBLE:
+        return PoseSolution(localization, reason="too few pixels in the box look like the object")
+    points, trust = _sensed(evidence)
+    if points is None or trust is None:
+        candidates = colour_hypotheses(evidence, surface)
+    else:
+        candidates = _depth_hypotheses(evidence, surface, points, trust)
+    if not len(candidates):
+        return PoseSolution(localization, reason="too few confident pixels to compute a pose")
+    candidates = np.concatenate([candidates, candidates[0] @ surface.lookalikes[1:]])
+    scores = score(candidates, evidence, surface)
+    best = int(np.argmax(scores.total))
+    pose = candidates[best]
+    if points is not None and trust is not None:
+        information = _depth_information(pose, evidence, surface, points, trust)
+    else:
+        pose, information = pnp.refine(pose, evidence)
+    return _solution(pose, information, candidates, scores, best, evidence, surface, localization, points is not None)
+
+
+def _sensed(evidence: Evidence) -> tuple[Points | None, Points | None]:
+    if evidence.points is None:
+        return None, None
+    points, trust = depth.sensed_points(evidence)
+    return (points, trust) if len(points) >= depth.MIN_POINTS else (None, None)
+
+
+def _depth_hypotheses(evidence: Evidence, surface: Surface, points: Points, trust: Points) -> Array:
+    seeds = [*pnp.ransac(evidence, tries=1), *depth.kabsch(evidence)]
+    rotations = np.stack([seed[:3, :3] for seed in seeds]) if seeds else np.zeros((0, 3, 3))
+    placed = depth.place(np.concatenate([rotations, depth.rotation_grid()]), evidence, surface, points)
+    everything = np.concatenate([np.stack(seeds), placed]) if seeds else placed
+    found = depth.align(everything, evidence, surface, points, trust)
+    return found[np.argsort(-score(found, evidence, surface).total)]
+
+
+def _solution(pose: Array, information: Array, candidates: Array, scores: Scores, best: int, evidence: Evidence,
+              surface: Surface, localization: Localization, with_depth: bool) -> PoseSolution:
+    covariance = np.linalg.inv(information + _floor(pose, surface.model))
+    visibility = evidence.visible.sum() / max(float(evidence.amodal.sum()), 1.0)
+    return PoseSolution(
+        localization, canonical(pose, surface.model), "", covariance, float(scores.silhouette[best]),
+        float(scores.coordinates[best]), float(scores.geometry[best]), float(scores.print[best]),
+        float(scores.total[best]), _margin(candidates, scores.total, best, surface), min(float(visibility), 1.0),
+        float(np.median(evidence.sigma)) / surface.model.diameter if len(evidence.sigma) else 1.0, with_depth)
+
+
+def _margin(candidates: Array, totals: Array, best: int, surface: Surface) -> float:
+    """How much better the best pose scores than any that is clearly different: 10 % of the diameter somewhere."""
+    points = surface.points[:20].astype(float)
+    images = apply(symmetries(surface.model), points)  # (S, 20, 3)
+    winner = candidates[best]
+    equal = apply(winner, images.reshape(-1, 3)).reshape(images.shape)
+    others = apply(candidates, points)
+    apart = np.linalg.norm(others[:, None] - equal[None], axis=-1).max(axis=2).min(axis=1)
+    different = apart > 0.1 * surface.model.diameter
+    return float(totals[best] - totals[different].max()) if different.any() else 1.0
+
+
+def _depth_information(pose: Array, evidence: Evidence, surface: Surface, points: Points, trust: Points) -> Array:
+    """Information (6, 6) of sensed points and coordinates together, camera axes."""
+    distance = icp.residuals(pose[None], surface, points)[0][0]
+    width = max(0.003, 1.5 * float(np.nanmedian(np.abs(distance)))) if np.isfinite(distance).any() else 0.01
+    matrix = icp.information(pose[None], surface, points, trust, width)[0] / width**2
+    return rotate_covariance(pose[:3, :3], matrix) + pnp.information(pose, evidence)
+
+
+def _floor(pose: Array, model: ObjectModel) -> Array:
+    """Information that is always there: the place is known to half a diameter, the attitude to a radian.
+
+    A turn about a continuous symmetry changes nothing that can be seen: it counts as known.
+    """
+    floor = np.diag([4 / model.diameter**2] * 3 + [1.0] * 3)
+    for symmetry in model.symmetries_continuous:
+        axis = pose[:3, :3] @ symmetry.axis
+        arm = pose[:3, :3] @ symmetry.offset
+        twist = np.concatenate([np.cross(arm, axis), axis])
+        floor += 1e4 * np.outer(twist, twist) / (twist @ twist)
+    return floor

@@ -1,0 +1,110 @@
+"""How well does a pose explain what was seen? Many poses at once, each judged by four independent kinds of evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posebot.core.camera import project
+from posebot.core.transforms import Array, apply
+from posebot.stages.evidence import SIZE, Evidence
+from posebot.stages.splat import Splats, splat
+from posebot.stages.surface import Surface
+
+Map = NDArray[np.float32]
+WEIGHTS = {"silhouette": 1.0, "coordinates": 1.0, "geometry": 2.0, "print": 1.0}
+_SENSOR = 0.003  # metres: depth noise that is always forgiven
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Scores (H,) of H poses, each 0..1, higher is better; `total` is their weighted mean.
+
+    Attributes:
+        silhouette: soft IoU of the drawn pose and the amodal mask. coordinates: share of the predicted object
+            coordinates that fit. geometry: share of drawn and masked pixels where the sensor's depth agrees (0 without).
+        print: correlation of the surface's colours with the picture, 0.5 = none, weighted by how much print there is.
+    """
+
+    silhouette: Array
+    coordinates: Array
+    geometry: Array
+    print: Array
+    total: Array
+
+
+def score(poses: Array, evidence: Evidence, surface: Surface, count: int | None = None) -> Scores:
+    """Judge poses (H, 4, 4). `count`: surface points to draw; all by default."""
+    points = surface.points[:count]
+    rotation, translation = poses[:, :3, :3].astype(np.float32), poses[:, :3, 3].astype(np.float32)
+    drawn = splat(points @ np.swapaxes(rotation, 1, 2) + translation[:, None], evidence.K, SIZE)
+    silhouette = _silhouette(drawn.depth > 0, evidence.amodal)
+    coordinates = coordinate_fit(poses, evidence)
+    geometry, agrees = _geometry(drawn, evidence)
+    print_fit = _print(drawn, evidence, surface, agrees)
+    parts = {"silhouette": silhouette, "coordinates": coordinates, "print": print_fit}
+    if evidence.points is not None:
+        parts["geometry"] = geometry
+    weight = sum(WEIGHTS[name] for name in parts)
+    total = sum(WEIGHTS[name] * value for name, value in parts.items()) / weight
+    return Scores(silhouette, coordinates, geometry, print_fit, np.asarray(total))
+
+
+def coordinate_fit(poses: Array, evidence: Evidence) -> Array:
+    """Weighted share (H,) of the coordinates that reproject where they were seen, in units of their own error."""
+    if not len(evidence.pixels):
+        return np.zeros(len(poses))
+    camera = apply(poses, evidence.coordinates)
+    z = np.maximum(camera[..., 2], 1e-6)
+    offset = np.linalg.norm(project(evidence.K, np.dstack([camera[..., :2], z])) - evidence.pixels, axis=-1)
+    sigma = np.maximum(evidence.sigma, 0.02 * evidence.model.diameter) * evidence.focal / z + 0.5
+    return np.average(1 / (1 + (offset / sigma) ** 2), axis=1, weights=evidence.weight)
+
+
+def _silhouette(drawn: NDArray[np.bool_], amodal: Map) -> Array:
+    common = (drawn * amodal).sum(axis=(1, 2))
+    return np.asarray(common / np.maximum(drawn.sum(axis=(1, 2)) + amodal.sum() - common, 1e-6), dtype=float)
+
+
+def _geometry(drawn: Splats, evidence: Evidence) -> tuple[Array, NDArray[np.bool_]]:
+    """Share (H,) of pixels where sensor and drawing agree, and where (H, S, S) the object is seen at all.
+
+    A drawn pixel with the sensor nearer is hidden by something and costs only what the visible mask says; with the
+    sensor farther it costs all, for the sensor sees through the object. A masked pixel that is not drawn costs its
+    probability.
+    """
+    mask = drawn.depth > 0
+    visible = evidence.visible[None]
+    if evidence.points is None:
+        return np.zeros(len(mask)), mask & (visible > 0.5)
+    sensor = evidence.points[None, ..., 2]
+    read = sensor > 0
+    tolerance = _SENSOR + 0.015 * evidence.model.diameter
+    ahead = (sensor - drawn.depth) / np.float32(tolerance)
+    both = mask & read
+    kernel = both * np.exp(-0.5 * ahead**2) * visible
+    cost = np.where(both & (ahead < -3), visible, both) + (~mask & read) * np.where(visible > 0.5, visible, 0)
+    geometry = kernel.sum(axis=(1, 2)) / np.maximum(cost.sum(axis=(1, 2)), 1.0)
+    return np.asarray(geometry, dtype=float), both & (np.abs(ahead) < 2) & (visible > 0.5)
+
+
+def _print(drawn: Splats, evidence: Evidence, surface: Surface, where: NDArray[np.bool_]) -> Array:
+    """Correlation (H,) of the drawn colours with the picture over the pixels where the object is seen, mapped to 0..1.
+
+    Each colour channel's covariance is divided by the geometric mean of the two variances plus a floor, so that plain
+    surfaces, whose colours only tell of light and shade, give 0.5.
+    """
+    if surface.colors is None:
+        return np.full(len(where), 0.5)
+    inside = where & (drawn.index >= 0)
+    colors = surface.colors[np.maximum(drawn.index, 0)]
+    weight = inside[..., None].astype(np.float32)
+    count = np.maximum(weight.sum(axis=(1, 2)), 1)
+    model = (colors - (colors * weight).sum(axis=(1, 2))[:, None, None] / count[:, None, None]) * weight
+    seen = (evidence.rgb - (evidence.rgb * weight).sum(axis=(1, 2))[:, None, None] / count[:, None, None]) * weight
+    covariance = (model * seen).sum(axis=(1, 2)) / count
+    spread = np.sqrt(((model**2).sum(axis=(1, 2)) / count + 100) * ((seen**2).sum(axis=(1, 2)) / count + 100))
+    enough = count[:, 0] > 30
+    return np.where(enough, 0.5 + 0.5 * (covariance / spread).mean(axis=1), 0.5).astype(float)
