@@ -1,8 +1,8 @@
-"""The second trainer of the detector: Ultralytics YOLO, nano, from scratch. Nothing else in posebot imports ultralytics.
+"""The second trainer of the detector: Ultralytics YOLO, nano, from scratch. Only this file imports ultralytics.
 
-The network is built from the YAML file inside the package and starts without weights; nothing is downloaded, and settings,
-caches and runs stay in the folder that is given. What comes out obeys the detector's contract (docs/architecture.md), so
-inference does not know who trained it. The one-to-one head needs no suppression of duplicates.
+The network is built from the YAML file inside the package and starts without weights; nothing is downloaded, and
+settings, caches and runs stay in the folder that is given. What comes out obeys the detector's contract
+(docs/architecture.md), so inference does not know who trained it. The one-to-one head needs no suppression of duplicates.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class YoloExport(nn.Module):
 
 
 def write_yolo_dataset(out: Path, samples: Cache, names: Sequence[str], held_out: int = 50) -> Path:
-    """Cached detector samples (`datasets.frames`) as Ultralytics reads them: pictures, one text of boxes each, `data.yaml`.
+    """Cached detector samples (`datasets.frames`) as Ultralytics reads them: pictures, a text of boxes each, data.yaml.
 
     Pictures are already at the detector's size, which saves resizing them in every epoch.
 
@@ -79,7 +79,7 @@ def write_yolo_dataset(out: Path, samples: Cache, names: Sequence[str], held_out
 
 
 def label_lines(boxes: NDArray[Any], size: tuple[int, int]) -> str:
-    """`class x y width height` of each box, in shares of the picture; `boxes` of `frames.BOX`, `size` (height, width)."""
+    """`class x y width height` of each box, in shares of the picture; `boxes` as `frames.BOX`, size (height, width)."""
     lines = []
     for row in boxes[(boxes["label"] >= 0) & (boxes["visible"] >= MIN_VISIBLE)]:
         x0, y0, x1, y1 = (row["xyxy"].astype(float) + 0.5) / np.tile(size[::-1], 2)
@@ -109,7 +109,7 @@ def train(data_yaml: Path, out: Path, input_size: tuple[int, int], seconds: floa
     else:
         model = yolo_class(str(last), task="detect")
     if start is not None and not last.exists():
-        model.add_callback("on_pretrain_routine_end", lambda trainer: trainer.model.load_state_dict(start, strict=False))
+        model.add_callback("on_pretrain_routine_end", lambda run: run.model.load_state_dict(start, strict=False))
     _watch(model, spent, seconds, on_epoch)
     model.train(data=str(data_yaml), project=str(out.resolve()), name="run", exist_ok=True, resume=last.exists(),
                 imgsz=max(input_size), epochs=epochs, batch=batch, seed=seed, pretrained=False, plots=False, amp=False,
@@ -133,7 +133,8 @@ def _watch(model: Any, spent: Path, seconds: float, on_epoch: OnEpoch | None) ->
         spent.write_text(f"{before + used:.1f}")
         trainer.stop = trainer.stop or used > seconds
         if on_epoch is not None:
-            on_epoch(trainer.epoch, {name: float(value) for name, value in trainer.label_loss_items(trainer.tloss).items()})
+            losses = trainer.label_loss_items(trainer.tloss)
+            on_epoch(trainer.epoch, {name: float(value) for name, value in losses.items()})
 
     model.add_callback("on_model_save", after_epoch)
 
@@ -146,7 +147,8 @@ def _finished(checkpoint: Path) -> bool:
 def _yolo(home: Path) -> Any:
     """The `YOLO` class of ultralytics, offline, silent, and with its settings in `home`."""
     home.mkdir(parents=True, exist_ok=True)
-    os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", YOLO_VERBOSE="false", YOLO_CONFIG_DIR=str(home.resolve()))
+    os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", YOLO_VERBOSE="false",
+                      YOLO_CONFIG_DIR=str(home.resolve()))
     try:
         from ultralytics import YOLO, settings
         from ultralytics.utils import LOGGER

@@ -23,7 +23,7 @@ COLORS = {1: (200, 60, 50), 2: (40, 90, 210)}
 def box_mesh(size: tuple[float, float, float]) -> Mesh:
     x, y, z = np.array(size) / 2
     low = [[-x, -y, -z], [x, -y, -z], [x, y, -z], [-x, y, -z]]
-    return Mesh(np.array(low + [[a, b, -c] for a, b, c in low]), np.array(FACES, np.int32))
+    return Mesh(np.array([*low, *([a, b, -c] for a, b, c in low)]), np.array(FACES, np.int32))
 
 
 def write_scenes(root: Path, split: str = "train", scenes: int = 2, images: int = 6, seed: int = 0) -> Path:
@@ -43,7 +43,7 @@ def write_scenes(root: Path, split: str = "train", scenes: int = 2, images: int 
     return root
 
 
-def _draw(folder: Path, image: int, rng: np.random.Generator) -> tuple[list[dict[str, object]], list[dict[str, object]]]:
+def _draw(folder: Path, image: int, rng: np.random.Generator) -> tuple[list[dict[str, object]], ...]:
     rgb = rng.integers(90, 160, (HEIGHT, WIDTH, 3), dtype=np.uint8)
     depth = np.full((HEIGHT, WIDTH), 0.8)
     truths, infos = [], []
