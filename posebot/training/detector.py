@@ -65,9 +65,10 @@ def _moved(
     return cut.astype(np.float32), labels
 
 
-def batches(cache: Cache, size: int, config: SampleConfig, rng: Rng) -> Iterator[Batch]:
-    """Endless shuffled batches."""
+def batches(root: Path, size: int, config: SampleConfig, rng: Rng) -> Iterator[Batch]:
+    """Endless shuffled batches. Shards that are added meanwhile are taken up after each round."""
     while True:
+        cache = Cache(root)
         order = rng.permutation(len(cache))
         for start in range(0, len(order) - size + 1, size):
             rows = [sample(cache.sample(int(index)), config, rng) for index in order[start : start + size]]
@@ -151,7 +152,7 @@ def train(
     hooks: Hooks | None = None,
     rank: int = 0,
 ) -> Progress:
-    """Train from a frame cache (all shards that are there at the start). Resumes from `out`."""
+    """Train from a frame cache, which may still grow. Resumes from `out`."""
     rng = np.random.default_rng([seed, rank, resume_salt(out)])
-    stream = batches(Cache(cache), config.batch, samples, rng)
+    stream = batches(cache, config.batch, samples, rng)
     return fit(net, DetectorLoss(), stream, config, out, hooks or Hooks())

@@ -23,6 +23,7 @@ from posebot.models.localizer_net import STRIDE, LocalizerNet, RawMaps, decode_b
 from posebot.training.loop import Batch, Hooks, LoopConfig, Progress, fit, resume_salt
 
 Rng = np.random.Generator
+REOPEN = 500  # batches after which the cache is looked at anew
 
 
 @dataclass(frozen=True)
@@ -108,17 +109,23 @@ def _mixed(
     return picture, maps
 
 
-def batches(cache: Cache, size: int, config: SampleConfig, rng: Rng) -> Iterator[Batch]:
-    """Endless batches, every object as often as any other."""
-    labels = cache.column("meta")["label"]
-    groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+def batches(root: Path, size: int, config: SampleConfig, rng: Rng) -> Iterator[Batch]:
+    """Endless batches, every object as often as any other. Shards that are added meanwhile are taken up."""
     while True:
-        rows = []
-        for _ in range(size):
-            index = int(rng.choice(groups[rng.integers(len(groups))]))
-            other = cache.sample(int(rng.integers(len(labels))))["rgb"]
-            rows.append(sample(cache.sample(index), other, config, rng))
-        yield {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        cache = Cache(root)
+        labels = cache.column("meta")["label"]
+        groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+        for _ in range(REOPEN):
+            yield _batch(cache, groups, size, config, rng)
+
+
+def _batch(cache: Cache, groups: list[NDArray[Any]], size: int, config: SampleConfig, rng: Rng) -> Batch:
+    rows = []
+    for _ in range(size):
+        index = int(rng.choice(groups[rng.integers(len(groups))]))
+        other = cache.sample(int(rng.integers(len(cache))))["rgb"]
+        rows.append(sample(cache.sample(index), other, config, rng))
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
 class LocalizerLoss:
@@ -197,8 +204,8 @@ def train(
     hooks: Hooks | None = None,
     rank: int = 0,
 ) -> Progress:
-    """Train from a crop cache (all shards that are there at the start). Resumes from `out`."""
+    """Train from a crop cache, which may still grow. Resumes from `out`."""
     hooks = hooks or Hooks()
     rng = np.random.default_rng([seed, rank, resume_salt(out)])
-    stream = batches(Cache(cache), config.batch, samples, rng)
+    stream = batches(cache, config.batch, samples, rng)
     return fit(net, loss, stream, config, out, hooks)
