@@ -17,7 +17,7 @@ from posebot.core.transforms import Array
 from posebot.datasets.bop import BopDataset
 from posebot.video.intrinsics import Intrinsics
 from posebot.video.pictures import list_pictures, read_depth, read_rgb
-from posebot.video.source import Shot, Skipped, straightened
+from posebot.video.source import Shot, Skipped
 
 if TYPE_CHECKING:
     from posebot.datasets.bop import ImageKey
@@ -69,7 +69,7 @@ class PictureSource:
         if depth_file is not None and self.intrinsics.depth_scale is not None:
             depth = read_depth(depth_file, self.intrinsics.depth_scale)
         camera = self.intrinsics.for_size(rgb.shape[1], rgb.shape[0], self.scale_camera)
-        return straightened(Frame(rgb, camera, depth, self.base_from_cam, frame_id, time.time()))
+        return Frame(rgb, camera, depth, self.base_from_cam, frame_id, time.time())
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -145,7 +145,7 @@ class VideoSource:
 
     def _shot(self, rgb: NDArray[np.uint8], frame_id: str) -> Shot | Skipped:
         try:
-            return Shot(straightened(Frame(rgb, self.camera, None, self.base_from_cam, frame_id, time.time())))
+            return Shot(Frame(rgb, self.camera, None, self.base_from_cam, frame_id, time.time()))
         except InputError as error:
             return Skipped(frame_id, str(error))
 

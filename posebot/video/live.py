@@ -18,7 +18,7 @@ from posebot.core.transforms import Array
 from posebot.video.files import decoded, open_video
 from posebot.video.intrinsics import Intrinsics
 from posebot.video.latest import Latest
-from posebot.video.source import Shot, Skipped, redacted, straightened
+from posebot.video.source import Shot, Skipped, redacted
 
 BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 OPEN_TIMEOUT_S, READ_TIMEOUT_S = 10.0, 10.0
@@ -129,7 +129,7 @@ class CameraSettings:
     def frame(self, rgb: NDArray[np.uint8]) -> Frame:
         """The picture that has just come. Raises InputError where its size is not that of the intrinsics."""
         camera = self.intrinsics.for_size(rgb.shape[1], rgb.shape[0], self.scale_camera)
-        return straightened(Frame(rgb, camera, None, self.base_from_cam, self.name, time.time()))
+        return Frame(rgb, camera, None, self.base_from_cam, self.name, time.time())
 
 
 def device_frames(settings: CameraSettings, index: int) -> Iterator[Frame | str]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
-
-import numpy as np
 
 from posebot.core.frame import Frame
 
@@ -44,27 +42,13 @@ class Source(Protocol):
     fps: float | None
 
     def shots(self, done: Container[str] = ()) -> Iterator[Shot | Skipped]:
-        """Frames in order, without distortion. Pictures whose frame_id is in `done` are left out, unread if possible.
+        """Frames in order, as the camera saw them. Those whose frame_id is in `done` are left out, unread if possible.
 
         A bad picture is reported as Skipped and never ends the source.
         """
 
     def close(self) -> None:
         """Let go of files, devices and threads. May be called twice."""
-
-
-def straightened(frame: Frame) -> Frame:
-    """The frame without lens distortion, K unchanged; depth by nearest neighbour, as mixed depths are no surface."""
-    if not frame.camera.distorted:
-        return frame
-    import cv2
-
-    camera = frame.camera
-    maps = cv2.initUndistortRectifyMap(camera.K, camera.distortion, np.eye(3), camera.K,
-                                       (camera.width, camera.height), cv2.CV_32FC1)
-    rgb = np.asarray(cv2.remap(frame.rgb, *maps, cv2.INTER_LINEAR), np.uint8)
-    depth = None if frame.depth is None else np.asarray(cv2.remap(frame.depth, *maps, cv2.INTER_NEAREST), np.float32)
-    return replace(frame, rgb=rgb, depth=depth, camera=camera.undistorted())
 
 
 def redacted(text: str) -> str:

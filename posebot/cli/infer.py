@@ -1,0 +1,178 @@
+"""`posebot infer`: poses for a picture, a folder, a BOP split, a video or a camera."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from posebot.cli._common import BundleOption, DepthFlag, JsonFlag, console, print_json
+from posebot.core.errors import InputError
+
+if TYPE_CHECKING:
+    from posebot.core.results import FrameResult
+    from posebot.models.bundle import Bundle
+    from posebot.video.run import Summary
+    from posebot.video.sinks import Output, Sink
+    from posebot.video.source import Skipped, Source
+
+_STILL_FPS = 4.0  # overlay videos of pictures that have no rate of their own
+
+
+def infer(
+    source: Annotated[str, typer.Option("--source", help="A picture, folder, BOP data set or video, or a camera's name.")],
+    out: Annotated[Path, typer.Option("--out", help="Results, one JSON line per frame.")] = Path("results.jsonl"),
+    bundle: BundleOption = "kit",
+    split: Annotated[str | None, typer.Option("--split", help="Split of a BOP data set: a folder such as test.")] = None,
+    depth: DepthFlag = True,
+    camera: Annotated[Path | None, typer.Option("--camera", help="Intrinsics: JSON or YAML (BOP, ROS, OpenCV).")] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="Named cameras, YAML.")] = None,
+    scale_camera: Annotated[bool, typer.Option("--scale-camera", help="Pictures were resized, aspect kept.")] = False,
+    video: Annotated[Path | None, typer.Option("--video", help="Overlay video, mp4.")] = None,
+    overlays: Annotated[Path | None, typer.Option("--overlays", help="Folder for one overlay picture a frame.")] = None,
+    bop: Annotated[Path | None, typer.Option("--bop", help="BOP csv, for a BOP data set.")] = None,
+    mcap: Annotated[Path | None, typer.Option("--mcap", help="MCAP recording: results and pictures.")] = None,
+    frames: Annotated[int | None, typer.Option("--frames", min=1, help="Stop after so many frames.")] = None,
+    fuse: Annotated[bool | None, typer.Option("--fuse/--no-fuse", help="Join views in the base frame. Default: video "
+                                              "and cameras only.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew where --out holds results.")] = False,
+    as_json: JsonFlag = False,
+) -> None:
+    """Poses for every frame of a source.
+
+    The same command after a kill goes on where it stopped. A camera is ended by --frames or Ctrl-C.
+    """
+    from posebot.models.bundle import Bundle
+    from posebot.stages.pipeline import Pipeline
+    from posebot.video.opening import SourceOptions, open_source
+    from posebot.video.overlay import Overlay
+    from posebot.video.resume import resume
+    from posebot.video.run import Summary, run
+    from posebot.video.sinks import JsonlSink, read_jsonl, write_bop
+
+    opened = open_source(source, SourceOptions(split, camera, config, depth, scale_camera))
+    if bop is not None and split is None:
+        raise InputError("--bop", "a BOP csv needs scene and image numbers", "a BOP data set as --source, with --split")
+    parts, joined = Bundle.open(bundle), _fuses(opened, fuse)
+    pipeline = Pipeline(parts, depth=depth, fuse=joined)
+    known = resume(out, _made_from(opened, parts, split, depth, joined, camera, scale_camera), overwrite, opened.live)
+    summary = Summary()
+    with ExitStack() as stack:
+        stack.callback(opened.close)
+        sinks: list[Sink] = [JsonlSink(out), *_picture_sinks(opened, video, overlays, mcap)]
+        for sink in sinks:
+            stack.callback(sink.close)
+        told = stack.enter_context(_progress(opened, frames))
+        interrupted = stack.enter_context(_until_interrupted())
+        run(opened, pipeline, sinks, Overlay(parts.objects), summary, limit=frames,
+            known={result.frame_id: result for result in known}, progress=told)
+    _refuse_nothing(opened, summary, bool(interrupted))
+    if bop is not None:
+        write_bop(bop, read_jsonl(out))
+    _report(summary, out, as_json)
+    if interrupted and not opened.live:
+        raise typer.Exit(130)
+
+
+@contextmanager
+def _until_interrupted() -> Iterator[list[int]]:
+    """Ctrl-C and SIGTERM end the block quietly; the list then holds the fact."""
+    interrupted: list[int] = []
+
+    def stop(number: int, _: Any) -> None:
+        raise KeyboardInterrupt
+
+    earlier = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield interrupted
+    except KeyboardInterrupt:
+        interrupted.append(1)
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
+
+
+def _fuses(source: Source, fuse: bool | None) -> bool:
+    """Views are joined where they follow each other in time; pictures and data sets are judged one by one."""
+    from posebot.video.files import VideoSource
+
+    return fuse if fuse is not None else source.live or isinstance(source, VideoSource)
+
+
+def _made_from(source: Source, bundle: Bundle, split: str | None, depth: bool, fuse: bool, camera: Path | None,
+               scale_camera: bool) -> dict[str, Any]:
+    """What the results depend on, for a later run that wants to go on."""
+    digest = hashlib.sha256(bundle.detector + bundle.localizer)
+    digest.update(json.dumps(bundle.manifest.to_dict(), sort_keys=True, default=str).encode())
+    intrinsics = None if camera is None else hashlib.sha256(camera.read_bytes()).hexdigest()
+    return {"source": source.name, "split": split, "bundle": digest.hexdigest(), "depth": depth, "fuse": fuse,
+            "camera": intrinsics, "scale_camera": scale_camera}
+
+
+def _picture_sinks(source: Source, video: Path | None, overlays: Path | None, mcap: Path | None) -> list[Sink]:
+    from posebot.video.mcap import McapSink
+    from posebot.video.sinks import PictureSink, VideoSink
+
+    sinks: list[Sink] = []
+    if video is not None:
+        sinks.append(VideoSink(video, None if source.live else source.fps or _STILL_FPS))
+    if overlays is not None:
+        sinks.append(PictureSink(overlays))
+    if mcap is not None:
+        sinks.append(McapSink(mcap))
+    return sinks
+
+
+@contextmanager
+def _progress(source: Source, limit: int | None) -> Iterator[Any]:
+    """A bar on stderr, and a line for every bad picture. Yields what `run` tells its progress to."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from posebot.video.source import Skipped
+
+    screen = console()
+    total = min(limit, source.total or limit) if limit else source.total
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+                   console=screen, disable=not screen.is_terminal, transient=True)
+
+    def tell(event: Output | Skipped) -> None:
+        if isinstance(event, Skipped):
+            screen.print(f"skipped {event.frame_id}: {event.reason}", markup=False, soft_wrap=True)
+        bar.advance(task)
+
+    with bar:
+        task = bar.add_task(source.name, total=total)
+        yield tell
+
+
+def _refuse_nothing(source: Source, summary: Summary, interrupted: bool) -> None:
+    if not summary.frames and summary.bad_frames and not interrupted and not source.live:
+        raise InputError(source.name, f"none of {summary.skipped} pictures can be used",
+                         f"the first: {summary.bad_frames[0].reason}")
+
+
+def _report(summary: Summary, out: Path, as_json: bool) -> None:
+    if as_json:
+        return print_json(summary.to_dict() | {"out": str(out)})
+    from rich.table import Table
+
+    rate = (summary.frames - summary.resumed) / max(summary.seconds, 1e-9)
+    known = f", {summary.resumed} of them from an earlier run" if summary.resumed else ""
+    counts = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in summary.objects.most_common())
+    lost = "".join(f", {count} {name}" for count, name in ((summary.skipped, "bad pictures skipped"),
+                                                          (summary.dropped, "frames dropped")) if count)
+    screen = console()
+    screen.print(f"{summary.frames} frames{known} in {summary.seconds:.1f} s ({rate:.1f} a second){lost}")
+    screen.print(f"objects: {counts or 'none seen'}")
+    table = Table("stage", "median ms", "95 % ms", box=None, pad_edge=False)
+    for stage, (median, high) in summary.times().items():
+        table.add_row(stage, f"{median:.1f}", f"{high:.1f}")
+    if summary.stage_ms:
+        screen.print(table)
+    screen.print(f"results: {out}", soft_wrap=True)
+    return None

@@ -1,0 +1,134 @@
+"""The lines that show a mesh at a pose: its silhouette and the creases that are not hidden. Without a graphics card."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posebot.core.camera import project, resize_K
+from posebot.core.transforms import Array, apply
+from posebot.objects.geometry import face_vectors, merged
+
+if TYPE_CHECKING:
+    from posebot.core.objects import Mesh
+
+MAX_FACES = 2000  # one to two microseconds each to paint
+_MAX_CREASES = 600  # a scanned surface is full of small creases that tell nothing
+_CREASE_ANGLE = np.deg2rad(40.0)
+_SAMPLES = 9  # of a crease, to see which part of it is hidden
+_NEAR = 0.01  # metres
+_SUBPIXEL = 4  # bits of cv2's fixed-point coordinates
+_FINE_BELOW = 400  # silhouettes smaller than this many pixels are traced at twice the resolution
+
+
+@dataclass(frozen=True)
+class Lines:
+    """What to draw, pixels. contours: closed (N, 2) lines. creases: (M, 2, 2) pieces of straight lines."""
+
+    contours: list[Array]
+    creases: Array
+
+
+class Outline:
+    """A mesh prepared for drawing; `lines` takes some milliseconds."""
+
+    def __init__(self, mesh: Mesh) -> None:
+        self.vertices, self.faces = merged(mesh)
+        self.creases = _creases(self.vertices, self.faces)
+        self.vertices, self.faces = _coarse(self.vertices, self.faces)
+        self.crease_points = np.linspace(self.creases[:, 0], self.creases[:, 1], _SAMPLES, axis=1)  # (M, _SAMPLES, 3)
+
+    def lines(self, K: Array, cam_from_obj: Array, width: int, height: int) -> Lines:
+        """The lines at a pose, in a picture of this size; none where the object is outside or behind the camera."""
+        points = apply(cam_from_obj, self.vertices)
+        faces = self.faces[(points[self.faces, 2] > _NEAR).all(axis=1)]
+        window = _window(project(K, points[np.unique(faces)]), width, height) if len(faces) else None
+        if window is None:
+            return Lines([], np.zeros((0, 2, 2)))
+        x0, y0, x1, y1 = window
+        zoom = 2 if max(x1 - x0, y1 - y0) < _FINE_BELOW else 1
+        local_K = resize_K(np.array([[1, 0, -x0], [0, 1, -y0], [0, 0, 1.0]]) @ K, zoom, zoom)
+        depth = _painted(project(local_K, points[faces]), points[faces, 2], zoom * (x1 - x0), zoom * (y1 - y0))
+        creases = self._seen_creases(local_K, cam_from_obj, depth)
+        shift, half = np.array([x0, y0]), (1 - 1 / zoom) / 2
+        contours = [contour / zoom - half + shift for contour in _contours(depth > 0)]
+        return Lines(contours, creases / zoom - half + shift)
+
+    def _seen_creases(self, K: Array, cam_from_obj: Array, depth: NDArray[np.float32]) -> Array:
+        """Pieces (M, 2, 2) of the creases that the surface does not hide, pixels of the depth picture."""
+        points = apply(cam_from_obj, self.crease_points.reshape(-1, 3)).reshape(-1, _SAMPLES, 3)
+        points = points[(points[..., 2] > _NEAR).all(axis=1)]
+        pixels = project(K, points)
+        columns, rows = np.rint(pixels).astype(int).transpose(2, 0, 1)
+        inside = (columns >= 0) & (rows >= 0) & (columns < depth.shape[1]) & (rows < depth.shape[0])
+        surface = depth[np.clip(rows, 0, depth.shape[0] - 1), np.clip(columns, 0, depth.shape[1] - 1)]
+        slack = 0.03 * float(np.ptp(self.vertices, axis=0).max())  # faces are painted at their mean depth
+        seen = inside & (surface > 0) & (points[..., 2] < surface + slack)
+        both = seen[:, :-1] & seen[:, 1:]
+        return np.stack([pixels[:, :-1][both], pixels[:, 1:][both]], axis=1)
+
+
+def _window(pixels: Array, width: int, height: int) -> tuple[int, int, int, int] | None:
+    """x0, y0, x1, y1 (whole pixels, end excluded) around the points, cut to the picture; None if outside."""
+    low = np.maximum(np.floor(pixels.min(axis=0)) - 2, 0)
+    high = np.minimum(np.ceil(pixels.max(axis=0)) + 3, [width, height])
+    if (high - low < 2).any():
+        return None
+    return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+
+def _painted(corners: Array, depths: Array, width: int, height: int) -> NDArray[np.float32]:
+    """Depth (H, W) by painting triangles (F, 3, 2) from far to near, each flat at its mean depth; 0 = nothing."""
+    import cv2
+
+    picture = np.zeros((height, width), np.float32)
+    middle = depths.mean(axis=1)
+    fixed = np.rint(np.clip(corners, -4e3, 4e4) * (1 << _SUBPIXEL)).astype(np.int32)
+    for index in np.argsort(-middle):
+        cv2.fillConvexPoly(picture, fixed[index], float(middle[index]), shift=_SUBPIXEL)
+    return picture
+
+
+def _contours(mask: NDArray[np.bool_]) -> list[Array]:
+    import cv2
+
+    found, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    large = [contour for contour in found if len(contour) > 8]
+    return [cv2.approxPolyDP(contour, 0.7, closed=True)[:, 0].astype(float) for contour in large]
+
+
+def _creases(vertices: Array, faces: NDArray[np.int64]) -> Array:
+    """End points (M, 2, 3) of edges at which the surface bends sharply or ends; none where there are too many."""
+    from posebot.core.objects import Mesh
+
+    normals = face_vectors(Mesh(vertices, faces.astype(np.int32)))
+    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
+    edges = np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
+    owner = np.repeat(np.arange(len(faces)), 3)
+    unique, group = np.unique(edges, axis=0, return_inverse=True)
+    order = np.argsort(group.reshape(-1), kind="stable")
+    first = np.searchsorted(group.reshape(-1)[order], np.arange(len(unique)))
+    count = np.bincount(group.reshape(-1), minlength=len(unique))
+    second = order[np.minimum(first + 1, len(order) - 1)]
+    cosine = np.einsum("ij,ij->i", normals[owner[order[first]]], normals[owner[second]])
+    sharp = unique[(count == 1) | ((count == 2) & (cosine < np.cos(_CREASE_ANGLE)))]
+    return vertices[sharp] if len(sharp) <= _MAX_CREASES else np.zeros((0, 2, 3))
+
+
+def _coarse(vertices: Array, faces: NDArray[np.int64]) -> tuple[Array, NDArray[np.int64]]:
+    """At most MAX_FACES faces: vertices in one cell of a grid are joined (Rossignac and Borrel, 1993)."""
+    cells, low, fine_vertices, fine_faces = 96, vertices.min(axis=0), vertices, faces
+    while len(faces) > MAX_FACES and cells > 8:
+        cell = np.floor((fine_vertices - low) * (cells / np.ptp(fine_vertices, axis=0).max())).astype(np.int64)
+        _, group = np.unique(cell @ [1, 1 << 10, 1 << 20], return_inverse=True)
+        count = np.bincount(group)
+        vertices = np.stack([np.bincount(group, fine_vertices[:, axis]) / count for axis in range(3)], axis=1)
+        a, b, c = np.sort(group[fine_faces], axis=1).T
+        real = (a != b) & (b != c)
+        codes = np.unique((a[real] << 40) | (b[real] << 20) | c[real])
+        faces = np.stack([codes >> 40, (codes >> 20) & 0xFFFFF, codes & 0xFFFFF], axis=1)
+        cells = int(cells * 0.8)
+    return vertices, faces

@@ -1,0 +1,176 @@
+"""An honest picture of a result: drawn on the very frame it was computed from.
+
+Each object has its box, the outline of its mesh at the estimated pose, its axes (x red, y green, z blue) and a label
+with the certainty; the colour tells the status. A footer below the picture tells the frame, its age and the counts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posebot.core.camera import project, resize_K
+from posebot.core.frame import Frame
+from posebot.core.objects import ObjectModel
+from posebot.core.results import FrameResult, PoseEstimate
+from posebot.core.transforms import Array, apply
+from posebot.video.outline import Outline
+from posebot.video.text import Color, chip, paste, text_width
+
+COLORS: dict[str, Color] = {"ok": (61, 220, 132), "low_certainty": (255, 179, 0), "no_pose": (255, 82, 110)}
+NAMES = {"ok": "ok", "low_certainty": "low certainty", "no_pose": "no pose"}
+_AXIS_COLORS: tuple[Color, ...] = ((255, 64, 64), (64, 224, 64), (72, 128, 255))
+_DARK: Color = (12, 14, 18)
+_SUBPIXEL = 4
+FOOTER = 24  # pixels at scale 1
+
+
+class Overlay:
+    """Draws results of a bundle's objects.
+
+    Args:
+        objects: the models, for outlines and axes. scale: the picture is enlarged by this whole number first.
+    """
+
+    def __init__(self, objects: Iterable[ObjectModel], scale: int = 1) -> None:
+        self.objects = {model.obj_id: model for model in objects}
+        self.outlines: dict[int, Outline] = {}
+        self.scale = scale
+
+    def draw(self, frame: Frame, result: FrameResult) -> NDArray[np.uint8]:
+        """uint8 (H', W', 3), red first; H' and W' are even, H' has the footer in it. The frame is left as it is."""
+        import cv2
+
+        scale, (height, width) = self.scale, frame.rgb.shape[:2]
+        footer = FOOTER * max(1, round(height * scale / 480))
+        canvas = np.zeros((_even(height * scale + footer), _even(width * scale), 3), np.uint8)
+        picture = canvas[:height * scale, :width * scale]
+        picture[:] = frame.rgb if scale == 1 else cv2.resize(frame.rgb, None, fx=scale, fy=scale,
+                                                             interpolation=cv2.INTER_CUBIC)
+        K = resize_K(frame.camera.K, scale, scale)
+        for estimate in sorted(result.estimates, key=_distance, reverse=True):
+            self._draw_estimate(picture, K, estimate)
+        self._draw_labels(picture, result.estimates)
+        canvas[height * scale:] = _DARK
+        _draw_footer(canvas[height * scale:], result)
+        return canvas
+
+    def _draw_estimate(self, picture: NDArray[np.uint8], K: Array, estimate: PoseEstimate) -> None:
+        color, thick = COLORS[estimate.status], _thickness(picture)
+        _line(picture, _box_corners(_scaled_box(estimate.box_xyxy, self.scale)), color, 1, closed=True)
+        model = self.objects.get(estimate.obj_id)
+        if model is None or estimate.cam_from_obj is None:
+            return
+        if estimate.obj_id not in self.outlines:
+            self.outlines[estimate.obj_id] = Outline(model.mesh)
+        height, width = picture.shape[:2]
+        lines = self.outlines[estimate.obj_id].lines(K, estimate.cam_from_obj, width, height)
+        for contour in lines.contours:
+            _line(picture, contour, _DARK, thick + 2, closed=True)
+        for contour in lines.contours:
+            _line(picture, contour, color, thick, closed=True)
+        for piece in lines.creases:
+            _line(picture, piece, color, 1)
+        _draw_axes(picture, K, estimate.cam_from_obj, 0.4 * model.diameter)
+
+    def _draw_labels(self, picture: NDArray[np.uint8], estimates: Sequence[PoseEstimate]) -> None:
+        size = max(11, round(picture.shape[0] / 40))
+        boxes = [_scaled_box(estimate.box_xyxy, self.scale) for estimate in estimates]
+        placed: list[Array] = []
+        for index in sorted(range(len(estimates)), key=lambda i: float(boxes[i][1])):
+            label = chip(label_of(estimates[index]), size, COLORS[estimates[index].status])
+            at = _place(label.shape[1], label.shape[0], boxes[index], boxes, placed, picture.shape[1], picture.shape[0])
+            placed.append(at)
+            paste(picture, label, int(at[0]), int(at[1]))
+
+
+def label_of(estimate: PoseEstimate) -> str:
+    """What stands beside an object: name and track, certainty, and the 90 % radius of its position."""
+    name = estimate.label if estimate.track_id is None else f"{estimate.label} #{estimate.track_id}"
+    if estimate.status == "no_pose":
+        return f"{name}  no pose"
+    radius = "" if estimate.region90 is None else f"  ±{estimate.region90.translation_mm:.1f} mm"
+    return f"{name}  {estimate.p_correct * 100:.0f} %{radius}"
+
+
+def _draw_footer(strip: NDArray[np.uint8], result: FrameResult) -> None:
+    height, width = strip.shape[:2]
+    size = max(11, round(height * 0.5))
+    counts = Counter[str](estimate.status for estimate in result.estimates)
+    x = width
+    for status in reversed(COLORS):
+        text = f"{counts[status]} {NAMES[status]}"
+        label = chip(text, size, COLORS[status], opacity=1.0)
+        x -= label.shape[1]
+        paste(strip, label, x, (height - label.shape[0]) // 2)
+    facts = [result.frame_id, f"age {result.age_ms:.0f} ms", f"pipeline {result.stage_ms.get('total', 0.0):.0f} ms"]
+    if result.dropped:
+        facts.append(f"dropped {result.dropped}")
+    while len(facts) > 1 and text_width("   ".join(facts), size) > x - 2 * size:
+        facts.pop()
+    label = chip("   ".join(facts), size, _DARK, opacity=1.0)
+    paste(strip, label[:, :max(x, 1)], 0, (height - label.shape[0]) // 2)
+
+
+def _draw_axes(picture: NDArray[np.uint8], K: Array, cam_from_obj: Array, length: float) -> None:
+    ends = apply(cam_from_obj, np.vstack([np.zeros(3), np.eye(3) * length]))
+    if (ends[:, 2] < 0.01).any():
+        return
+    pixels, thick = project(K, ends), _thickness(picture)
+    order = np.argsort(-ends[1:, 2])  # the far ones first
+    for axis in order:
+        _line(picture, pixels[[0, axis + 1]], _DARK, thick + 2)
+        _line(picture, pixels[[0, axis + 1]], _AXIS_COLORS[axis], thick)
+
+
+def _place(width: int, height: int, box: Array, boxes: Sequence[Array], placed: Sequence[Array], picture_width: int,
+           picture_height: int) -> Array:
+    """Where a label hides least: xyxy beside its own box, away from other objects and labels, inside the picture."""
+    x0, y0, x1, y1 = box
+    spots = [(x0, y0 - height - 1), (x0, y1 + 2), (x1 - width, y0 - height - 1), (x1 - width, y1 + 2), (x1 + 2, y0),
+             (x0 - width - 2, y0), (x1 + 2, y1 - height), (x0 - width - 2, y1 - height), (x0, y0 + 1)]
+    best, best_cost = np.zeros(4), np.inf
+    for rank, (x, y) in enumerate(spots):
+        x, y = np.clip(x, 0, max(picture_width - width, 0)), np.clip(y, 0, max(picture_height - height, 0))
+        spot = np.array([x, y, x + width, y + height])
+        cost = 0.02 * rank + sum(_overlap(spot, other) for other in boxes) + 4 * sum(_overlap(spot, o) for o in placed)
+        if cost < best_cost:
+            best, best_cost = spot, cost
+    return best
+
+
+def _overlap(a: Array, b: Array) -> float:
+    """Share of box a that box b covers."""
+    sides = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None)
+    return float(sides.prod() / max((a[2:] - a[:2]).prod(), 1e-9))
+
+
+def _line(picture: NDArray[np.uint8], points: Array, color: Color, thickness: int, closed: bool = False) -> None:
+    import cv2
+
+    fixed = np.rint(np.clip(points, -1e5, 1e5) * (1 << _SUBPIXEL)).astype(np.int32)
+    cv2.polylines(picture, [fixed], closed, color, thickness, cv2.LINE_AA, _SUBPIXEL)
+
+
+def _scaled_box(box_xyxy: Array, scale: int) -> Array:
+    return scale * (np.asarray(box_xyxy) + 0.5) - 0.5
+
+
+def _box_corners(box: Array) -> Array:
+    x0, y0, x1, y1 = box
+    return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
+
+
+def _distance(estimate: PoseEstimate) -> float:
+    return 1e9 if estimate.cam_from_obj is None else float(estimate.cam_from_obj[2, 3])
+
+
+def _thickness(picture: NDArray[np.uint8]) -> int:
+    return max(1, round(picture.shape[0] / 360))
+
+
+def _even(size: int) -> int:
+    return size + size % 2
