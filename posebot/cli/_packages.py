@@ -15,6 +15,7 @@ import posebot
 
 Status = Literal["ok", "warn", "missing"]
 EXTRAS = ("synth", "train", "yolo")
+TWINS = {"onnxruntime": "onnxruntime-gpu", "opencv-python": "opencv-python-headless"}  # the same modules
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,8 @@ def packages() -> Iterator[Check]:
     pins = tested_versions()
     for extra in ("", *EXTRAS):
         wanted = [one for one in requirements if one.name != "posebot" and _belongs(one, extra)]
-        missing = [one.name for one in wanted if not installed(one.name)]
+        missing = [one.name for one in wanted if not (installed(one.name) or installed(TWINS.get(one.name, "")))]
+        wanted = [one for one in wanted if installed(one.name)]
         name = f"packages [{extra}]" if extra else "packages"
         command = f"pip install 'posebot[{extra}]'" if extra else "pip install posebot"
         if missing:
@@ -79,7 +81,7 @@ def installed(name: str) -> bool:
     """Whether a distribution of this name is installed."""
     try:
         metadata.version(name)
-    except metadata.PackageNotFoundError:
+    except (metadata.PackageNotFoundError, ValueError):  # ValueError: an empty name
         return False
     return True
 

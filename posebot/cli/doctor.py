@@ -11,7 +11,7 @@ from posebot.cli._common import JsonFlag, print_json
 from posebot.cli._errors import EXIT_FOUND
 
 if TYPE_CHECKING:
-    from posebot.cli._machine import Check
+    from posebot.cli._packages import Check
 
 STYLES = {"ok": "green", "warn": "yellow", "missing": "red"}
 

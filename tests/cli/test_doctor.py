@@ -59,6 +59,12 @@ def test_packages_not_installed_are_named(monkeypatch: pytest.MonkeyPatch) -> No
     assert checks["packages [synth]"].advice == "pip install 'posebot[synth]'"
 
 
+def test_the_cuda_build_stands_in_for_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metadata, "requires", lambda name: ["onnxruntime", "opencv-python"])
+    monkeypatch.setattr(_packages, "installed", lambda name: name in ("onnxruntime-gpu", "opencv-python-headless"))
+    assert next(packages()).status == "ok"
+
+
 def test_versions_other_than_the_tested_ones_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metadata, "requires", lambda name: ["numpy"])
     monkeypatch.setattr(_packages, "tested_versions", lambda: {"numpy": "1.0"})

@@ -87,6 +87,9 @@ def test_usage_errors(arguments: list[str], message: str, capsys: pytest.Capture
         (Wrapper(InputError("b.ply", "has no faces")), "posebot: error: b.ply: has no faces", 2),
         (ModuleNotFoundError("No module named 'torch'", name="torch.nn"),
          "posebot: error: this needs torch.nn; pip install 'posebot[train]'", 2),
+        (ImportError("libGL.so.1: cannot open shared object file: No such file or directory"),
+         "posebot: error: libGL.so.1: cannot open shared object file: No such file or directory; "
+         "on Debian: apt-get install libgl1 libglib2.0-0 libegl1 libegl-mesa0 libgl1-mesa-dri", 2),
         (PermissionError(13, "Permission denied", "out"), "posebot: error: out: permission denied", 2),
         (KeyboardInterrupt(), "posebot: interrupted", 130),
     ],
