@@ -76,9 +76,17 @@ def rotation_error(cam_from_obj_est: Array, cam_from_obj_gt: Array, symmetries: 
     to pi / n (0.6 degrees for BOP_STEPS).
     """
     est, gt = _pairs(cam_from_obj_est, cam_from_obj_gt)
-    turns = np.eye(3)[None] if symmetries is None else symmetries[:, :3, :3]
-    return np.concatenate([rotation_angle(est[c, None, :3, :3], gt[c, None, :3, :3] @ turns).min(axis=1)
-                           for c in _chunks(len(est), len(turns))])
+    if symmetries is not None:
+        gt = nearest_equivalent(est, gt, symmetries)
+    return rotation_angle(est[:, :3, :3], gt[:, :3, :3])
+
+
+def nearest_equivalent(cam_from_obj_est: Array, cam_from_obj_gt: Array, symmetries: Array) -> Array:
+    """The symmetric equivalents (N, 4, 4) of the true poses whose rotations are nearest to the estimated ones."""
+    est, gt = _pairs(cam_from_obj_est, cam_from_obj_gt)
+    chosen = [np.einsum("nij,nik,skj->ns", est[c, :3, :3], gt[c, :3, :3], symmetries[:, :3, :3]).argmax(axis=1)
+              for c in _chunks(len(est), len(symmetries))]  # the trace of the relative rotation: largest where nearest
+    return gt @ symmetries[np.concatenate(chosen)]
 
 
 def _minimax(est: Array, gt: Array, vertices: Array, symmetries: Array, distance: Distance) -> Array:

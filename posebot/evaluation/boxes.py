@@ -1,0 +1,91 @@
+"""2-D detection: boxes with a class against visible boxes."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from posebot.core.camera import box_iou
+from posebot.core.transforms import Array
+from posebot.evaluation.matching import match
+from posebot.evaluation.records import Record
+
+MIN_VISIBLE, IOU = 0.1, 0.5
+_PIXEL = 1e-9  # makes `match`, which wants errors below a threshold, take an overlap equal to it
+
+
+def has_boxes(records: Sequence[Record]) -> bool:
+    """Whether the source told boxes at all (a BOP csv does not)."""
+    return any(estimate.box is not None for record in records for estimate in record.estimates)
+
+
+def found(records: Sequence[Record]) -> tuple[Array, Array, Array]:
+    """Of every truth with a visible box: object number, visible share, whether an estimate of its class overlaps it.
+
+    Overlap: intersection over union of at least 0.5, best score first, each estimate for one truth. Three arrays (N,).
+    """
+    rows: list[tuple[float, float, float]] = []
+    for record in records:
+        for obj_id in sorted({truth.obj_id for truth in record.truths}):
+            truths = [t for t in record.truths if t.obj_id == obj_id and t.box is not None]
+            ours = [e for e in record.estimates if e.obj_id == obj_id and e.box is not None]
+            iou = box_iou(np.array([e.box for e in ours]), np.array([t.box for t in truths]))
+            scores = np.array([e.score for e in ours])
+            hit = set(match(1 - iou, scores, np.array([1 - IOU + _PIXEL]))[0].tolist()) if len(truths) else set()
+            rows += [(obj_id, truth.visib_fract, index in hit) for index, truth in enumerate(truths)]
+    table = np.array(rows, dtype=float).reshape(-1, 3)
+    return table[:, 0], table[:, 1], table[:, 2]
+
+
+def mean_average_precision(records: Sequence[Record], absent_is_wrong: bool = True) -> dict[str, float | None]:
+    """COCO's mAP (IoU .50 to .95) and mAP_50 by pycocotools; truths less than 10 % visible are ignored, as BOP does.
+
+    Args:
+        absent_is_wrong: count boxes of objects that a picture's truth does not name as false.
+    """
+    from pycocotools.coco import COCO
+    from pycocotools.cocoeval import COCOeval
+
+    truths, detections = _coco_truths(records), _coco_detections(records, absent_is_wrong)
+    if not any(not truth["ignore"] for truth in truths):
+        return {"mAP": None, "mAP_50": None}
+    if not detections:
+        return {"mAP": 0.0, "mAP_50": 0.0}
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints what it does
+        known = COCO()
+        known.dataset = {"info": {}, "images": [{"id": i} for i in range(len(records))], "annotations": truths,
+                         "categories": [{"id": c} for c in sorted({t["category_id"] for t in truths})]}
+        known.createIndex()
+        judge = COCOeval(known, known.loadRes(detections), "bbox")
+        judge.evaluate()
+        judge.accumulate()
+        judge.summarize()
+    return {"mAP": float(judge.stats[0]), "mAP_50": float(judge.stats[1])}
+
+
+def _coco_truths(records: Sequence[Record]) -> list[dict[str, Any]]:
+    entries = [(i, truth) for i, record in enumerate(records) for truth in record.truths if truth.box is not None]
+    return [{"id": number, "image_id": i, "category_id": truth.obj_id, "bbox": _xywh(truth.box), "iscrowd": 0,
+             "area": _area(truth.box), "ignore": int(truth.visib_fract < MIN_VISIBLE)}
+            for number, (i, truth) in enumerate(entries, 1)]
+
+
+def _coco_detections(records: Sequence[Record], absent_is_wrong: bool) -> list[dict[str, Any]]:
+    return [{"image_id": i, "category_id": estimate.obj_id, "bbox": _xywh(estimate.box), "score": estimate.score}
+            for i, record in enumerate(records) for estimate in record.estimates
+            if estimate.box is not None
+            and (absent_is_wrong or any(truth.obj_id == estimate.obj_id for truth in record.truths))]
+
+
+def _xywh(box: Sequence[float] | None) -> list[float]:
+    x0, y0, x1, y1 = box or (0, 0, 0, 0)
+    return [x0, y0, x1 - x0, y1 - y0]
+
+
+def _area(box: Sequence[float] | None) -> float:
+    _, _, width, height = _xywh(box)
+    return width * height

@@ -1,0 +1,166 @@
+"""Does a certainty mean what it says? Calibration, coverage and selective risk of what is claimed about poses.
+
+A pose counts as right where its MSSD is below 10 % of the object's diameter: that is what `p_correct` is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posebot.core.objects import ObjectModel
+from posebot.core.transforms import Array
+from posebot.evaluation.records import Judged, Record
+
+CORRECT = 0.1
+"""Share of the diameter below which an MSSD counts as right."""
+LEVELS = (0.5, 0.8, 0.9, 0.95)
+BINS = 10
+_Z95 = 1.959963984540054
+
+
+@dataclass(frozen=True)
+class Claims:
+    """What was claimed and what came true, one row per estimate with a pose and a `p_correct` (N,).
+
+    Attributes:
+        obj_id, p. correct: bool. visib_fract: of the nearest truth (by MSSD), nan where the picture has no such object.
+        translation (m), rotation (rad): errors, infinite without a truth. radius_translation (m), radius_rotation
+            (rad): `region90`, nan where not stated. mahalanobis (squared), nll (nats): nan without a covariance.
+    """
+
+    obj_id: NDArray[np.int64]
+    p: Array
+    correct: NDArray[np.bool_]
+    visib_fract: Array
+    translation: Array
+    rotation: Array
+    radius_translation: Array
+    radius_rotation: Array
+    mahalanobis: Array
+    nll: Array
+
+    def __len__(self) -> int:
+        return len(self.p)
+
+    def rows(self, chosen: NDArray[np.bool_]) -> Claims:
+        """The part where `chosen` (N,) holds."""
+        return Claims(*(getattr(self, field.name)[chosen] for field in fields(self)))
+
+
+def claims(records: Sequence[Record], models: Mapping[int, ObjectModel], absent_is_wrong: bool = True) -> Claims:
+    """Collect the claims. An estimate of an object that the picture does not hold is wrong, or left out."""
+    rows = [_claim(estimate, record, models[estimate.obj_id].diameter)
+            for record in records for estimate in record.estimates
+            if estimate.p_correct is not None and estimate.cam_from_obj is not None
+            and (estimate.errors or absent_is_wrong)]
+    columns = np.array(rows, dtype=float).reshape(-1, len(fields(Claims))).T
+    return Claims(columns[0].astype(np.int64), columns[1], columns[2] > 0, *columns[3:])
+
+
+def _claim(estimate: Judged, record: Record, diameter: float) -> list[float]:
+    radii = estimate.region90 or (np.nan, np.nan)
+    if not estimate.errors:
+        return [estimate.obj_id, estimate.p_correct or 0, 0, np.nan, np.inf, np.inf, *radii, np.nan, np.nan]
+    best = int(estimate.errors["mssd"].argmin())
+    error = {name: float(values[best]) for name, values in estimate.errors.items() if name != "vsd"}
+    return [estimate.obj_id, estimate.p_correct or 0, error["mssd"] < CORRECT * diameter,
+            record.truths[estimate.truths[best]].visib_fract, error["translation"], error["rotation"], *radii,
+            error.get("mahalanobis", np.nan), error.get("nll", np.nan)]
+
+
+def calibration_error(p: Array, correct: NDArray[np.bool_], bins: int = BINS) -> float:
+    """ECE: mean |stated - observed| over `bins` equal steps of p, weighted by their counts (Guo et al., ICML 2017)."""
+    table = reliability(p, correct, bins)
+    return float(sum(row["count"] * abs(row["stated"] - row["observed"]) for row in table) / len(p))
+
+
+def reliability(p: Array, correct: NDArray[np.bool_], bins: int = BINS) -> list[dict[str, Any]]:
+    """For each bin of p that holds anything: mean p, observed share of right poses, its Wilson interval, count."""
+    place = np.clip((p * bins).astype(int), 0, bins - 1)
+    table = []
+    for index in np.unique(place):
+        here = place == index
+        hits, count = int(correct[here].sum()), int(here.sum())
+        table.append({"stated": float(p[here].mean()), "observed": hits / count, "count": count,
+                      "interval": wilson(hits, count)})
+    return table
+
+
+def wilson(hits: int, count: int, z: float = _Z95) -> list[float]:
+    """Wilson's 95 % interval of a share (Wilson, JASA 1927). (0, 1) where nothing was counted."""
+    if not count:
+        return [0.0, 1.0]
+    share, spread = hits / count, z * z / count
+    middle = share + spread / 2
+    half = z * np.sqrt(share * (1 - share) / count + spread / (4 * count))
+    return [max(0.0, float((middle - half) / (1 + spread))), min(1.0, float((middle + half) / (1 + spread)))]
+
+
+def risk_curve(p: Array, correct: NDArray[np.bool_]) -> tuple[Array, Array]:
+    """Share kept (N,) and share of wrong poses among them (N,), the surest first.
+
+    Poses with the same p are taken in together: each of them gets the risk of all (no order inside a tie is favoured).
+    """
+    order = np.argsort(-p, kind="stable")
+    wrong = np.cumsum(~correct[order])
+    count = np.arange(1, len(p) + 1)
+    last = np.searchsorted(-p[order], -p[order], side="right") - 1
+    return count / max(len(p), 1), wrong[last] / (last + 1)
+
+
+def risk_at(p: Array, correct: NDArray[np.bool_], kept: float) -> float:
+    """Share of wrong poses when the surest `kept` (0..1) are kept."""
+    _, risk = risk_curve(p, correct)
+    return float(risk[max(0, int(np.ceil(kept * len(p))) - 1)])
+
+
+def summary(rows: Claims) -> dict[str, Any] | None:
+    """All figures about some claims, or None if there are none. Radii in millimetres and degrees."""
+    if not len(rows):
+        return None
+    clipped = np.clip(rows.p, 1e-6, 1 - 1e-6)
+    log_loss = -np.where(rows.correct, np.log(clipped), np.log1p(-clipped))
+    return {
+        "count": len(rows), "correct": float(rows.correct.mean()), "mean_p": float(rows.p.mean()),
+        "ECE": calibration_error(rows.p, rows.correct), "Brier": float(np.mean((rows.p - rows.correct) ** 2)),
+        "log_loss": float(log_loss.mean()),
+        "risk": {f"{kept:.0%}": risk_at(rows.p, rows.correct, kept) for kept in (0.5, 0.8, 1.0)},
+        "region90": _regions(rows), "covariance": _ellipsoids(rows),
+    }
+
+
+def _regions(rows: Claims) -> dict[str, Any] | None:
+    """Coverage of `region90` over the estimates that have one and a truth."""
+    told = rows.rows(np.isfinite(rows.radius_translation) & np.isfinite(rows.translation))
+    if not len(told):
+        return None
+    inside = told.translation <= told.radius_translation, told.rotation <= told.radius_rotation
+    return {
+        "count": len(told), "translation": _share(inside[0]), "rotation": _share(inside[1]),
+        "both": _share(inside[0] & inside[1]),
+        "median_translation_mm": float(1000 * np.median(told.radius_translation)),
+        "median_rotation_deg": float(np.degrees(np.median(told.radius_rotation))),
+    }
+
+
+def _ellipsoids(rows: Claims) -> dict[str, Any] | None:
+    """Coverage of the covariance's ellipsoids (chi-square, 6 degrees of freedom), and NLL, where the pose is right.
+
+    A wrong pose (a flip, another object) is what p_correct is for; no Gaussian around it can hold the truth.
+    """
+    from scipy.stats import chi2
+
+    told = rows.rows(np.isfinite(rows.mahalanobis) & rows.correct)
+    if not len(told):
+        return None
+    coverage = {f"{level:.0%}": _share(told.mahalanobis <= chi2.ppf(level, 6)) for level in LEVELS}
+    return {"count": len(told), "coverage": coverage, "NLL": float(told.nll.mean())}
+
+
+def _share(hits: NDArray[np.bool_]) -> dict[str, Any]:
+    return {"coverage": float(hits.mean()), "interval": wilson(int(hits.sum()), len(hits))}

@@ -1,0 +1,101 @@
+"""What an evaluation remembers of one picture: its truths, its estimates, and every estimate's errors.
+
+Computing errors is slow and done once per picture; scores are computed from these records in a moment. One record is
+one line of `frames.jsonl`, so that an evaluation that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from posebot.core.transforms import Array
+
+ERRORS = ("mssd", "mspd", "add", "adi", "translation", "rotation", "mahalanobis", "nll", "vsd")
+"""Metres (MSSD, ADD, ADI, translation), pixels of the picture (MSPD), radians (rotation), squared sigmas (Mahalanobis),
+nats (NLL), 0..1 (VSD)."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """One annotated object. target: whether localisation asks for it. box: xyxy of its visible part, pixels."""
+
+    obj_id: int
+    visib_fract: float
+    distance_m: float
+    target: bool
+    box: list[float] | None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One estimate and how far it is from each truth of the same object.
+
+    Attributes:
+        cam_from_obj: 4x4 metres, None for a detection without a pose. box, p_correct, region90 (metres, radians): None
+            where the source (a csv) does not tell them.
+        truths: indices (T,) of the picture's truths of the same object. errors: name of `ERRORS` to (T,), VSD (T, 10).
+    """
+
+    obj_id: int
+    score: float
+    cam_from_obj: Array | None = None
+    box: list[float] | None = None
+    status: str = ""
+    p_correct: float | None = None
+    region90: tuple[float, float] | None = None
+    truths: list[int] = field(default_factory=list)
+    errors: dict[str, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One picture. inst_count: how many instances of each object localisation asks for. seconds: None if unknown."""
+
+    frame_id: str
+    width: int
+    truths: tuple[Truth, ...]
+    estimates: tuple[Judged, ...]
+    inst_count: dict[int, int]
+    seconds: float | None = None
+
+    def to_json(self) -> str:
+        """One line; infinite errors become null."""
+        return json.dumps({
+            "frame_id": self.frame_id, "width": self.width, "seconds": self.seconds,
+            "inst_count": {str(obj_id): count for obj_id, count in self.inst_count.items()},
+            "truths": [vars(truth) for truth in self.truths], "estimates": [_estimate(e) for e in self.estimates],
+        }, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, line: str) -> Record:
+        """Inverse of `to_json`. Raises ValueError, KeyError or TypeError on anything else, such as half a line."""
+        data = json.loads(line)
+        return cls(data["frame_id"], int(data["width"]), tuple(Truth(**truth) for truth in data["truths"]),
+                   tuple(_judged(estimate) for estimate in data["estimates"]),
+                   {int(obj_id): count for obj_id, count in data["inst_count"].items()}, data["seconds"])
+
+
+def _estimate(judged: Judged) -> dict[str, Any]:
+    data = dict(vars(judged))
+    data["cam_from_obj"] = None if judged.cam_from_obj is None else judged.cam_from_obj.tolist()
+    data["errors"] = {name: _nulls(values) for name, values in judged.errors.items()}
+    return data
+
+
+def _judged(data: dict[str, Any]) -> Judged:
+    pose, region = data["cam_from_obj"], data["region90"]
+    return Judged(**{
+        **data, "cam_from_obj": None if pose is None else np.asarray(pose, dtype=float),
+        "region90": None if region is None else (region[0], region[1]),
+        "errors": {name: np.array([[np.inf if v is None else v for v in row] if isinstance(row, list)
+                                   else (np.inf if row is None else row) for row in values], dtype=float)
+                   for name, values in data["errors"].items()},
+    })
+
+
+def _nulls(values: Array) -> list[Any]:
+    return [_nulls(row) if np.ndim(row) else (float(row) if np.isfinite(row) else None) for row in values]
