@@ -16,7 +16,6 @@ from posebot.cli._common import BundleOption, DepthFlag, JsonFlag, console, prin
 from posebot.core.errors import InputError
 
 if TYPE_CHECKING:
-    from posebot.core.results import FrameResult
     from posebot.models.bundle import Bundle
     from posebot.video.run import Summary
     from posebot.video.sinks import Output, Sink
@@ -26,12 +25,12 @@ _STILL_FPS = 4.0  # overlay videos of pictures that have no rate of their own
 
 
 def infer(
-    source: Annotated[str, typer.Option("--source", help="A picture, folder, BOP data set or video, or a camera's name.")],
+    source: Annotated[str, typer.Option("--source", help="Picture, folder, BOP data set, video or a camera's name.")],
     out: Annotated[Path, typer.Option("--out", help="Results, one JSON line per frame.")] = Path("results.jsonl"),
     bundle: BundleOption = "kit",
-    split: Annotated[str | None, typer.Option("--split", help="Split of a BOP data set: a folder such as test.")] = None,
+    split: Annotated[str | None, typer.Option("--split", help="Split of a BOP data set, such as test.")] = None,
     depth: DepthFlag = True,
-    camera: Annotated[Path | None, typer.Option("--camera", help="Intrinsics: JSON or YAML (BOP, ROS, OpenCV).")] = None,
+    camera: Annotated[Path | None, typer.Option("--camera", help="Intrinsics, JSON or YAML: BOP, ROS, OpenCV.")] = None,
     config: Annotated[Path | None, typer.Option("--config", help="Named cameras, YAML.")] = None,
     scale_camera: Annotated[bool, typer.Option("--scale-camera", help="Pictures were resized, aspect kept.")] = False,
     video: Annotated[Path | None, typer.Option("--video", help="Overlay video, mp4.")] = None,

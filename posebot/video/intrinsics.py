@@ -91,7 +91,10 @@ def intrinsics_from(data: Any, where: str) -> Intrinsics:
     if model not in _PINHOLE_MODELS:
         raise InputError(where, f"distortion_model is {model!r}", "plumb_bob or rational_polynomial")
     width, height = (_size(data, name, where) for name in ("width", "height"))
-    camera = Camera(_matrix(data, where), width, height, _distortion(data, where))
+    try:
+        camera = Camera(_matrix(data, where), width, height, _distortion(data, where))
+    except InputError as error:
+        raise error if error.where != "camera" else InputError(where, error.problem, error.expected) from None
     scale = data.get("depth_scale")
     return Intrinsics(camera, None if scale is None else depth_scale_from(scale, where), where)
 

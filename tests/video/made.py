@@ -1,0 +1,37 @@
+"""Files made for tests: pictures and videos in which every frame is different."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tests.video.plumbing import HEIGHT, WIDTH
+
+
+def picture(number: int) -> NDArray[np.uint8]:
+    """A picture (H, W, 3), red first, that is different for every number."""
+    ramp = np.linspace(0, 200, WIDTH).astype(np.uint8)
+    return np.stack([np.tile(ramp, (HEIGHT, 1)), np.full((HEIGHT, WIDTH), number * 10, np.uint8),
+                     np.full((HEIGHT, WIDTH), 60, np.uint8)], axis=-1)
+
+
+def write_png(path: Path, rgb: NDArray[np.uint8]) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    assert cv2.imwrite(str(path), rgb[..., ::-1])
+    return path
+
+
+def write_video(path: Path, frames: int, fps: int = 10) -> Path:
+    import av
+
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=fps)
+        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
+        stream.codec_context.gop_size = 1
+        for number in range(frames):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(number), format="rgb24")))
+        container.mux(stream.encode())
+    return path
