@@ -31,6 +31,7 @@ class Commands(LazyGroup):
         "synth": Entry("posebot.cli.synth", "Render labelled pictures of objects, in BOP format.", BUILD),
         "train": Entry("posebot.cli.train", "Train detector and localizer, calibrate, write a bundle.", BUILD),
         "evaluate": Entry("posebot.cli.evaluate", "Judge a bundle on a BOP split with known poses.", BUILD),
+        "models": Entry("posebot.cli.models", "Look into bundles: objects, networks, calibration, origin.", BUILD),
         "infer": Entry("posebot.cli.infer", "Poses for a picture, folder, BOP split, video or camera.", USE),
     }
 

@@ -1,0 +1,74 @@
+"""`posebot models`: what is in a bundle."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from posebot.cli._common import JsonFlag, print_json
+
+if TYPE_CHECKING:
+    from posebot.core.objects import ObjectModel
+    from posebot.models.bundle import Bundle
+
+app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
+
+
+@app.callback()
+def models() -> None:
+    """Look into bundles."""
+
+
+@app.command()
+def show(
+    bundle: Annotated[str, typer.Argument(help="A bundle's folder or zip, or a name: kit.")] = "kit",
+    json: JsonFlag = False,
+) -> None:
+    """Objects, networks, calibration and origin of a bundle, after checking that every file is whole."""
+    from posebot.models.bundle import Bundle
+
+    described = describe(Bundle.open(bundle))
+    if json:
+        print_json(described)
+    else:
+        _print(described)
+
+
+def describe(bundle: Bundle) -> dict[str, Any]:
+    """What `show` prints: bundle.yaml, with each object's size and symmetries and each network's size added."""
+    described = bundle.manifest.to_dict()
+    described["objects"] = [_object(model) for model in bundle.objects]
+    described["detector"]["bytes"], described["localizer"]["bytes"] = len(bundle.detector), len(bundle.localizer)
+    return described
+
+
+def _object(model: ObjectModel) -> dict[str, Any]:
+    continuous, discrete = len(model.symmetries_continuous), len(model.symmetries_discrete)
+    return {"obj_id": model.obj_id, "label": model.label, "diameter_mm": round(1000 * model.diameter, 1),
+            "extents_mm": (1000 * model.extents).round(1).tolist(), "faces": len(model.mesh.faces),
+            "symmetries": {"discrete": discrete, "continuous": continuous}}
+
+
+def _print(described: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    screen = Console(highlight=False, soft_wrap=True)
+    screen.print(f"{described['name']} {described['version']}, licence {described['licence']}", markup=False)
+    for name in ("detector", "localizer"):
+        settings = described[name].copy()
+        size = settings.pop("bytes") / 1e6
+        told = ", ".join(f"{key} {value}" for key, value in settings.items())
+        screen.print(f"{name}: {size:.1f} MB, {told}", markup=False)
+    samples = ", ".join(f"{mode} {numbers['samples']} samples" for mode, numbers in described["calibration"].items())
+    screen.print(f"calibration: {samples}", markup=False)
+    for key, value in described["provenance"].items():
+        screen.print(f"{key}: {value}", markup=False)
+    table = Table("id", "label", "diameter mm", "extents mm", "faces", "symmetries", box=None, pad_edge=False)
+    for entry in described["objects"]:
+        kinds = [f"{count} {kind}" for kind, count in entry["symmetries"].items() if count]
+        table.add_row(str(entry["obj_id"]), entry["label"], f"{entry['diameter_mm']:.1f}",
+                      " x ".join(f"{side:.1f}" for side in entry["extents_mm"]), str(entry["faces"]),
+                      ", ".join(kinds) or "none")
+    screen.print(table)
