@@ -52,6 +52,11 @@ def test_help_imports_nothing_heavy() -> None:
     assert _imported_by("from posebot.cli.main import run; assert run(['--help']) == 0") == set()
 
 
+def test_the_commands_own_help_is_light_too() -> None:
+    every = "from posebot.cli.main import Commands, run; [run([name, '--help']) for name in Commands.entries]"
+    assert _imported_by(every) <= {"pydantic"}  # typer reads options by it
+
+
 def test_help_lists_every_command_and_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--help"]) == 0
     text = capsys.readouterr().out
