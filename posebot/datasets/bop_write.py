@@ -1,0 +1,121 @@
+"""BOP data sets, written. Metres become millimetres here. A scene appears whole or not at all (written aside, renamed)."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posebot.core.camera import box_from_mask, box_to_bop
+from posebot.core.errors import InputError
+from posebot.core.frame import Frame
+from posebot.core.transforms import Array, inverse
+
+DEPTH_SCALE = 0.1  # millimetres per unit of the 16-bit depth PNG: reaches 6.5 m
+_PNG = [16, 1]  # cv2.IMWRITE_PNG_COMPRESSION: level 1 is four times as fast as the default
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What is known about one object in one picture, as written to `scene_gt` and `scene_gt_info`.
+
+    Attributes:
+        cam_from_obj: 4x4 metres. mask_visib: bool (H, W), what is seen. mask: bool (H, W), with what is hidden.
+        box_amodal: xyxy of the whole silhouette, also outside the picture. px_count_all: pixels of that silhouette.
+    """
+
+    obj_id: int
+    cam_from_obj: Array
+    mask_visib: NDArray[np.bool_]
+    mask: NDArray[np.bool_]
+    box_amodal: Array
+    px_count_all: int
+
+
+class SceneWriter:
+    """Writes the pictures of one scene; `finish` makes the scene visible under its own name.
+
+    Args:
+        folder: the split's folder. scene_id: number of the scene. jpg_quality: of `rgb/*.jpg`; None: PNG.
+    Raises:
+        InputError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, scene_id: int, jpg_quality: int | None = 95) -> None:
+        self.path, self.jpg_quality = folder / f"{scene_id:06d}", jpg_quality
+        self._aside = folder / f".{scene_id:06d}.unfinished"
+        self._tables: dict[str, dict[str, Any]] = {"scene_camera": {}, "scene_gt": {}, "scene_gt_info": {}}
+        try:
+            shutil.rmtree(self._aside, ignore_errors=True)  # left by a process that was killed
+            for name in ("rgb", "depth", "mask", "mask_visib"):
+                (self._aside / name).mkdir(parents=True)
+        except OSError as error:
+            raise InputError(folder, f"cannot be written ({error.strerror})", "a folder with room that you own") from None
+
+    def add(self, im_id: int, frame: Frame, truths: list[Truth]) -> None:
+        """Write one picture with its labels."""
+        name, folder = f"{im_id:06d}", self._aside
+        bgr = frame.rgb[..., ::-1]
+        if self.jpg_quality is None:
+            _write(folder / "rgb" / f"{name}.png", bgr, _PNG)
+        else:
+            _write(folder / "rgb" / f"{name}.jpg", bgr, [1, self.jpg_quality])  # cv2.IMWRITE_JPEG_QUALITY
+        if frame.depth is not None:
+            _write(folder / "depth" / f"{name}.png", depth_to_png(frame.depth), _PNG)
+        for index, truth in enumerate(truths):
+            _write(folder / "mask" / f"{name}_{index:06d}.png", truth.mask.astype(np.uint8) * 255, _PNG)
+            _write(folder / "mask_visib" / f"{name}_{index:06d}.png", truth.mask_visib.astype(np.uint8) * 255, _PNG)
+        self._tables["scene_camera"][str(im_id)] = _camera_entry(frame)
+        self._tables["scene_gt"][str(im_id)] = [_gt_entry(truth) for truth in truths]
+        self._tables["scene_gt_info"][str(im_id)] = [_info_entry(truth, frame.depth) for truth in truths]
+
+    def finish(self) -> Path:
+        """Write the tables and give the scene its name. Returns its folder."""
+        for name, table in self._tables.items():
+            rows = ",\n".join(f'  "{key}": {json.dumps(value)}' for key, value in table.items())
+            (self._aside / f"{name}.json").write_text("{\n" + rows + "\n}\n", encoding="utf-8")
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.replace(self._aside, self.path)
+        return self.path
+
+
+def depth_to_png(depth: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """Depth in metres as 16-bit numbers of `DEPTH_SCALE` millimetres; what is too far becomes 0 = no reading."""
+    units = np.rint(depth * (1000.0 / DEPTH_SCALE))
+    return np.where(units > 65535, 0, units).astype(np.uint16)
+
+
+def _write(path: Path, picture: NDArray[Any], options: list[int]) -> None:
+    import cv2
+
+    if not cv2.imwrite(str(path), picture, options):
+        raise InputError(path, "cannot be written", "a folder with room that you own")
+
+
+def _camera_entry(frame: Frame) -> dict[str, Any]:
+    entry: dict[str, Any] = {"cam_K": frame.camera.K.round(6).ravel().tolist(), "depth_scale": DEPTH_SCALE}
+    if frame.base_from_cam is not None:
+        cam_from_world = inverse(frame.base_from_cam)
+        entry["cam_R_w2c"] = cam_from_world[:3, :3].round(9).ravel().tolist()
+        entry["cam_t_w2c"] = (cam_from_world[:3, 3] * 1000).round(5).tolist()
+    return entry
+
+
+def _gt_entry(truth: Truth) -> dict[str, Any]:
+    return {"obj_id": truth.obj_id, "cam_R_m2c": truth.cam_from_obj[:3, :3].round(9).ravel().tolist(),
+            "cam_t_m2c": (truth.cam_from_obj[:3, 3] * 1000).round(5).tolist()}
+
+
+def _info_entry(truth: Truth, depth: NDArray[np.float32] | None) -> dict[str, Any]:
+    visible = int(truth.mask_visib.sum())
+    box = box_from_mask(truth.mask_visib)
+    valid = 0 if depth is None else int((depth[truth.mask] > 0).sum())
+    return {"bbox_obj": box_to_bop(truth.box_amodal), "bbox_visib": [-1, -1, -1, -1] if box is None else box_to_bop(box),
+            "px_count_all": truth.px_count_all, "px_count_valid": valid, "px_count_visib": visible,
+            "visib_fract": round(visible / max(truth.px_count_all, 1), 6)}

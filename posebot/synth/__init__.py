@@ -1,0 +1,1 @@
+"""Floor 4: scenes made by chance and their renderers."""

@@ -1,0 +1,103 @@
+"""The one labeller of all renderers: exact depth, visible and amodal masks, poses, boxes.
+
+    labels = Labeller(gl).labels(scene)
+    labels.depth       float32 (H, W) metres along z, 0 where only the backdrop is seen
+    labels.truths      list of `Truth`, one for each of scene.targets, in their order
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posebot.core.camera import project
+from posebot.core.transforms import Array, apply
+from posebot.datasets.bop_write import Truth
+from posebot.synth import shaders
+from posebot.synth.gl import NEAR, Gl, matrix, projection
+from posebot.synth.scene import Item, Scene
+
+_CANVAS = 3  # the silhouette is counted on a canvas of three picture sizes, as bop_toolkit does
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Attributes: depth: float32 (H, W) metres, 0 = nothing. truths: one per target of the scene."""
+
+    depth: NDArray[np.float32]
+    truths: list[Truth]
+
+
+class Labeller:
+    """Draws numbers instead of colours: the depth and the item that is seen at each pixel's centre."""
+
+    def __init__(self, gl: Gl) -> None:
+        self.gl = gl
+        self._program = gl.program(shaders.LABEL_VERTEX, shaders.LABEL_FRAGMENT)
+        self._targets: dict[tuple[int, int], Any] = {}
+
+    def labels(self, scene: Scene) -> Labels:
+        """Depth and the truth about every target, seen or not."""
+        camera = scene.camera
+        pixels = self._draw(scene, list(scene.items), camera.K, camera.width, camera.height)
+        depth, number = pixels[..., 0], np.rint(pixels[..., 1]).astype(np.int32)
+        places = [place for place, item in enumerate(scene.items, start=1) if item.obj_id > 0]
+        truths = [self._truth(scene, scene.items[place - 1], number == place) for place in places]
+        return Labels(np.ascontiguousarray(depth), truths)
+
+    def _truth(self, scene: Scene, item: Item, visible: NDArray[np.bool_]) -> Truth:
+        camera, cam_from_obj = scene.camera, scene.cam_from_world @ item.world_from_item
+        mask = visible.copy()
+        window = self._window(scene, item, cam_from_obj)
+        if window is None:
+            return Truth(item.obj_id, cam_from_obj, visible, mask, np.array([-1.5, -1.5, -0.5, -0.5]), int(mask.sum()))
+        x0, y0, x1, y1 = window
+        K = camera.K - np.array([[0, 0, x0], [0, 0, y0], [0, 0, 0.0]])
+        alone = self._draw(scene, [item], K, x1 - x0, y1 - y0)[..., 0] > 0
+        rows, columns = np.nonzero(alone)
+        inside = (rows + y0 >= 0) & (rows + y0 < camera.height) & (columns + x0 >= 0) & (columns + x0 < camera.width)
+        mask[rows[inside] + y0, columns[inside] + x0] = True
+        if not rows.size:
+            return Truth(item.obj_id, cam_from_obj, visible, mask, np.array([-1.5, -1.5, -0.5, -0.5]), int(mask.sum()))
+        box = np.array([columns.min() + x0 - 0.5, rows.min() + y0 - 0.5, columns.max() + x0 + 0.5, rows.max() + y0 + 0.5])
+        return Truth(item.obj_id, cam_from_obj, visible, mask, box, max(len(rows), int(visible.sum())))
+
+    def _window(self, scene: Scene, item: Item, cam_from_obj: Array) -> tuple[int, int, int, int] | None:
+        """Whole pixels x0, y0, x1, y1 (past the end) that hold the silhouette, cut to the canvas; None if behind."""
+        points = apply(cam_from_obj, self.gl.library.mesh(item.shape).vertices * item.scale)
+        points = points[points[:, 2] > NEAR]
+        if not len(points):
+            return None
+        pixels, size = project(scene.camera.K, points), np.array([scene.camera.width, scene.camera.height])
+        margin = size * (_CANVAS - 1) // 2
+        low = np.clip(np.floor(pixels.min(axis=0)) - 1, -margin, size + margin - 1).astype(int)
+        high = np.clip(np.ceil(pixels.max(axis=0)) + 2, low + 1, size + margin).astype(int)
+        return int(low[0]), int(low[1]), int(high[0]), int(high[1])
+
+    def _draw(self, scene: Scene, items: list[Item], K: Array, width: int, height: int) -> NDArray[np.float32]:
+        """float32 (height, width, 2): depth and place in `items` counted from 1, of a camera with this K and size."""
+        frame = self._target(width, height)
+        frame.use()
+        frame.viewport = frame.scissor = (0, 0, width, height)
+        frame.clear(0.0, 0.0, 0.0, 0.0, depth=1.0)
+        self.gl.context.enable_only(self.gl.context.DEPTH_TEST)
+        self._program["clip_from_cam"].write(matrix(projection(K, width, height)))
+        cam_from_world = scene.cam_from_world
+        for number, item in enumerate(items, start=1):
+            self._program["cam_from_mesh"].write(matrix(cam_from_world @ item.world_from_mesh))
+            self._program["number"].value = float(number)
+            self.gl.mesh(item.shape, self._program).render()
+        data = frame.read(viewport=(0, 0, width, height), components=2, dtype="f4")
+        return np.frombuffer(data, np.float32).reshape(height, width, 2)
+
+    def _target(self, width: int, height: int) -> Any:
+        """A frame buffer at least as large, in steps of 256 pixels so that few are made."""
+        size = (-(-width // 256) * 256, -(-height // 256) * 256)
+        if size not in self._targets:
+            context = self.gl.context
+            self._targets[size] = context.framebuffer([context.renderbuffer(size, 2, dtype="f4")],
+                                                      context.depth_renderbuffer(size))
+        return self._targets[size]

@@ -1,0 +1,143 @@
+"""The raster renderer: pictures by OpenGL, some tens a second without any graphics card.
+
+    library = Library(objects)
+    gl = Gl(library)
+    renderer, labeller = RasterRenderer(gl), Labeller(gl)
+    scene = table_scene(objects, seed=3).seen_from(world_from_cam)
+    rgb = renderer.picture(scene)          # uint8 (H, W, 3)
+    labels = labeller.labels(scene)        # exact depth, masks, poses; see labels.py
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posebot.core.transforms import Array
+from posebot.synth import shaders
+from posebot.synth.gl import Gl, matrix, projection
+from posebot.synth.optics import expose
+from posebot.synth.scene import Item, Light, Scene, look_at
+
+SHADOW_SIZE = 1024
+MOST_LIGHTS = 4
+
+
+class RasterRenderer:
+    """Pictures of scenes. Deterministic on one machine and driver. `samples`: of multisampling, 0 for none."""
+
+    def __init__(self, gl: Gl, samples: int = 4) -> None:
+        self.gl, self.samples = gl, samples
+        self._picture = gl.program(shaders.PICTURE_VERTEX, shaders.PICTURE_FRAGMENT)
+        self._shadow = gl.program(shaders.SHADOW_VERTEX, shaders.SHADOW_FRAGMENT)
+        self._backdrop = gl.program(shaders.BACKDROP_VERTEX, shaders.BACKDROP_FRAGMENT)
+        self._screen = gl.context.vertex_array(self._backdrop, [])
+        self._maps = [_ShadowMap(gl) for _ in range(2)]
+        self._targets: dict[tuple[int, int], tuple[Any, Any]] = {}
+        for name, unit in (("base_texture", 0), ("surroundings", 1), ("shadow_map_0", 2), ("shadow_map_1", 3)):
+            self._picture[name].value = unit
+
+    def picture(self, scene: Scene) -> NDArray[np.uint8]:
+        """uint8 (H, W, 3), red first, with the optics' blur and noise."""
+        for light, shadow_map in zip(scene.lights, self._maps, strict=False):
+            shadow_map.draw(scene, light, self._shadow)
+        width, height = scene.camera.width, scene.camera.height
+        drawn, plain = self._target(width, height)
+        drawn.use()
+        drawn.clear(0, 0, 0, 1, depth=1.0)
+        self._draw_backdrop(scene)
+        self._draw_items(scene)
+        if drawn is not plain:
+            self.gl.context.copy_framebuffer(plain, drawn)
+        pixels = np.frombuffer(plain.read(components=3, alignment=1), np.uint8).reshape(height, width, 3)
+        return expose(pixels, scene.optics)
+
+    def _target(self, width: int, height: int) -> tuple[Any, Any]:
+        if (width, height) not in self._targets:
+            context, size = self.gl.context, (width, height)
+            plain = context.framebuffer([context.renderbuffer(size, 4)], context.depth_renderbuffer(size))
+            drawn = plain if not self.samples else context.framebuffer(
+                [context.renderbuffer(size, 4, samples=self.samples)],
+                context.depth_renderbuffer(size, samples=self.samples))
+            self._targets[width, height] = drawn, plain
+        return self._targets[width, height]
+
+    def _draw_backdrop(self, scene: Scene) -> None:
+        self.gl.context.disable(self.gl.context.DEPTH_TEST)
+        self.gl.texture(scene.backdrop.picture).use(0)
+        self._backdrop["window"].value = scene.backdrop.window
+        self._backdrop["gains"].value = tuple(gain * scene.backdrop.gain for gain in scene.optics.gains)
+        self._backdrop["contrast"].value = scene.optics.contrast
+        self._screen.render(self.gl.context.TRIANGLE_STRIP, vertices=4)
+
+    def _draw_items(self, scene: Scene) -> None:
+        self.gl.context.enable_only(self.gl.context.DEPTH_TEST)
+        self._set_scene(scene)
+        for item in scene.items:
+            self._set_item(item)
+            self.gl.mesh(item.shape, self._picture).render()
+
+    def _set_scene(self, scene: Scene) -> None:
+        program, lights = self._picture, scene.lights[:MOST_LIGHTS]
+        camera = scene.camera
+        program["clip_from_world"].write(matrix(projection(camera.K, camera.width, camera.height) @ scene.cam_from_world))
+        program["eye"].value = tuple(scene.world_from_cam[:3, 3])
+        program["picture_size"].value = (camera.width, camera.height)
+        for name in ("gains", "contrast", "vignette"):
+            program[name].value = getattr(scene.optics, name)
+        program["sky"].value, program["ground"].value = scene.backdrop.sky, scene.backdrop.ground
+        program["light_count"].value = len(lights)
+        spare = MOST_LIGHTS - len(lights)
+        program["light_position"].value = [tuple(light.position) for light in lights] + [(0.0, 0.0, 1.0)] * spare
+        program["light_color"].value = [light.color for light in lights] + [(0.0, 0.0, 0.0)] * spare
+        program["shadow_from_world"].write(b"".join(matrix(shadow.from_world) for shadow in self._maps))
+        program["shadow_blur"].value = [shadow.blur for shadow in self._maps]
+        self.gl.texture(scene.backdrop.surroundings or scene.backdrop.picture).use(1)
+        for unit, shadow in enumerate(self._maps, start=2):
+            shadow.depth.use(unit)
+
+    def _set_item(self, item: Item) -> None:
+        program, material = self._picture, item.material
+        program["world_from_mesh"].write(matrix(item.world_from_mesh))
+        program["world_from_normal"].write(matrix(item.world_from_item[:3, :3] @ np.diag(1.0 / np.array(item.scale))))
+        program["item_scale"].value = item.scale
+        program["base_color"].value = material.color
+        program["roughness"].value, program["metallic"].value = max(material.roughness, 0.08), material.metallic
+        program["texture_mode"].value = 0 if material.texture is None else 1 if material.tiling is None else 2
+        program["tiling"].value = material.tiling or 1.0
+        if material.texture is not None:
+            self.gl.texture(material.texture).use(0)
+
+
+class _ShadowMap:
+    """Depth as seen from a lamp."""
+
+    def __init__(self, gl: Gl) -> None:
+        self.gl, self.from_world, self.blur = gl, np.eye(4), 0.0
+        self.depth = gl.context.depth_texture((SHADOW_SIZE, SHADOW_SIZE))
+        self.depth.compare_func = "<="
+        self.depth.repeat_x = self.depth.repeat_y = False
+        self.frame = gl.context.framebuffer(depth_attachment=self.depth)
+
+    def draw(self, scene: Scene, light: Light, program: Any) -> None:
+        self.from_world = _lamp_view(light.position, scene.focus, scene.radius)
+        self.blur = min(0.02, light.size / (2 * scene.radius) * 0.3) + 0.7 / SHADOW_SIZE
+        self.frame.use()
+        self.frame.clear(depth=1.0)
+        self.gl.context.enable_only(self.gl.context.DEPTH_TEST)
+        for item in scene.items:
+            if item.shape != "quad":  # flat scenery only receives shadows
+                program["shadow_from_mesh"].write(matrix(self.from_world @ item.world_from_mesh))
+                self.gl.mesh(item.shape, program).render()
+
+
+def _lamp_view(position: Array, focus: Array, radius: float) -> Array:
+    """Clip space (4x4) of a perspective view from the lamp that holds the sphere (focus, radius)."""
+    distance = float(np.linalg.norm(position - focus))
+    near, far = max(0.05, distance - 2 * radius), distance + 2 * radius
+    focal = 1.0 / np.tan(np.arcsin(min(0.9, radius / distance)))
+    clip = np.array([[focal, 0, 0, 0], [0, focal, 0, 0],
+                     [0, 0, (far + near) / (far - near), -2 * far * near / (far - near)], [0, 0, 1, 0.0]])
+    return clip @ np.linalg.inv(look_at(position, focus))

@@ -1,0 +1,160 @@
+"""GLSL of the raster renderer. Colours are linear light; the eye's curve is taken as a square (gamma 2), which is cheap."""
+
+PICTURE_VERTEX = """
+#version 330
+uniform mat4 clip_from_world, world_from_mesh;
+uniform mat3 world_from_normal;
+uniform vec3 item_scale;
+in vec3 in_position, in_normal, in_color;
+in vec2 in_uv;
+out vec3 position, normal, color, local, local_normal;
+out vec2 uv;
+void main() {
+    vec4 world = world_from_mesh * vec4(in_position, 1.0);
+    position = world.xyz;
+    normal = world_from_normal * in_normal;
+    color = in_color;
+    local = in_position * item_scale;
+    local_normal = in_normal / item_scale;
+    uv = in_uv;
+    gl_Position = clip_from_world * world;
+}
+"""
+
+# Cook-Torrance with GGX, Schlick's Fresnel and the visibility term of Karis, "Real Shading in Unreal Engine 4" (2013).
+PICTURE_FRAGMENT = """
+#version 330
+const int MOST_LIGHTS = 4;
+uniform vec3 eye, base_color, sky, ground, gains;
+uniform int light_count, texture_mode;
+uniform float tiling, roughness, metallic, contrast, vignette;
+uniform vec3 light_position[MOST_LIGHTS], light_color[MOST_LIGHTS];
+uniform mat4 shadow_from_world[2];
+uniform float shadow_blur[2];
+uniform vec2 picture_size;
+uniform sampler2D base_texture, surroundings;
+uniform sampler2DShadow shadow_map_0, shadow_map_1;
+in vec3 position, normal, color, local, local_normal;
+in vec2 uv;
+out vec4 pixel;
+
+vec3 linear(vec3 c) { return c * c; }
+
+vec3 texture_color() {
+    if (texture_mode == 1) return linear(texture(base_texture, uv).rgb);
+    vec3 weight = abs(local_normal);
+    vec3 at = local * tiling;
+    vec2 place = weight.z >= max(weight.x, weight.y) ? at.xy : (weight.x >= weight.y ? at.yz : at.xz);
+    vec2 dx = dFdx(at.xy) + dFdx(at.yz), dy = dFdy(at.xy) + dFdy(at.yz);
+    return linear(textureGrad(base_texture, place, dx, dy).rgb);
+}
+
+float lit(sampler2DShadow map, vec3 coord, float blur) {
+    float sum = 0.0;
+    sum += texture(map, coord + vec3(blur, blur * 0.4, 0.0));
+    sum += texture(map, coord + vec3(-blur * 0.4, blur, 0.0));
+    sum += texture(map, coord + vec3(-blur, -blur * 0.4, 0.0));
+    sum += texture(map, coord + vec3(blur * 0.4, -blur, 0.0));
+    return sum * 0.25;
+}
+
+float shadow(int i, vec3 n, vec3 to_light) {
+    vec4 p = shadow_from_world[i] * vec4(position + n * 0.004, 1.0);
+    vec3 coord = p.xyz / p.w * 0.5 + 0.5;
+    coord.z -= 0.0004;
+    if (p.w <= 0.0 || any(lessThan(coord.xy, vec2(0.0))) || any(greaterThan(coord.xy, vec2(1.0)))) return 1.0;
+    return i == 0 ? lit(shadow_map_0, coord, shadow_blur[0]) : lit(shadow_map_1, coord, shadow_blur[1]);
+}
+
+vec3 mirrored(vec3 d, float lod) {
+    vec2 at = d.xy / (1.0 + abs(d.z)) * 0.5 + 0.5;
+    return linear(textureLod(surroundings, d.z < 0.0 ? at.yx : at, lod).rgb);
+}
+
+void main() {
+    vec3 base = base_color * color;
+    if (texture_mode > 0) base *= texture_color();
+    vec3 v = normalize(eye - position);
+    vec3 n = normalize(normal);
+    float nv = dot(n, v);
+    if (nv < 0.0) { n = -n; nv = -nv; }
+    nv = max(nv, 0.02);
+    vec3 f0 = mix(vec3(0.04), base, metallic);
+    vec3 diffuse = base * (1.0 - metallic);
+    float a = roughness * roughness, a2 = a * a, k = a * 0.5;
+    vec3 sum = diffuse * mix(ground, sky, n.z * 0.5 + 0.5);
+    vec3 fresnel = f0 + (max(vec3(1.0 - roughness), f0) - f0) * pow(1.0 - nv, 5.0);
+    sum += fresnel * mirrored(reflect(-v, n), roughness * 7.0) * (sky + ground) * 1.5;
+    for (int i = 0; i < light_count; ++i) {
+        vec3 l = normalize(light_position[i] - position);
+        float nl = dot(n, l);
+        if (nl <= 0.0) continue;
+        if (i < 2) nl *= shadow(i, n, l);
+        vec3 h = normalize(l + v);
+        float nh = dot(n, h), d = nh * nh * (a2 - 1.0) + 1.0;
+        float gloss = a2 / (4.0 * d * d * (nv * (1.0 - k) + k) * (max(nl, 0.0) * (1.0 - k) + k));
+        vec3 f = f0 + (1.0 - f0) * pow(1.0 - max(dot(h, v), 0.0), 5.0);
+        sum += (diffuse + f * min(gloss, 40.0)) * light_color[i] * nl;
+    }
+    vec2 off = gl_FragCoord.xy / picture_size - 0.5;
+    sum *= gains * (1.0 - vignette * dot(off, off) * 2.0);
+    sum = sum / (1.0 + 0.18 * sum) * 1.1;
+    pixel = vec4(clamp((sqrt(sum) - 0.5) * contrast + 0.5, 0.0, 1.0), 1.0);
+}
+"""
+
+BACKDROP_VERTEX = """
+#version 330
+uniform vec4 window;
+out vec2 uv;
+void main() {
+    vec2 corner = vec2(gl_VertexID & 1, gl_VertexID >> 1);
+    uv = mix(window.xy, window.zw, corner);
+    gl_Position = vec4(corner * 2.0 - 1.0, 1.0, 1.0);
+}
+"""
+
+BACKDROP_FRAGMENT = """
+#version 330
+uniform sampler2D picture;
+uniform vec3 gains;
+uniform float contrast;
+in vec2 uv;
+out vec4 pixel;
+void main() {
+    vec3 c = texture(picture, uv).rgb;
+    pixel = vec4(clamp((sqrt(c * c * gains) - 0.5) * contrast + 0.5, 0.0, 1.0), 1.0);
+}
+"""
+
+LABEL_VERTEX = """
+#version 330
+uniform mat4 cam_from_mesh, clip_from_cam;
+in vec3 in_position;
+out float z;
+void main() {
+    vec4 cam = cam_from_mesh * vec4(in_position, 1.0);
+    z = cam.z;
+    gl_Position = clip_from_cam * cam;
+}
+"""
+
+LABEL_FRAGMENT = """
+#version 330
+uniform float number;
+in float z;
+layout(location = 0) out vec2 label;
+void main() { label = vec2(z, number); }
+"""
+
+SHADOW_VERTEX = """
+#version 330
+uniform mat4 shadow_from_mesh;
+in vec3 in_position;
+void main() { gl_Position = shadow_from_mesh * vec4(in_position, 1.0); }
+"""
+
+SHADOW_FRAGMENT = """
+#version 330
+void main() {}
+"""
