@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import yaml
 
 from posebot.core.errors import InputError
 
-T = TypeVar("T")
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
@@ -67,7 +66,7 @@ class CalibrationConfig:
     """frames: held-out pictures to run. precision: share of right boxes that the detector's threshold aims at."""
 
     frames: int = _between(200, 1, 1e6)
-    precision: float = _between(0.7, 0.0, 1.0)
+    precision: float = _between(0.5, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,8 @@ class TrainConfig:
         split: BOP split to learn from. val_split: split that calibration uses; without it every 20th scene is held out.
         source: "cache" cuts crops once, "stream" cuts them anew through Ray Data while training runs.
         workers: processes that train together. threads: of each, 0 = cores / workers.
-        faces: triangles of each mesh in the bundle. licence: of the bundle.
+        faces: triangles of each mesh in the bundle. licence: of the bundle. tracking: whether MLflow is told.
+        checkpoint_s: seconds between checkpoints.
     """
 
     split: str = "train"
@@ -91,13 +91,14 @@ class TrainConfig:
     version: str = "0.1.0"
     licence: str = "unspecified"
     tracking: bool = True
+    checkpoint_s: float = _between(60.0, 1.0, 1e5)
     detector: DetectorConfig = field(default_factory=DetectorConfig)
     localizer: LocalizerConfig = field(default_factory=LocalizerConfig)
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
 
 
 TINY = TrainConfig(
-    faces=1500,
+    faces=1500, checkpoint_s=5.0,
     detector=DetectorConfig(input_size=(192, 256), width=32, minutes=0.4, batch=8, lr=1e-3),
     localizer=LocalizerConfig(bins=8, width=32, crop_size=64, minutes=0.6, batch=32, lr=1e-3),
     calibration=CalibrationConfig(frames=16),
@@ -140,14 +141,15 @@ def load_config(path: Path, base: TrainConfig | None = None) -> TrainConfig:
     except yaml.YAMLError as error:
         raise InputError(path, f"is no YAML: {error}", "key: value") from None
     base = base or TrainConfig()
-    return base if node is None else _section(base, node, str(path), "")
+    config: TrainConfig = base if node is None else _section(base, node, str(path), "")
+    return config
 
 
-def _section(base: T, node: yaml.Node, where: str, prefix: str) -> T:
+def _section(base: Any, node: yaml.Node, where: str, prefix: str) -> Any:
     place = _place(where, node)
     if not isinstance(node, yaml.MappingNode):
         raise InputError(place, f"{prefix or 'the document'} is no mapping", "key: value")
-    known = {entry.name: entry for entry in fields(base)}  # type: ignore[arg-type]
+    known = {entry.name: entry for entry in fields(base)}
     hints = get_type_hints(type(base))
     changes: dict[str, Any] = {}
     for key_node, value_node in node.value:
@@ -163,7 +165,7 @@ def _section(base: T, node: yaml.Node, where: str, prefix: str) -> T:
 
 
 def _value(node: yaml.Node, hint: Any, limits: Any, where: str, name: str) -> Any:
-    value = yaml.SafeLoader("").construct_object(node, deep=True)  # type: ignore[no-untyped-call]
+    value = yaml.SafeLoader("").construct_object(node, deep=True)
     place, shown = _place(where, node), f"{name}: {str(value)[:60]}"
     kinds = [kind for kind in get_args(hint) if kind is not NoneType] if isinstance(hint, UnionType) else [hint]
     if value is None and isinstance(hint, UnionType):

@@ -29,8 +29,11 @@ _SMALLEST_HALVED = 1024
 class ExportView(Protocol):
     """A `torch.nn.Module` with the inputs and outputs of docs/architecture.md, such as `DetectorExport`."""
 
-    input_names: tuple[str, ...]
-    output_names: tuple[str, ...]
+    @property
+    def input_names(self) -> tuple[str, ...]: ...
+
+    @property
+    def output_names(self) -> tuple[str, ...]: ...
 
     def example(self, batch: int = 1) -> tuple[torch.Tensor, ...]: ...
 

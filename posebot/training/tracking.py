@@ -77,11 +77,12 @@ class Tracker:
 
     def _open(self) -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+        os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
         os.environ.setdefault("GIT_PYTHON_REFRESH", "quiet")
-        for noisy in ("mlflow", "alembic"):
-            logging.getLogger(noisy).setLevel(logging.WARNING)
         from mlflow import MlflowClient
 
+        for noisy in ("mlflow", "alembic"):  # importing MLflow sets them to INFO
+            logging.getLogger(noisy).setLevel(logging.WARNING)
         self._client = MlflowClient(tracking_uri=self._uri())
         id_file = self.run_dir / _RUN_ID_FILE
         if id_file.exists() and self._reopen(id_file.read_text().strip()):

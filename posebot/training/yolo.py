@@ -2,7 +2,7 @@
 
 The network is built from the YAML file inside the package and starts without weights; nothing is downloaded, and
 settings, caches and runs stay in the folder that is given. What comes out obeys the detector's contract
-(docs/architecture.md), so inference does not know who trained it. The one-to-one head needs no suppression of duplicates.
+(docs/architecture.md), so inference does not know who trained it. The one-to-one head leaves no duplicates to remove.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def train(data_yaml: Path, out: Path, input_size: tuple[int, int], seconds: floa
     if not last.exists():
         model = yolo_class(NETWORK, task="detect", verbose=False)
     elif seconds <= 0 or _finished(last):
-        return YoloExport(yolo_class(str(last), task="detect").model, input_size)
+        return trained(out, input_size)
     else:
         model = yolo_class(str(last), task="detect")
     if start is not None and not last.exists():
@@ -115,7 +115,13 @@ def train(data_yaml: Path, out: Path, input_size: tuple[int, int], seconds: floa
                 imgsz=max(input_size), epochs=epochs, batch=batch, seed=seed, pretrained=False, plots=False, amp=False,
                 val=False, verbose=False, workers=0, deterministic=False, close_mosaic=0,
                 device=0 if torch.cuda.is_available() else "cpu")
-    return YoloExport(yolo_class(str(last), task="detect").model, input_size)
+    return trained(out, input_size)
+
+
+def trained(out: Path, input_size: tuple[int, int]) -> YoloExport:
+    """What `train` left in `out`."""
+    last = out / "run" / "weights" / "last.pt"
+    return YoloExport(_yolo(out / "settings")(str(last), task="detect").model, input_size)
 
 
 def network_state(view: YoloExport) -> dict[str, Tensor]:
@@ -150,7 +156,8 @@ def _yolo(home: Path) -> Any:
     os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", YOLO_VERBOSE="false",
                       YOLO_CONFIG_DIR=str(home.resolve()))
     try:
-        from ultralytics import YOLO, settings
+        from ultralytics import settings
+        from ultralytics.models import YOLO
         from ultralytics.utils import LOGGER
     except ImportError as error:
         raise PosebotError(f"the YOLO trainer needs ultralytics ({error}): pip install 'posebot[yolo]'") from error

@@ -1,0 +1,98 @@
+"""From trained networks to the files of a bundle, and from those to the bundle."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import posebot
+from posebot.core.errors import PosebotError
+from posebot.core.objects import ObjectModel
+from posebot.datasets.cache import Cache
+from posebot.models.bundle import DETECTOR, LOCALIZER, MODELS, write_bundle
+from posebot.models.calibration import Calibration
+from posebot.models.localizer_net import STRIDE
+from posebot.models.manifest import DetectorSpec, LocalizerSpec, Manifest, ObjectRef
+from posebot.objects.baking import decimate
+from posebot.objects.bop_models import save_objects
+from posebot.training.config import TrainConfig
+from posebot.training.export import ExportView, compare_runtimes, export_onnx, save_weights
+from posebot.training.jobs import Job, trained_view
+
+_TOLERANCE = 0.05  # relative; 16-bit weights cause up to 0.01
+
+
+def export_networks(folder: Path, detector: Job, localizer: Job) -> dict[str, Any]:
+    """Write ONNX and weights of both networks into `folder`, and compare the runtimes on cached samples.
+
+    Returns:
+        Bytes of both ONNX files, and the largest difference from torch in each runtime.
+    Raises:
+        PosebotError: an exported network says something else than the trained one.
+    """
+    worst: dict[str, float] = {}
+    for job, name in ((detector, DETECTOR), (localizer, LOCALIZER)):
+        view, state = trained_view(job)
+        export_onnx(view, folder / name)
+        save_weights(state, folder / f"{job.network}.safetensors", {"objects": ",".join(job.labels)})
+        for runtime, differences in compare_runtimes(view, folder / name, _inputs(job, view)).items():
+            # boxes of nearly equal scores may change places: the scores tell whether the detector is the same
+            shared = [differences["scores"]] if job.network == "detector" else list(differences.values())
+            worst[runtime] = max(worst.get(runtime, 0.0), *shared)
+            if max(shared) > _TOLERANCE:
+                raise PosebotError(f"{name} in {runtime} differs from torch by {100 * max(shared):.1f} %")
+    sizes = sum((folder / name).stat().st_size for name in (DETECTOR, LOCALIZER))
+    return {"onnx_bytes": sizes, "differences": {name: round(value, 6) for name, value in worst.items()}}
+
+
+def _inputs(job: Job, view: ExportView, count: int = 8) -> tuple[torch.Tensor, ...]:
+    """Cached samples as the exported network takes them; blank pictures where nothing is cached."""
+    example, samples = view.example(count), Cache(job.cache)
+    pictures = example[0].numpy()
+    for row in range(min(count, len(samples))):
+        found = samples.sample(row)["image" if job.network == "detector" else "rgb"]
+        height, width = pictures.shape[1:3]
+        pictures[row] = found[(found.shape[0] - height) // 2:, (found.shape[1] - width) // 2:][:height, :width]
+    return (torch.from_numpy(pictures), *example[1:])
+
+
+def write_models(folder: Path, objects: Sequence[ObjectModel], faces: int) -> None:
+    """The objects with meshes of at most `faces` triangles, coloured at the vertices; sizes stay those of the data."""
+    save_objects(folder, {model.obj_id: replace(model, mesh=decimate(model.mesh, faces)) for model in objects})
+
+
+def write(out: Path, parts: Path, objects: Sequence[ObjectModel], config: TrainConfig, threshold: float,
+          calibration: Calibration, provenance: Mapping[str, Any], name: str = "") -> Path:
+    """The bundle of the files that `export_networks` and `write_models` (into `parts/models`) left in `parts`."""
+    kind = "heatmap" if config.detector.kind == "head" else config.detector.kind
+    manifest = Manifest(
+        name=name or out.name, version=config.version, licence=config.licence,
+        objects=tuple(ObjectRef(model.obj_id, model.label) for model in objects),
+        detector=DetectorSpec(config.detector.input_size, threshold, kind),
+        localizer=LocalizerSpec(config.localizer.crop_size, config.localizer.pad, STRIDE),
+        calibration=calibration, provenance=dict(provenance))
+    weights = {network: (parts / f"{network}.safetensors").read_bytes() for network in ("detector", "localizer")}
+    return write_bundle(out, manifest, (parts / DETECTOR).read_bytes(), (parts / LOCALIZER).read_bytes(),
+                        parts / MODELS, weights)
+
+
+def commit() -> str:
+    """The git commit of this posebot, with "+" where files were changed; its version where it is no checkout."""
+    home = Path(posebot.__file__).parent
+    try:
+        found = subprocess.run(["git", "describe", "--always", "--dirty=+", "--exclude=*"], cwd=home, text=True,
+                               capture_output=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return f"posebot {posebot.__version__}"
+    return found.stdout.strip()
+
+
+def rounded(values: Mapping[str, float]) -> dict[str, float]:
+    """Numbers with four significant digits, fit for bundle.yaml."""
+    return {name: float(np.format_float_positional(value, 4, fractional=False)) for name, value in values.items()}

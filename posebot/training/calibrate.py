@@ -1,0 +1,193 @@
+"""Calibration: run a bundle on held-out frames with known poses, and fit what certainty needs to know of its errors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posebot.core.camera import box_iou
+from posebot.core.frame import Frame
+from posebot.core.objects import ObjectModel
+from posebot.core.transforms import Array, difference
+from posebot.datasets.bop import Annotation, BopDataset, ImageKey
+from posebot.datasets.crops import clip_box
+from posebot.evaluation.errors import mssd
+from posebot.models.bundle import Bundle
+from posebot.models.calibration import Calibration, ModeCalibration
+from posebot.models.runtime import Network
+from posebot.stages import certainty
+from posebot.stages.detect import Detection, OnnxDetector
+from posebot.stages.pipeline import Pipeline
+from posebot.stages.pose import PoseSolution
+from posebot.stages.symmetry import nearest_equivalent
+
+Mode = Literal["rgb", "depth"]
+CORRECT = 0.1  # of the diameter, MSSD
+MIN_VISIBLE = 0.1  # what is less seen is neither to be found nor wrong to be found
+LOWEST, HIGHEST = 0.05, 0.4  # scores on real pictures fall below those on rendered ones: no threshold above HIGHEST
+_MAX_VERTICES = 1500
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One estimate and how far off it was.
+
+    Attributes:
+        mode: whether depth was used. obj_id: of the estimate. features: of `certainty.features`. covariance: 6x6.
+        mssd, translation: metres. rotation: radians modulo symmetry. Where no such object is in the picture, the errors
+        are a diameter and half a turn.
+    """
+
+    mode: Mode
+    obj_id: int
+    features: list[float]
+    covariance: list[list[float]]
+    mssd: float
+    translation: float
+    rotation: float
+
+
+def held_out(dataset: BopDataset, scenes: Iterable[int], count: int, seed: int) -> list[ImageKey]:
+    """At most `count` pictures of those scenes, drawn at random but always the same."""
+    wanted = set(scenes)
+    keys = [key for key in dataset.keys() if key.scene_id in wanted]  # noqa: SIM118
+    order = np.random.default_rng(seed).permutation(len(keys))[:count]
+    return [keys[index] for index in sorted(order)]
+
+
+def detector_threshold(bundle: Bundle, dataset: BopDataset, keys: Sequence[ImageKey], precision: float
+                       ) -> tuple[float, dict[str, float]]:
+    """The score from which detections are kept, and what the detector then finds.
+
+    Returns:
+        The threshold, within `LOWEST` to `HIGHEST`; `detector_recall` (instances seen by 30 % and more) and
+        `detector_precision` (share of boxes that are right at IoU 0.5) there.
+    """
+    spec = replace(bundle.manifest.detector, threshold=LOWEST)
+    detector = OnnxDetector(Network(bundle.detector, name="detector.onnx"), spec)
+    scores, right, found, wanted = [], [], [], 0
+    for key in keys:
+        frame, truths = dataset.frame(key), dataset.annotations(key)
+        detections = detector(frame.rgb)
+        matches = matched(detections, truths, bundle.objects, frame)
+        for detection, truth in zip(detections, matches, strict=True):
+            if truth is not None and truth.visib_fract < MIN_VISIBLE:
+                continue
+            scores.append(detection.score)
+            right.append(truth is not None)
+            found.append(truth is not None and truth.visib_fract >= 0.3)
+        wanted += sum(truth.visib_fract >= 0.3 for truth in truths)
+    place = chosen_threshold(np.array(scores), np.array(right, bool), precision)
+    kept = np.array(scores) >= place
+    return place, {"detector_recall": float(np.sum(np.array(found, bool) & kept) / max(wanted, 1)),
+                   "detector_precision": float(np.sum(np.array(right, bool) & kept) / max(kept.sum(), 1))}
+
+
+def matched(detections: Sequence[Detection], truths: Sequence[Annotation], objects: Sequence[ObjectModel], frame: Frame
+            ) -> list[Annotation | None]:
+    """The truth that each detection stands for: same object, IoU over 0.5 with its amodal box, each truth once."""
+    free = list(truths)
+    result: list[Annotation | None] = []
+    for detection in detections:
+        same = [truth for truth in free if truth.obj_id == objects[detection.class_index].obj_id]
+        boxes = np.array([clip_box(truth.box_amodal, frame.camera) for truth in same]).reshape(-1, 4)
+        overlaps = box_iou(detection.box_xyxy, boxes)[0] if same else np.zeros(0)
+        best = same[int(np.argmax(overlaps))] if same and overlaps.max() > 0.5 else None
+        if best is not None:
+            free.remove(best)
+        result.append(best)
+    return result
+
+
+def chosen_threshold(scores: Array, right: NDArray[np.bool_], precision: float) -> float:
+    """The lowest score above which at least `precision` of the boxes are right, kept within `LOWEST` to `HIGHEST`."""
+    if not scores.size:
+        return LOWEST
+    order = np.argsort(-scores)
+    share = np.cumsum(right[order]) / np.arange(1, len(order) + 1)
+    good = np.flatnonzero(share >= precision)
+    value = scores[order][good[-1]] if good.size else HIGHEST
+    return round(float(np.clip(value, LOWEST, HIGHEST)), 4)
+
+
+def observe(bundle: Bundle, dataset: BopDataset, keys: Sequence[ImageKey], log: Path,
+            tick: Callable[[int], None] = lambda done: None) -> list[Observation]:
+    """All estimates on those pictures, with and without depth, beside the truth.
+
+    Args:
+        log: a line of JSON is added for each picture when it is done; pictures already in it are not run again.
+        tick: called with the number of pictures done.
+    """
+    done = _read(log)
+    pipelines: dict[Mode, Pipeline] = {"rgb": Pipeline(bundle, depth=False), "depth": Pipeline(bundle, depth=True)}
+    log.parent.mkdir(parents=True, exist_ok=True)
+    for count, key in enumerate(keys, 1):
+        if key.frame_id not in done:
+            frame, truths = dataset.frame(key), dataset.annotations(key)
+            modes: tuple[Mode, ...] = ("rgb",) if frame.depth is None else ("rgb", "depth")
+            done[key.frame_id] = [judged(solution, truths, bundle.objects, mode)
+                                  for mode in modes for solution in pipelines[mode].observe(frame)
+                                  if solution.pose is not None]
+            line = {"frame": key.frame_id, "observations": [asdict(one) for one in done[key.frame_id]]}
+            with log.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+        tick(count)
+    return [one for key in keys for one in done[key.frame_id]]
+
+
+def judged(solution: PoseSolution, truths: Sequence[Annotation], objects: Sequence[ObjectModel], mode: Mode
+           ) -> Observation:
+    """One solution beside the nearest truth of the same object."""
+    assert solution.pose is not None
+    assert solution.covariance is not None
+    model = objects[solution.localization.detection.class_index]
+    features = certainty.features(solution, model.diameter).tolist()
+    covariance = solution.covariance.tolist()
+    same = [truth for truth in truths if truth.obj_id == model.obj_id]
+    if not same:
+        return Observation(mode, model.obj_id, features, covariance, model.diameter, model.diameter, float(np.pi))
+    vertices = model.mesh.vertices[:: max(1, len(model.mesh.vertices) // _MAX_VERTICES)]
+    errors = [float(mssd(solution.pose[None], truth.cam_from_obj, vertices, model.symmetry_transforms())[0])
+              for truth in same]
+    truth = same[int(np.argmin(errors))].cam_from_obj
+    twist = difference(nearest_equivalent(solution.pose, truth, model), truth)
+    return Observation(mode, model.obj_id, features, covariance, min(errors), float(np.linalg.norm(twist[:3])),
+                       float(np.linalg.norm(twist[3:])))
+
+
+def fitted(observations: Sequence[Observation], objects: Sequence[ObjectModel]) -> tuple[Calibration, dict[str, float]]:
+    """The calibration, and what was observed: the share of right poses and the median errors with and without depth."""
+    diameters = {model.obj_id: model.diameter for model in objects}
+    modes: dict[str, ModeCalibration] = {}
+    metrics: dict[str, float] = {}
+    for mode in ("rgb", "depth"):
+        own = [one for one in observations if one.mode == mode]
+        if len(own) < 2:
+            continue
+        sizes = np.array([diameters[one.obj_id] for one in own])
+        correct = (np.array([one.mssd for one in own]) < CORRECT * sizes).astype(float)
+        translations, rotations = np.array([[one.translation, one.rotation] for one in own]).T
+        features, covariances = np.array([one.features for one in own]), np.array([one.covariance for one in own])
+        modes[mode] = certainty.fit(features, correct, translations, rotations, covariances, sizes)
+        metrics |= {f"{mode}_estimates": len(own), f"{mode}_correct": float(correct.mean()),
+                    f"{mode}_translation_mm": float(1000 * np.median(translations)),
+                    f"{mode}_rotation_deg": float(np.degrees(np.median(rotations)))}
+    return Calibration(**modes), metrics
+
+
+def _read(log: Path) -> dict[str, list[Observation]]:
+    """What an earlier, killed run has left; a line that is cut off does not count."""
+    done: dict[str, list[Observation]] = {}
+    text = log.read_text() if log.exists() else ""
+    for line in text.split("\n")[:-1]:
+        entry: dict[str, Any] = json.loads(line)
+        done[entry["frame"]] = [Observation(**one) for one in entry["observations"]]
+    if text and not text.endswith("\n"):
+        log.write_text(text[:text.rfind("\n") + 1])
+    return done

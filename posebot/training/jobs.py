@@ -1,0 +1,197 @@
+"""One network to be trained, as plain data that any worker can be sent, and what a worker does with it.
+
+The same functions run in the process of `posebot train --no-ray` and in the workers of Ray Train.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from posebot.datasets.cache import Cache
+from posebot.datasets.crops import coordinate_symmetries
+from posebot.datasets.stream import Kind, Source, opened
+from posebot.models.detector_net import DetectorExport, DetectorNet
+from posebot.models.localizer_net import LocalizerExport, LocalizerNet
+from posebot.training import detector, localizer
+from posebot.training.config import TrainConfig
+from posebot.training.export import ExportView
+from posebot.training.loop import Batch, Budget, Hooks, LoopConfig, fit, resume_salt
+from posebot.training.start import start_weights, transplanted
+
+Report = Callable[[float, dict[str, float]], None]
+Name = Literal["detector", "localizer"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """Which network to train, on what, and where.
+
+    Attributes:
+        network: which. config: of the whole run. source: the pictures. cache: folder of shards cut from them.
+        out: folder of the checkpoint and of `metrics.jsonl`. start: bundle to begin with; None: ImageNet weights.
+    """
+
+    network: Name
+    config: TrainConfig
+    source: Source
+    cache: Path
+    out: Path
+    start: Path | None = None
+
+    @property
+    def yolo(self) -> bool:
+        return self.network == "detector" and self.config.detector.kind == "yolo"
+
+    @property
+    def kind(self) -> Kind:
+        return "frames" if self.network == "detector" else "crops"
+
+    @property
+    def labels(self) -> list[str]:
+        """Names of the objects in class order."""
+        objects = opened(self.source).objects
+        return [objects[obj_id].label for obj_id, _ in self.source.labels]
+
+
+def run(job: Job, hooks: Hooks, rank: int = 0, stream: Iterator[Batch] | None = None) -> None:
+    """Train, or go on training, until the budget is spent. `stream` takes the place of the cache."""
+    torch.manual_seed(job.config.seed)
+    if hooks.first:
+        hooks.report = _written(job.out, hooks.report)
+    if job.yolo:
+        run_yolo(job, hooks.report)
+        return
+    config = loop_config(job)
+    rng = np.random.default_rng([job.config.seed, rank, resume_salt(job.out)])
+    fit(new_network(job), loss_of(job), stream or cached(job, config.batch, rng), config, job.out, hooks)
+
+
+def cached(job: Job, batch: int, rng: np.random.Generator) -> Iterator[Batch]:
+    """Endless augmented batches from the cache."""
+    if job.network == "detector":
+        return detector.batches(job.cache, batch, detector.SampleConfig(), rng)
+    return localizer.batches(job.cache, batch, crop_samples(job), rng)
+
+
+def new_network(job: Job) -> DetectorNet | LocalizerNet:
+    """The network with the weights it starts from: those of ImageNet, or those of the bundle `start`."""
+    classes, shape, own = len(job.source.labels), job.config.detector, job.config.localizer
+    net: DetectorNet | LocalizerNet
+    if job.network == "detector":
+        net = DetectorNet(classes, shape.width, shape.frozen_stages)
+    else:
+        net = LocalizerNet(classes, own.bins, own.width, own.crop_size, own.frozen_stages)
+    net.encoder.load_imagenet()
+    if job.start is not None:
+        state, labels = start_weights(job.start, job.network, job.yolo)
+        net.load_state_dict(transplanted(net.state_dict(), state, labels, job.labels, str(job.start)))
+    return net
+
+
+def loss_of(job: Job) -> detector.DetectorLoss | localizer.LocalizerLoss:
+    """The loss; the localizer's knows the objects' symmetries and proportions."""
+    if job.network == "detector":
+        return detector.DetectorLoss()
+    objects = [opened(job.source).objects[obj_id] for obj_id, _ in job.source.labels]
+    extents = np.stack([model.extents / model.diameter for model in objects]).astype(np.float32)
+    return localizer.LocalizerLoss([coordinate_symmetries(model) for model in objects], extents)
+
+
+def crop_samples(job: Job) -> localizer.SampleConfig:
+    """How crops are augmented."""
+    own = job.config.localizer
+    return localizer.SampleConfig(own.crop_size, own.pad, own.jitter, own.turn, own.replace_background, own.cover)
+
+
+def loop_config(job: Job) -> LoopConfig:
+    """Budget, batch, learning rate and how often to checkpoint."""
+    every, pictures, crops = job.config.checkpoint_s, job.config.detector, job.config.localizer
+    if job.network == "detector":
+        budget, batch, lr = Budget(pictures.pictures, pictures.minutes), pictures.batch, pictures.lr
+        batch = min(batch, max(1, len(Cache(job.cache)))) if job.config.source == "cache" else batch
+    else:
+        budget, batch, lr = Budget(crops.crops, crops.minutes), crops.batch, crops.lr
+    return LoopConfig(budget, batch, lr, checkpoint_s=every, report_s=min(20.0, every))
+
+
+def augmented(job: Job, batch: Batch) -> Batch:
+    """A batch of cached samples as a batch for the network, newly augmented; what runs in the tasks of a stream."""
+    rng = np.random.default_rng()
+    rows = [dict(zip(batch, row, strict=True)) for row in zip(*batch.values(), strict=True)]
+    if job.network == "detector":
+        samples = [detector.sample(row, detector.SampleConfig(), rng) for row in rows]
+    else:
+        others = rng.integers(len(rows), size=len(rows))
+        samples = [localizer.sample(row, rows[other]["rgb"], crop_samples(job), rng)
+                   for row, other in zip(rows, others, strict=True)]
+    return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
+
+
+def run_yolo(job: Job, report: Report) -> None:
+    """Train the YOLO detector, in this process alone."""
+    from posebot.training import yolo
+
+    own, samples = job.config.detector, Cache(job.cache)
+    data = yolo.write_yolo_dataset(job.out / "yolo", samples, job.labels)
+    epochs = math.ceil(own.pictures / max(len(samples), 1)) if own.pictures else 10_000
+    seconds = own.minutes * 60 if own.minutes else math.inf
+    start = start_weights(job.start, job.network, job.yolo)[0] if job.start is not None else None
+    yolo.train(data, job.out, own.input_size, seconds, own.batch, epochs, job.config.seed, start or None,
+               on_epoch=lambda epoch, metrics: report((epoch + 1) / epochs, dict(metrics)))
+
+
+def trained_view(job: Job) -> tuple[ExportView, dict[str, Tensor]]:
+    """The trained network as it is exported, and its weights, from the files in `job.out`."""
+    if job.yolo:
+        from posebot.training import yolo
+
+        found = yolo.trained(job.out, job.config.detector.input_size)
+        return found, yolo.network_state(found)
+    net = new_network(Job(job.network, job.config, job.source, job.cache, job.out))
+    checkpoint = torch.load(job.out / "checkpoint.pt", map_location="cpu", weights_only=True)
+    net.load_state_dict(checkpoint["averaged"])
+    if isinstance(net, DetectorNet):
+        return DetectorExport(net, job.config.detector.input_size), net.state_dict()
+    return LocalizerExport(net), net.state_dict()
+
+
+def spent(job: Job) -> dict[str, float]:
+    """Samples seen and minutes used, as far as the trainer tells, for the bundle's provenance."""
+    if job.yolo:
+        return {"minutes": round(float((job.out / "seconds").read_text()) / 60, 2)}
+    done = torch.load(job.out / "checkpoint.pt", map_location="cpu", weights_only=True)["progress"]
+    waited = done["waited"] / max(done["seconds"], 1e-9)
+    return {"samples": done["samples"], "minutes": round(done["seconds"] / 60, 2), "waited_share": round(waited, 3)}
+
+
+def mosaic(job: Job, rows: int = 4) -> NDArray[np.uint8]:
+    """rows x rows augmented samples beside each other, uint8 RGB."""
+    batch = next(cached(job, 1, np.random.default_rng(0))) if len(Cache(job.cache)) < rows**2 else \
+        next(cached(job, rows**2, np.random.default_rng(0)))
+    pictures = batch["image" if job.network == "detector" else "crop"].transpose(0, 2, 3, 1)
+    side = int(len(pictures) ** 0.5)
+    return np.concatenate([np.concatenate(list(pictures[row * side:(row + 1) * side]), axis=1) for row in range(side)])
+
+
+def _written(out: Path, report: Report) -> Report:
+    """`report` that also adds a line to `metrics.jsonl`, from which command line and MLflow learn of the progress."""
+    out.mkdir(parents=True, exist_ok=True)
+
+    def write(progress: float, metrics: dict[str, float]) -> None:
+        line = json.dumps({"time": time.time(), "progress": progress, "metrics": metrics})
+        with (out / "metrics.jsonl").open("a") as file:
+            file.write(line + "\n")
+        report(progress, metrics)
+
+    return write

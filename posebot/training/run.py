@@ -1,0 +1,233 @@
+"""`posebot train` from end to end: samples -> detector -> localizer -> export -> calibration -> bundle.
+
+Every stage leaves its result in the run's folder (`runs/train/NAME`) and is skipped when it is there; training goes on
+from its last checkpoint. The same command again continues a run that was killed, wherever that was.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import posebot
+from posebot.core.errors import InputError
+from posebot.core.objects import ObjectModel
+from posebot.datasets import stream
+from posebot.datasets.bop import BopDataset
+from posebot.datasets.cache import Cache
+from posebot.datasets.stream import Kind, Source
+from posebot.models.bundle import MODELS, Bundle
+from posebot.models.calibration import Calibration
+from posebot.training import assemble, calibrate, jobs
+from posebot.training.config import TrainConfig
+from posebot.training.jobs import Job, Name
+from posebot.training.loop import Hooks
+from posebot.training.progress import Say, followed
+from posebot.training.state import RunState, locked, token
+from posebot.training.tracking import Tracker
+
+NETWORKS: tuple[Name, ...] = ("detector", "localizer")
+HOLD_OUT = 20
+"""Without a validation split, one scene in so many is kept from training."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line asks for.
+
+    Attributes:
+        dataset: BOP data set. out: the bundle's folder; its name is the bundle's and the run's. config: see there.
+        start: bundle whose weights training begins with. ray: run through Ray Train and Ray Data. address: of a Ray
+        cluster. runs: folder for run folders and the MLflow store.
+    """
+
+    dataset: Path
+    out: Path
+    config: TrainConfig
+    start: Path | None = None
+    ray: bool = True
+    address: str | None = None
+    runs: Path = Path("runs")
+
+    @property
+    def folder(self) -> Path:
+        return self.runs / "train" / self.out.name
+
+
+def train(request: Request, say: Say = print) -> dict[str, Any]:
+    """Train and write the bundle; returns what was measured (also in its provenance).
+
+    Raises:
+        InputError: data set, bundle or run folder do not fit the request.
+    """
+    if not request.ray and (request.config.workers > 1 or request.config.source == "stream"):
+        raise InputError("--no-ray", "several workers and source: stream need Ray", "leave --no-ray out")
+    with locked(request.folder):
+        return _Run(request, say).all()
+
+
+class _Run:
+    """One call of `train`: what its stages share."""
+
+    def __init__(self, request: Request, say: Say) -> None:
+        self.request, self.config, self.folder, self.say = request, request.config, request.folder, say
+        data = BopDataset(request.dataset, self.config.split)
+        self.objects: list[ObjectModel] = list(data.objects.values())
+        labels = tuple((model.obj_id, index) for index, model in enumerate(self.objects))
+        learned, self.held, self.held_scenes = split_scenes(data, self.config, say)
+        self.source = Source(str(request.dataset), self.config.split, str(data.models_dir), labels, tuple(learned),
+                             self.config.detector.input_size)
+        size = "x".join(str(side) for side in self.config.detector.input_size)
+        self.caches: dict[Kind, Path] = {"crops": self.folder / "crops", "frames": self.folder / f"frames-{size}"}
+        self.state = RunState(self.folder, self._identity())
+        self.tracker = Tracker(self.folder, request.runs, self.config.tracking)
+
+    def all(self) -> dict[str, Any]:
+        """All stages, in their order."""
+        config = self.config
+        self.tracker.params(asdict(config) | {"dataset": self.request.dataset.name, "run": self.folder.name})
+        succeeded = False
+        try:
+            with self._connected():
+                if config.source == "cache":
+                    self._cut()
+                tokens: dict[str, str] = {name: token(asdict(getattr(config, name))) for name in NETWORKS}
+                learned: dict[str, Any] = {
+                    name: self._stage(name, tokens[name], partial(self._learn, name)) for name in NETWORKS}
+            tokens["export"] = token(tokens, config.faces)
+            exported = self._stage("export", tokens["export"], self._export)
+            tokens["calibrate"] = token(tokens, asdict(config.calibration))
+            calibrated = self._stage("calibrate", tokens["calibrate"], partial(self._calibrate, tokens["calibrate"]))
+            result = self._write(learned, exported, calibrated)
+            succeeded = True
+            return result
+        finally:
+            self.tracker.close(succeeded)
+
+    def _stage(self, name: str, own: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        return self.state.stage(name, own, work, self.say)
+
+    def _identity(self) -> dict[str, Any]:
+        detector, localizer = self.config.detector, self.config.localizer
+        return {"dataset": str(self.request.dataset.resolve()), "split": self.config.split,
+                "objects": [[model.obj_id, model.label] for model in self.objects], "seed": self.config.seed,
+                "from": str(self.request.start), "detector.kind": detector.kind,
+                "detector.input_size": detector.input_size, "detector.width": detector.width,
+                "localizer.width": localizer.width, "localizer.bins": localizer.bins,
+                "localizer.crop_size": localizer.crop_size, "localizer.pad": localizer.pad}
+
+    @contextmanager
+    def _connected(self) -> Iterator[None]:
+        """A Ray cluster where Ray is wanted."""
+        from posebot.training import ray_train
+
+        with ray_train.cluster(self.request.address, self.config.workers) if self.request.ray else nullcontext():
+            yield
+
+    def _cut(self) -> None:
+        """Cut what is not cut yet; scenes that were added since are taken up."""
+        missing = stream.missing_scenes(self.source, self.caches)
+        if missing:
+            self.say(f"{'samples':<10} cutting {len(missing)} scenes of {len(self.source.scenes)}")
+        if self.request.ray:
+            done: Iterator[int] = stream.fill_caches(self.source, self.caches) if missing else iter(())
+        else:
+            done = (scene for scene in missing if stream.fill_cache(self.source, scene, self.caches) >= 0)
+        for count, _ in enumerate(done, 1):
+            if count % max(1, len(missing) // 10) == 0:
+                self.say(f"{'samples':<10} {count} of {len(missing)} scenes")
+        sizes = {kind: len(Cache(root)) for kind, root in self.caches.items()}
+        self.say(f"{'samples':<10} {sizes['crops']} crops in {sizes['frames']} pictures")
+        if not sizes["crops"]:
+            raise InputError(self.request.dataset, "no object can be seen well enough to learn from",
+                             "frames with depth, masks and objects of 150 pixels and more")
+
+    def _job(self, name: Name) -> Job:
+        cache = self.caches["frames" if name == "detector" else "crops"]
+        return Job(name, self.config, self.source, cache, self.folder / name, self.request.start)
+
+    def _learn(self, name: Name) -> dict[str, Any]:
+        job = self._job(name)
+        self._show(job)
+        with followed(name, job.out / "metrics.jsonl", self.say, self.tracker):
+            if self.request.ray:
+                import ray
+
+                from posebot.training import ray_train
+
+                ray_train.train(job, use_gpu=ray.cluster_resources().get("GPU", 0) >= 1)
+            else:
+                torch.set_num_threads(self.config.threads or torch.get_num_threads())
+                jobs.run(job, Hooks(device="cuda" if torch.cuda.is_available() else "cpu"))
+        return jobs.spent(job)
+
+    def _show(self, job: Job) -> None:
+        """A picture of what the network is about to see."""
+        if self.config.source == "cache":
+            self.tracker.picture(f"{job.network}_samples", jobs.mosaic(job))
+
+    def _export(self) -> dict[str, Any]:
+        self.say(f"{'export':<10} ONNX, weights, meshes")
+        parts = self.folder / "parts"
+        sizes = assemble.export_networks(parts, self._job("detector"), self._job("localizer"))
+        assemble.write_models(parts / MODELS, self.objects, self.config.faces)
+        return sizes
+
+    def _calibrate(self, own: str) -> dict[str, Any]:
+        parts, config = self.folder / "parts", self.config
+        keys = calibrate.held_out(self.held, self.held_scenes, config.calibration.frames, config.seed)
+
+        def draft(threshold: float) -> Bundle:
+            folder = self.folder / "draft"
+            assemble.write(folder, parts, self.objects, config, threshold, Calibration(), {}, self.request.out.name)
+            return Bundle.open(folder)
+
+        def tick(done: int) -> None:
+            if done % max(1, len(keys) // 10) == 0:
+                self.say(f"{'calibrate':<10} {done} of {len(keys)} held-out pictures")
+
+        threshold, found = calibrate.detector_threshold(draft(calibrate.LOWEST), self.held, keys,
+                                                        config.calibration.precision)
+        log = self.folder / f"observations-{own}.jsonl"  # of this calibration alone
+        observations = calibrate.observe(draft(threshold), self.held, keys, log, tick)
+        calibration, errors = calibrate.fitted(observations, self.objects)
+        metrics = assemble.rounded(found | errors)
+        self.tracker.metrics(0, metrics)
+        self.say(f"{'calibrate':<10} " + "  ".join(f"{name} {value:g}" for name, value in metrics.items()))
+        return {"threshold": threshold, "calibration": calibration.to_dict(), "metrics": metrics, "frames": len(keys)}
+
+    def _write(self, learned: dict[str, Any], exported: dict[str, Any], calibrated: dict[str, Any]) -> dict[str, Any]:
+        provenance = {
+            "posebot": posebot.__version__, "commit": assemble.commit(), "finished": time.strftime("%Y-%m-%d"),
+            "data": {"name": self.request.dataset.resolve().name, "split": self.config.split,
+                     "scenes": len(self.source.scenes), "held_out_frames": calibrated["frames"]},
+            "seed": self.config.seed, "trained": learned, "metrics": calibrated["metrics"], "export": exported,
+        }
+        if self.request.start is not None:
+            parent = Bundle.open(self.request.start).manifest
+            provenance["parent"] = {"name": parent.name, "version": parent.version}
+        calibration = Calibration.from_dict(calibrated["calibration"])
+        out = assemble.write(self.request.out, self.folder / "parts", self.objects, self.config,
+                             calibrated["threshold"], calibration, provenance)
+        self.tracker.file(out / "bundle.yaml")
+        self.say(f"{'bundle':<10} {out}  {exported['onnx_bytes'] / 1e6:.1f} MB of networks")
+        return {"bundle": str(out), **provenance}
+
+
+def split_scenes(data: BopDataset, config: TrainConfig, say: Say) -> tuple[list[int], BopDataset, list[int]]:
+    """Scenes to learn from, and the data set and scenes to calibrate with."""
+    if (data.root / config.val_split).is_dir() and config.val_split != config.split:
+        held = BopDataset(data.root, config.val_split, data.models_dir)
+        return data.scenes, held, held.scenes
+    if len(data.scenes) < 2:
+        say(f"only one scene and no split '{config.val_split}': calibrated on training pictures, so over-confident")
+        return data.scenes, data, data.scenes
+    count = max(1, len(data.scenes) // HOLD_OUT)
+    return data.scenes[:-count], data, data.scenes[-count:]

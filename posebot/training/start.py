@@ -1,0 +1,53 @@
+"""`posebot train --from BUNDLE`: begin with the weights of a bundle, also where the objects are not the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors.torch import load
+from torch import Tensor
+
+from posebot.core.errors import InputError
+from posebot.models.bundle import Bundle
+
+PER_CLASS = ("map_weight", "map_bias", "center_weight", "center_bias", "score.weight", "score.bias")
+"""Parameters whose first axis is the class."""
+
+
+def start_weights(path: Path, network: str, yolo: bool) -> tuple[dict[str, Tensor], list[str]]:
+    """A network's weights in a bundle, and the labels of its classes.
+
+    Args:
+        network: "detector" or "localizer". yolo: whether a YOLO detector is wanted; no weights come from another kind.
+    Raises:
+        InputError: the bundle holds none.
+    """
+    bundle = Bundle.open(path, with_weights=True)
+    if network == "detector" and (bundle.manifest.detector.kind == "yolo") != yolo:
+        return {}, []
+    if network not in bundle.weights:
+        raise InputError(path, f"holds no weights/{network}.safetensors", "a bundle written by posebot train")
+    state = {name: value.float() for name, value in load(bundle.weights[network]).items()}
+    return state, [reference.label for reference in bundle.manifest.objects]
+
+
+def transplanted(new: Mapping[str, Tensor], old: Mapping[str, Tensor], old_labels: list[str], labels: list[str],
+                 where: str) -> dict[str, Tensor]:
+    """`new` with the values of `old`; of parameters per class, the rows of objects that both know.
+
+    Raises:
+        InputError: a parameter's shape differs, that is, the networks are not built alike.
+    """
+    rows = [(labels.index(label), old_labels.index(label)) for label in labels if label in old_labels]
+    state = {name: value.clone() for name, value in new.items()}
+    for name in old:
+        mine, theirs = state.get(name), old[name]
+        if mine is None or mine.shape[1:] != theirs.shape[1:] or (name not in PER_CLASS and mine.shape != theirs.shape):
+            shape = None if mine is None else tuple(mine.shape)
+            raise InputError(where, f"{name} has the shape {tuple(theirs.shape)}", f"{shape}, as the config says")
+        if name not in PER_CLASS:
+            state[name] = theirs.clone()
+        for own, other in rows if name in PER_CLASS else []:
+            state[name][own] = theirs[other]
+    return state

@@ -1,0 +1,91 @@
+"""What a run folder remembers: what the run is, and which of its stages are finished. A kill loses nothing of it."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from posebot.core.errors import InputError
+
+STATE, LOCK = "state.json", "lock"
+
+
+class RunState:
+    """`state.json` of a run folder.
+
+    Args:
+        folder: the run's. identity: what must stay the same from start to end (data, objects, sizes of the networks).
+    Raises:
+        InputError: the folder holds another run, or `state.json` is damaged.
+    """
+
+    def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
+        self.path = folder / STATE
+        folder.mkdir(parents=True, exist_ok=True)
+        self._content: dict[str, Any] = {"identity": dict(identity), "begun": time.time(), "stages": {}}
+        if self.path.exists():
+            self._content = _read(self.path)
+            _require_same(self._content["identity"], json.loads(json.dumps(dict(identity))), folder)
+        self._save()
+
+    def stage(self, name: str, token: str, work: Callable[[], dict[str, Any]], say: Callable[[str], None]
+              ) -> dict[str, Any]:
+        """The result of a stage: of this call of `work`, or of an earlier one with the same token.
+
+        Args:
+            token: changes with everything that the stage's result depends on. work: returns plain data to remember.
+        """
+        record = self._content["stages"].get(name)
+        if record is not None and record["token"] == token:
+            say(f"{name:<10} done before")
+            return dict(record["result"])
+        start = time.monotonic()
+        result = work()
+        seconds = round(time.monotonic() - start, 1)
+        self._content["stages"][name] = {"token": token, "seconds": seconds, "result": result}
+        self._save()
+        return result
+
+    def _save(self) -> None:
+        temporary = self.path.with_suffix(".part")
+        temporary.write_text(json.dumps(self._content, indent=1))
+        os.replace(temporary, self.path)
+
+
+def token(*parts: Any) -> str:
+    """A short digest of plain data."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the run folder for this process alone. Raises InputError where another one has it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise InputError(folder, "another posebot train is at work here", "another --out, or wait for it") from None
+        yield
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text())
+        return {"identity": dict(content["identity"]), "begun": content["begun"], "stages": dict(content["stages"])}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(path, f"is damaged ({error})", "remove the run's folder to begin anew") from None
+
+
+def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
+    for name in now:
+        if before.get(name) != now[name]:
+            raise InputError(folder, f"this run was begun with {name} = {before.get(name)}, not {now[name]}",
+                             "the same again to go on, another --out, or remove the folder to begin anew")

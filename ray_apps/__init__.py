@@ -1,0 +1,1 @@
+"""Floor 7: thin entry points for `ray job submit`."""
