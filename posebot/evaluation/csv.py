@@ -117,5 +117,5 @@ def _check_unit(rows: Sequence[Row], path: str | Path) -> None:
 
 def _line(row: Row) -> str:
     rotation = " ".join(repr(float(value)) for value in row.cam_from_obj[:3, :3].ravel())
-    translation = " ".join(repr(float(value)) for value in row.cam_from_obj[:3, 3] / _MM)
+    translation = " ".join(repr(float(value)) for value in row.cam_from_obj[:3, 3] * 1000)
     return f"{row.scene_id},{row.im_id},{row.obj_id},{row.score:.9g},{rotation},{translation},{row.seconds:.6g}"

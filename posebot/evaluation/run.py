@@ -33,7 +33,7 @@ def evaluate(split: Split, make_source: Callable[[], Source], out: Path, fingerp
     Raises:
         InputError: no targets, bad data, or `out` holds another evaluation.
     """
-    wanted = split.wanted(split.open())
+    wanted = split.wanted()
     path = out / FRAMES_FILE
     done = _resume(path, fingerprint)
     progress(len(done), len(wanted))

@@ -37,18 +37,17 @@ class Split:
     objects: tuple[int, ...] = ()
 
     def open(self) -> BopDataset:
-        """The data set, with the meshes of `models_eval` where it has that folder, as BOP asks."""
-        exact = self.root / "models_eval"
-        return BopDataset(self.root, self.name, exact if exact.is_dir() else None)
+        """The data set, opened once a process; with the meshes of `models_eval` where it has them, as BOP asks."""
+        return _opened(self.root, self.name)
 
-    def wanted(self, dataset: BopDataset) -> dict[ImageKey, dict[int, int]]:
+    def wanted(self) -> dict[ImageKey, dict[int, int]]:
         """The pictures to judge, and how many instances of each object are asked for in them.
 
         Raises:
             InputError: there is nothing to be found.
         """
         wanted: dict[ImageKey, dict[int, int]] = {}
-        for target in dataset.targets():
+        for target in self.open().targets():
             if not self.objects or target.obj_id in self.objects:
                 wanted.setdefault(target.key, {})[target.obj_id] = target.inst_count
         if not wanted:
@@ -56,6 +55,12 @@ class Split:
             raise InputError(self.root / self.name, f"holds no target{objects}",
                              "truth in scene_gt.json, and targets in test_targets_bop19.json if there is that file")
         return dict(sorted(wanted.items()))
+
+
+@lru_cache(maxsize=2)
+def _opened(root: Path, name: str) -> BopDataset:
+    exact = root / "models_eval"
+    return BopDataset(root, name, exact if exact.is_dir() else None)
 
 
 @dataclass(frozen=True)
@@ -83,12 +88,11 @@ class CsvSource:
     """
 
     def __init__(self, path: Path, split: Split) -> None:
-        dataset = split.open()
-        wanted = split.wanted(dataset)
+        known, wanted = split.open().objects, split.wanted()
         self.rows: dict[ImageKey, list[Row]] = {}
         for row in read_csv(path):
-            if row.obj_id not in dataset.objects:
-                raise InputError(path, f"obj_id {row.obj_id} has no model", f"one of {sorted(dataset.objects)}")
+            if row.obj_id not in known:
+                raise InputError(path, f"obj_id {row.obj_id} has no model", f"one of {sorted(known)}")
             self.rows.setdefault(ImageKey(row.scene_id, row.im_id), []).append(row)
         if not self.rows.keys() & wanted.keys():
             raise InputError(path, "tells nothing about the split's targets",
@@ -106,7 +110,7 @@ class Worker:
 
     def __init__(self, split: Split, make_source: Callable[[], Source]) -> None:
         self.split, self.dataset, self.source = split, split.open(), make_source()
-        self.wanted = split.wanted(self.dataset)
+        self.wanted = split.wanted()
         self.yardsticks = {obj_id: Yardstick.of(model) for obj_id, model in self.dataset.objects.items()}
 
     def judge(self, key: ImageKey) -> Record:

@@ -14,9 +14,7 @@ from scipy.spatial.distance import cdist
 
 def symmetries(info: dict, max_step: float = 0.01) -> list[np.ndarray]:
     """All symmetric transforms (4x4) of an entry of models_info.json, in its own unit (millimetres)."""
-    discrete = [np.eye(4)]
-    for matrix in info.get("symmetries_discrete", []):
-        discrete.append(np.reshape(matrix, (4, 4)).astype(float))
+    discrete = [np.eye(4), *(np.reshape(numbers, (4, 4)) for numbers in info.get("symmetries_discrete", []))]
     turns = []
     for entry in info.get("symmetries_continuous", []):
         axis = np.array(entry["axis"], float) / np.linalg.norm(entry["axis"])

@@ -1,6 +1,16 @@
-"""Lets the tests of this folder import its helper `bop_reference`."""
+"""What the tests of evaluation share: their helpers `bop_reference` and `bop_made`, and a small data set."""
 
 import sys
 from pathlib import Path
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+from bop_made import make_dataset
+
+
+@pytest.fixture(scope="session")
+def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A BOP data set of four pictures; not to be changed."""
+    return make_dataset(tmp_path_factory.mktemp("small"))
