@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,7 @@ def load_objects(models_dir: str | Path) -> dict[int, ObjectModel]:
     Raises:
         InputError: the folder, models_info.json or a mesh is missing, empty, damaged or of the wrong form.
     """
-    folder = Path(models_dir)
-    if not folder.is_dir():
-        raise InputError(folder, "no such folder", f"a BOP models folder with {INFO_FILE} and obj_000001.ply …")
+    folder = find_models(models_dir)
     infos, names = read_json_object(folder / INFO_FILE), {}
     if (folder / NAMES_FILE).is_file():
         names = read_json_object(folder / NAMES_FILE)
@@ -49,6 +47,19 @@ def load_objects(models_dir: str | Path) -> dict[int, ObjectModel]:
         obj_id = _object_number(key, folder)
         objects[obj_id] = _load_object(folder, obj_id, infos[key], str(names.get(key, f"obj_{obj_id:06d}")))
     return objects
+
+
+def find_models(folder: str | Path) -> Path:
+    """The BOP models folder meant by `folder`: itself, or the `models` in it (a data set's, or the kit's).
+
+    Raises:
+        InputError: there is none.
+    """
+    path = Path(folder)
+    if not path.is_dir():
+        raise InputError(path, "no such folder", f"a BOP models folder with {INFO_FILE} and {mesh_name(1)} …")
+    inner = path / "models"
+    return inner if not (path / INFO_FILE).is_file() and (inner / INFO_FILE).is_file() else path
 
 
 def save_objects(models_dir: str | Path, objects: Mapping[int, ObjectModel]) -> None:
@@ -109,13 +120,19 @@ def _info(model: ObjectModel) -> dict[str, Any]:
     info: dict[str, Any] = {"diameter": model.diameter * mm}
     info |= {f"min_{axis}": value for axis, value in zip("xyz", (model.box_min * mm).tolist(), strict=True)}
     info |= {f"size_{axis}": value for axis, value in zip("xyz", (model.extents * mm).tolist(), strict=True)}
-    if model.symmetries_discrete:
-        rows = [np.vstack([np.column_stack([t[:3, :3], t[:3, 3] * mm]), t[3]]) for t in model.symmetries_discrete]
-        info["symmetries_discrete"] = [matrix.ravel().tolist() for matrix in rows]
-    if model.symmetries_continuous:
-        info["symmetries_continuous"] = [{"axis": s.axis.tolist(), "offset": (s.offset * mm).tolist()}
-                                         for s in model.symmetries_continuous]
-    return info
+    return info | symmetry_entries(model.symmetries_discrete, model.symmetries_continuous)
+
+
+def symmetry_entries(discrete: Iterable[Array], continuous: Iterable[ContinuousSymmetry]) -> dict[str, Any]:
+    """The entries of models_info.json for symmetries given in metres; without those that would be empty."""
+    metric = np.ones((4, 4))
+    metric[:3, 3] = 1 / METRES_PER_MM
+    entries = {
+        "symmetries_discrete": [(transform * metric).ravel().tolist() for transform in discrete],
+        "symmetries_continuous": [{"axis": s.axis.tolist(), "offset": (s.offset / METRES_PER_MM).tolist()}
+                                  for s in continuous],
+    }
+    return {name: entry for name, entry in entries.items() if entry}
 
 
 def _object_number(text: str, folder: Path) -> int:

@@ -31,10 +31,18 @@ def bounds(mesh: Mesh) -> tuple[Array, Array]:
 
 
 def position_ids(vertices: Array, tolerance: float = 0.0) -> NDArray[np.int64]:
-    """A number (V,) per vertex, the same for vertices at the same place (equal after rounding to `tolerance`)."""
-    keys = np.round(vertices / tolerance) if tolerance > 0 else vertices
-    _, ids = np.unique(keys, axis=0, return_inverse=True)
-    return ids.reshape(-1)
+    """A number (V,) per vertex, the same for vertices at one place: equal, or a chain of steps up to `tolerance`."""
+    places, ids = np.unique(vertices, axis=0, return_inverse=True)
+    ids = ids.reshape(-1)
+    if tolerance > 0:
+        from scipy.sparse import coo_array
+        from scipy.sparse.csgraph import connected_components
+        from scipy.spatial import cKDTree
+
+        pairs = cKDTree(places).query_pairs(tolerance, output_type="ndarray")
+        links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(places), len(places)))
+        ids = connected_components(links, directed=False)[1][ids].astype(np.int64)
+    return ids
 
 
 def merged(mesh: Mesh) -> tuple[Array, NDArray[np.int64]]:

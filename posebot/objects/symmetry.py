@@ -61,8 +61,16 @@ def find_symmetries(mesh: Mesh, use_colors: bool = True) -> Symmetries:
 def _remarks(printed: list[Turn], fitting: list[Turn], nearly: list[Turn]) -> tuple[str, ...]:
     hubs = _distinct(turn for turn in (*fitting, *nearly) if turn.fold > 4)
     accepted, shaped, close = ({_turn_name(turn, hubs): None for turn in turns} for turns in (printed, fitting, nearly))
-    remarks = [f"{name} fits the shape, not the print" for name in shaped if name not in accepted]
-    return tuple(remarks + [f"{name} nearly fits the shape" for name in close if name not in shaped])
+    broken = [name for name in shaped if name not in accepted]
+    near = [name for name in close if name not in shaped]
+    return (*_remark("fits the shape, not the print", broken), *_remark("nearly fits the shape", near))
+
+
+def _remark(what: str, names: list[str]) -> tuple[str, ...]:
+    if not names:
+        return ()
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return (f"{what}: {', '.join(names[:3])}{more}",)
 
 
 def _any_angle_fits(turn: Turn, fit: SelfFit) -> bool:
@@ -172,7 +180,7 @@ def _turn_name(turn: Turn, hubs: list[Turn]) -> str:
     """Words for a turn; those about or across a (nearly) round part's axis share one name."""
     for hub in hubs:
         if _parallel(turn, hub):
-            return f"any turn about {_axis_name(hub.axis)}"
+            return f"a turn about {_axis_name(hub.axis)}"
         if turn.fold == 2 and abs(float(turn.axis @ hub.axis)) < np.sin(0.1):
             return f"a half-turn across {_axis_name(hub.axis)}"
     name = "a half-turn" if turn.fold == 2 else f"a turn by 1/{turn.fold}"
