@@ -155,9 +155,7 @@ def device_frames(settings: CameraSettings, index: int) -> Iterator[Frame | str]
 
 def network_frames(settings: CameraSettings, address: str) -> Iterator[Frame | str]:
     """Frames of an RTSP (over TCP) or HTTP camera. Errors never show the address's credentials."""
-    options = {"fflags": "nobuffer", "flags": "low_delay"}
-    if address.startswith("rtsp"):
-        options["rtsp_transport"] = "tcp"
+    options = {"rtsp_transport": "tcp"} if address.startswith("rtsp") else {}
     try:
         container = open_video(address, options=options, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S))
     except InputError as error:

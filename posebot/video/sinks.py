@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from posebot.core.results import PoseEstimate
 
 _BOP_FRAME = re.compile(r"(\d+)/(\d+)")
-_FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
+_FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
 _KEYFRAME_EVERY = 25  # frames; so much is lost at most when the program is killed
 _MS = Fraction(1, 1000)
 
@@ -90,7 +90,7 @@ def read_jsonl(path: str | Path, mend: bool = False) -> list[FrameResult]:
             results.append(FrameResult.from_dict(json.loads(line)))
         except InputError as error:
             raise InputError(f"{path}: line {number}", error.problem, error.expected) from None
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(f"{path}: line {number}", f"no result ({type(error).__name__}: {error})",
                              "a file that posebot wrote") from None
     if mend and len(whole) < len(data):

@@ -14,7 +14,7 @@ from tests.video.plumbing import HEIGHT, WIDTH
 def picture(number: int) -> NDArray[np.uint8]:
     """A picture (H, W, 3), red first, that is different for every number."""
     ramp = np.linspace(0, 200, WIDTH).astype(np.uint8)
-    return np.stack([np.tile(ramp, (HEIGHT, 1)), np.full((HEIGHT, WIDTH), number * 10, np.uint8),
+    return np.stack([np.tile(ramp, (HEIGHT, 1)), np.full((HEIGHT, WIDTH), number % 25 * 10, np.uint8),
                      np.full((HEIGHT, WIDTH), 60, np.uint8)], axis=-1)
 
 
