@@ -25,10 +25,10 @@ COPY posebot ./posebot
 RUN uv pip install --no-deps .
 
 FROM python:${PYTHON}-slim-bookworm
-# OpenCV wants libGL and GLib, the renderers EGL with Mesa's drivers, Mitsuba LLVM 19.
+# OpenCV wants libGL and GLib, the renderers EGL with Mesa's drivers, Mitsuba LLVM 19 and libatomic.
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends \
-        libegl-mesa0 libegl1 libgl1 libgl1-mesa-dri libglib2.0-0 libllvm19 \
+        libatomic1 libegl-mesa0 libegl1 libgl1 libgl1-mesa-dri libglib2.0-0 libllvm19 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --create-home --uid 10001 posebot \
     && install --directory --owner posebot /work
