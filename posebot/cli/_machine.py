@@ -47,7 +47,8 @@ def examine(quick: bool = False) -> Iterator[Check]:
     if installed("moderngl"):
         yield attempt("OpenGL (EGL)", _TRY_EGL, "warn", f"for posebot synth and demo; {SYSTEM_PACKAGES}")
     if installed("mitsuba"):
-        yield attempt("Mitsuba", _TRY_MITSUBA, "warn", "for the path tracer; on Debian: apt-get install libllvm19 libatomic1")
+        advice = "for the path tracer; on Debian: apt-get install libllvm19 libatomic1"
+        yield attempt("Mitsuba", _TRY_MITSUBA, "warn", advice)
     if installed("torch"):
         advice = "torch and torchvision must be the pair that requirements.txt names"
         yield attempt("torch", _TRY_TORCH, "warn", advice)
