@@ -1,7 +1,7 @@
 """From an exception to one line on stderr and an exit code.
 
 Exit codes: 0 done; 1 internal error, a bug (the traceback is in the file that the line names); 2 bad input or usage;
-3 a check ran and found something wrong (`objects check`, `doctor`); 130 interrupted.
+3 `doctor` found that inference would not run; 130 interrupted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from posebot.core.errors import EXIT_BAD_INPUT, PosebotError
 
 EXIT_BUG = 1
-EXIT_FOUND = 3
+EXIT_NOT_READY = 3
 EXIT_INTERRUPTED = 130
 SYSTEM_PACKAGES = "on Debian: apt-get install libgl1 libglib2.0-0 libegl1 libegl-mesa0 libgl1-mesa-dri"
 EXTRAS = {

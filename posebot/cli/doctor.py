@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from posebot.cli._common import JsonFlag, print_json
-from posebot.cli._errors import EXIT_FOUND
+from posebot.cli._errors import EXIT_NOT_READY
 
 if TYPE_CHECKING:
     from posebot.cli._packages import Check
@@ -34,7 +34,7 @@ def doctor(
     if json:
         print_json({"ready": ready, "checks": [asdict(check) for check in checks]})
     if not ready:
-        raise typer.Exit(EXIT_FOUND)
+        raise typer.Exit(EXIT_NOT_READY)
 
 
 def _print(check: Check) -> None:

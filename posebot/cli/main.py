@@ -16,7 +16,7 @@ from posebot.cli._lazy import Entry, LazyGroup
 LOOK, BUILD, USE = "Look around", "From meshes to a bundle", "From pictures to poses"
 EPILOG = (
     "Exit codes: 0 done, 1 internal error (a log is written), 2 bad input or usage, "
-    "3 a check found something wrong, 130 interrupted."
+    "3 doctor found that inference would not run, 130 interrupted."
 )
 
 
