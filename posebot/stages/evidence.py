@@ -28,7 +28,7 @@ class Evidence:
     """Evidence in the working picture (S x S pixels, camera `K`).
 
     Attributes:
-        visible, amodal: (S, S) probabilities. rgb: float32 (S, S, 3).
+        visible: (S, S) probability. amodal: (S, S) share of the pixel that the whole object covers, 0..1. rgb: float32 (S, S, 3).
         points: float32 (S, S, 3) what the depth sensor sees at each pixel, camera frame, metres, (0, 0, 0) = no
             reading; None without depth.
         pixels: (N, 2) working pixels with coordinates. coordinates: (N, 3) object points predicted there, metres.
@@ -59,6 +59,7 @@ def gather(frame: Frame, localization: Localization, model: ObjectModel, use_dep
     matrix = localization.resampled(SIZE)
     visible, amodal = (cv2.resize(m, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR).astype(np.float32)
                        for m in (localization.visible, localization.amodal))
+    amodal = np.clip(2 * amodal - 0.5, 0, 1)  # a probability says where the edge is; inside it coverage is 1
     rgb = cv2.resize(localization.crop, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.float32)
     points = None
     if use_depth and frame.depth is not None:

@@ -1,7 +1,7 @@
 """Stage 5: one object, many views. Estimates are joined in the robot's base frame.
 
-A track is one object on the table. It holds a few rival poses (a box may have been seen the wrong way round), each fused
-from the views that agree with it; the one with the most support is published. Everything is bounded: tracks, rivals, age.
+A track is one object on the table. It holds a few rival poses (a box may have been seen the wrong way round), each
+fused from the views that agree with it; the one with the most support is published. All is bounded.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Fuser:
         self._frame, self._next_id = 0, 1
 
     def __call__(self, frame: Frame, estimates: Sequence[PoseEstimate]) -> list[PoseEstimate]:
-        """Estimates with duplicates gone and, where `base_from_cam` is known, fused poses, track ids and view counts."""
+        """Estimates without duplicates; where `base_from_cam` is known with fused poses, track ids and view counts."""
         kept = suppress(estimates, self._models)
         if frame.base_from_cam is None:
             return kept
@@ -83,8 +83,8 @@ class Fuser:
         rival = _join(track, measured, model)
         cam_from_base = inverse(base_from_cam)
         return estimate.replace(
-            cam_from_obj=cam_from_base @ rival.pose, base_from_obj=rival.pose, track_id=track.track_id, views=rival.views,
-            covariance=rotate_covariance(cam_from_base[:3, :3], rival.covariance),
+            cam_from_obj=cam_from_base @ rival.pose, base_from_obj=rival.pose, track_id=track.track_id,
+            views=rival.views, covariance=rotate_covariance(cam_from_base[:3, :3], rival.covariance),
             p_correct=float(1 / (1 + np.exp(-rival.logit))))
 
     def _associate(self, measured: Rival, model: ObjectModel, taken: set[int]) -> Track:

@@ -28,19 +28,19 @@ def refine(poses: Array, surface: Surface, points_cam: Points, weights: Points, 
 
 
 def residuals(poses: Array, surface: Surface, points_cam: Points) -> tuple[Points, Points, Points]:
-    """Signed distances (H, N) to the planes at the nearest samples; the points and normals (H, N, 3) in the object frame.
+    """Signed distances (H, N) to the planes at the nearest samples; points and normals (H, N, 3) in the object frame.
 
     Where the nearest surface looks away from the camera the distance is NaN: the sensor cannot have seen it.
     """
     rotation = poses[:, :3, :3].astype(np.float32)
     translation = poses[:, :3, 3].astype(np.float32)
-    points = (points_cam[None] - translation[:, None]) @ rotation  # x_obj = R^T (x_cam - t)
+    points = np.asarray((points_cam[None] - translation[:, None]) @ rotation, np.float32)  # x_obj = R^T (x_cam - t)
     index = surface.nearest(points)
     normals = surface.normals[index]
     distance = np.einsum("hni,hni->hn", normals, points - surface.points[index])
     camera = -np.einsum("hij,hi->hj", rotation, translation)
     away = np.einsum("hni,hni->hn", normals, camera[:, None] - points) < 0
-    return np.where(away, np.float32(np.nan), distance), points, normals
+    return np.where(away, np.float32(np.nan), distance).astype(np.float32), points, normals
 
 
 def information(poses: Array, surface: Surface, points_cam: Points, weights: Points, width: float) -> Array:

@@ -25,13 +25,13 @@ class Pipeline:
     """All stages of one bundle for one camera stream (fusion remembers what it saw; `reset` forgets it).
 
     Args:
-        bundle: an opened bundle. depth: use depth where the frame has it. runtime, threads: see `models.runtime.Network`.
+        bundle: an opened bundle. depth: use depth where the frame has it. runtime, threads: see `Network`.
         fuse: join views where the frame says where the camera was. limit: most objects that are looked at in one frame.
         masks: fill `PoseEstimate.mask`.
     """
 
-    def __init__(self, bundle: Bundle, *, depth: bool = True, runtime: str = "auto", threads: int = 0, fuse: bool = True,
-                 limit: int = 20, masks: bool = False) -> None:
+    def __init__(self, bundle: Bundle, *, depth: bool = True, runtime: str = "auto", threads: int = 0,
+                 fuse: bool = True, limit: int = 20, masks: bool = False) -> None:
         manifest = bundle.manifest
         self.bundle, self.depth, self.fuse, self.masks = bundle, depth, fuse, masks
         self.detector: Detector = OnnxDetector(
@@ -48,7 +48,7 @@ class Pipeline:
     def __call__(self, frame: Frame) -> FrameResult:
         """Everything there is to say about a frame.
 
-        A distorted frame is made straight first; boxes, poses and the result's camera are those of the straight picture.
+        A distorted frame is made straight first; boxes, poses and the result's camera belong to the straight picture.
         """
         clock: dict[str, float] = {}
         with _timed(clock, "total"):
@@ -99,8 +99,11 @@ def straight(frame: Frame) -> Frame:
     maps = cv2.initUndistortRectifyMap(camera.K, camera.distortion, None, camera.K, (camera.width, camera.height),
                                        cv2.CV_32FC1)
     rgb = cv2.remap(frame.rgb, maps[0], maps[1], cv2.INTER_LINEAR)
-    depth = None if frame.depth is None else cv2.remap(frame.depth, maps[0], maps[1], cv2.INTER_NEAREST)
-    return Frame(rgb, camera.undistorted(), depth, frame.base_from_cam, frame.frame_id, frame.captured_at)
+    depth = None
+    if frame.depth is not None:
+        depth = cv2.remap(frame.depth, maps[0], maps[1], cv2.INTER_NEAREST).astype(np.float32, copy=False)
+    return Frame(rgb.astype(np.uint8, copy=False), camera.undistorted(), depth, frame.base_from_cam, frame.frame_id,
+                 frame.captured_at)
 
 
 def picture_mask(localization: Localization, shape: tuple[int, ...]) -> NDArray[np.bool_]:

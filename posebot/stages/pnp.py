@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
@@ -11,7 +13,21 @@ from posebot.stages.evidence import SIZE, Evidence
 
 MIN_PIXELS = 12
 _PIXEL = 0.7  # working pixels: error of a perfect coordinate, from the map's grid
-_PRIOR_SHIFT, _PRIOR_DEPTH = 0.05, 0.08  # error of `center`: sideways in working picture sides, log of z
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Where the object's origin is thought to be, before any coordinate is looked at.
+
+    Attributes:
+        position: (3,) camera frame, metres. shift: error sideways, working pixels. depth: error of log z.
+        weight: how many coordinates it counts as much as.
+    """
+
+    position: Array
+    shift: float = 0.05 * SIZE
+    depth: float = 0.08
+    weight: float = 10.0
 
 
 def ransac(evidence: Evidence, tries: int = 3, iterations: int = 80) -> list[Array]:
@@ -31,19 +47,19 @@ def ransac(evidence: Evidence, tries: int = 3, iterations: int = 80) -> list[Arr
     return poses
 
 
-def refine(pose: Array, evidence: Evidence, steps: int = 10) -> tuple[Array, Array]:
-    """Best pose near `pose` given the coordinates and the network's guess of the origin, and its 6x6 information.
+def refine(pose: Array, evidence: Evidence, prior: Prior, steps: int = 10) -> tuple[Array, Array]:
+    """Best pose near `pose` given the coordinates and a guess of the origin, and its 6x6 information.
 
     Minimises the Cauchy loss of the reprojection errors, each in units of its own expected error. The information is
     the Gauss-Newton Hessian in the chart of `transforms.perturb`; its inverse is the covariance as if all pixels were
     independent.
     """
-    cost, matrix, right = _linearise(pose, evidence)
+    cost, matrix, right = _linearise(pose, evidence, prior)
     damping = 1e-3
     for _ in range(steps):
         step = np.linalg.solve(matrix + damping * np.diag(np.diag(matrix)), right)
         trial = perturb(pose, step)
-        trial_cost, trial_matrix, trial_right = _linearise(trial, evidence)
+        trial_cost, trial_matrix, trial_right = _linearise(trial, evidence, prior)
         if trial_cost < cost:
             done = cost - trial_cost < 1e-4 * cost
             pose, cost, matrix, right, damping = trial, trial_cost, trial_matrix, trial_right, damping / 5
@@ -54,12 +70,12 @@ def refine(pose: Array, evidence: Evidence, steps: int = 10) -> tuple[Array, Arr
     return pose, matrix
 
 
-def information(pose: Array, evidence: Evidence) -> Array:
+def information(pose: Array, evidence: Evidence, prior: Prior) -> Array:
     """Gauss-Newton Hessian (6, 6) of the coordinates' evidence at a pose, as in `refine`."""
-    return _linearise(pose, evidence)[1]
+    return _linearise(pose, evidence, prior)[1]
 
 
-def _linearise(pose: Array, evidence: Evidence) -> tuple[float, Array, Array]:
+def _linearise(pose: Array, evidence: Evidence, prior: Prior) -> tuple[float, Array, Array]:
     """Robust cost, Hessian (6, 6) and downhill direction (6,) at a pose."""
     points = apply(pose, evidence.coordinates)
     if points[:, 2].min(initial=1.0) < 1e-3 or pose[2, 3] < 1e-3:
@@ -69,7 +85,7 @@ def _linearise(pose: Array, evidence: Evidence) -> tuple[float, Array, Array]:
     square = (residual**2).sum(axis=1)
     trust = evidence.weight / (1 + square)
     jacobian = _projection(evidence.K, points, points - pose[:3, 3]) / sigma[:, None, None]
-    cost, matrix, right = _prior(pose, evidence)
+    cost, matrix, right = _prior_terms(pose, evidence.K, prior)
     cost += float((evidence.weight * np.log1p(square)).sum())
     matrix += np.einsum("nki,n,nkj->ij", jacobian, trust, jacobian, optimize=True)
     right += np.einsum("nki,n,nk->i", jacobian, trust, residual, optimize=True)
@@ -85,15 +101,14 @@ def _projection(K: Array, points: Array, arms: Array) -> Array:
     return np.concatenate([by_point, -by_point @ skew(arms)], axis=2)
 
 
-def _prior(pose: Array, evidence: Evidence) -> tuple[float, Array, Array]:
-    """Cost, Hessian and downhill direction of the network's guess of the origin."""
+def _prior_terms(pose: Array, K: Array, prior: Prior) -> tuple[float, Array, Array]:
+    """Cost, Hessian and downhill direction of the guess of the origin."""
     z = pose[2, 3]
-    guess = evidence.origin
-    shift = _PRIOR_SHIFT * SIZE
-    residual = np.append((project(evidence.K, guess) - project(evidence.K, pose[:3, 3])) / shift,
-                         np.log(guess[2] / z) / _PRIOR_DEPTH)
+    sideways = project(K, prior.position) - project(K, pose[:3, 3])
+    residual = np.append(sideways / prior.shift, np.log(prior.position[2] / z) / prior.depth)
     jacobian = np.zeros((3, 6))
-    jacobian[:2] = _projection(evidence.K, pose[None, :3, 3], np.zeros((1, 3)))[0] / shift
-    jacobian[2, 2] = 1 / (z * _PRIOR_DEPTH)
-    weight = 10.0 / (1 + residual @ residual)
-    return 10.0 * float(np.log1p(residual @ residual)), weight * jacobian.T @ jacobian, weight * jacobian.T @ residual
+    jacobian[:2] = _projection(K, pose[None, :3, 3], np.zeros((1, 3)))[0] / prior.shift
+    jacobian[2, 2] = 1 / (z * prior.depth)
+    square = float(residual @ residual)
+    weight = prior.weight / (1 + square)
+    return prior.weight * float(np.log1p(square)), weight * jacobian.T @ jacobian, weight * jacobian.T @ residual

@@ -80,7 +80,7 @@ def solve(evidence: Evidence, surface: Surface, localization: Localization) -> P
     if points is not None and trust is not None:
         information = _depth_information(pose, evidence, surface, points, trust)
     else:
-        pose, information = pnp.refine(pose, evidence)
+        information = pnp.information(pose, evidence, pnp.Prior(evidence.origin))
     return _solution(pose, information, candidates, scores, best, evidence, surface, localization, points is not None)
 
 
@@ -102,8 +102,8 @@ def _depth_hypotheses(evidence: Evidence, surface: Surface, points: Points, trus
 
 def _solution(pose: Array, information: Array, candidates: Array, scores: Scores, best: int, evidence: Evidence,
               surface: Surface, localization: Localization, with_depth: bool) -> PoseSolution:
-    covariance = np.linalg.inv(information + _floor(pose, surface.model))
-    visibility = evidence.visible.sum() / max(float(evidence.amodal.sum()), 1.0)
+    covariance = np.asarray(np.linalg.inv(information + _floor(pose, surface.model)), dtype=float)
+    visibility = (evidence.visible > 0.5).sum() / max(float(evidence.amodal.sum()), 1.0)
     return PoseSolution(
         localization, canonical(pose, surface.model), "", covariance, float(scores.silhouette[best]),
         float(scores.coordinates[best]), float(scores.geometry[best]), float(scores.print[best]),
@@ -128,7 +128,7 @@ def _depth_information(pose: Array, evidence: Evidence, surface: Surface, points
     distance = icp.residuals(pose[None], surface, points)[0][0]
     width = max(0.003, 1.5 * float(np.nanmedian(np.abs(distance)))) if np.isfinite(distance).any() else 0.01
     matrix = icp.information(pose[None], surface, points, trust, width)[0] / width**2
-    return rotate_covariance(pose[:3, :3], matrix) + pnp.information(pose, evidence)
+    return rotate_covariance(pose[:3, :3], matrix) + pnp.information(pose, evidence, pnp.Prior(evidence.origin))
 
 
 def _floor(pose: Array, model: ObjectModel) -> Array:

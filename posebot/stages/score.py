@@ -24,7 +24,7 @@ class Scores:
 
     Attributes:
         silhouette: soft IoU of the drawn pose and the amodal mask. coordinates: share of the predicted object
-            coordinates that fit. geometry: share of drawn and masked pixels where the sensor's depth agrees (0 without).
+            coordinates that fit. geometry: share of drawn and masked pixels where depth agrees (0 without).
         print: correlation of the surface's colours with the picture, 0.5 = none, weighted by how much print there is.
     """
 
@@ -40,7 +40,7 @@ def score(poses: Array, evidence: Evidence, surface: Surface, count: int | None 
     points = surface.points[:count]
     rotation, translation = poses[:, :3, :3].astype(np.float32), poses[:, :3, 3].astype(np.float32)
     drawn = splat(points @ np.swapaxes(rotation, 1, 2) + translation[:, None], evidence.K, SIZE)
-    silhouette = _silhouette(drawn.depth > 0, evidence.amodal)
+    silhouette = _silhouette(drawn.cover, evidence.amodal)
     coordinates = coordinate_fit(poses, evidence)
     geometry, agrees = _geometry(drawn, evidence)
     print_fit = _print(drawn, evidence, surface, agrees)
@@ -53,19 +53,38 @@ def score(poses: Array, evidence: Evidence, surface: Surface, count: int | None 
 
 
 def coordinate_fit(poses: Array, evidence: Evidence) -> Array:
-    """Weighted share (H,) of the coordinates that reproject where they were seen, in units of their own error."""
+    """Weighted share (H,) of the coordinates that reproject where they were seen, in units of their own error.
+
+    Compared up to place and size in the picture: an unsure network's coordinates are too small or too large by some
+    percent, so they say how the object is turned, and masks and depth say better where it is.
+    """
     if not len(evidence.pixels):
         return np.zeros(len(poses))
     camera = apply(poses, evidence.coordinates)
     z = np.maximum(camera[..., 2], 1e-6)
-    offset = np.linalg.norm(project(evidence.K, np.dstack([camera[..., :2], z])) - evidence.pixels, axis=-1)
+    drawn = project(evidence.K, np.dstack([camera[..., :2], z]))
     sigma = np.maximum(evidence.sigma, 0.02 * evidence.model.diameter) * evidence.focal / z + 0.5
-    return np.average(1 / (1 + (offset / sigma) ** 2), axis=1, weights=evidence.weight)
+    trust = np.broadcast_to(evidence.weight, sigma.shape)
+    for _ in range(3):
+        offset = np.linalg.norm(_overlaid(drawn, evidence.pixels, trust) - evidence.pixels, axis=-1)
+        kernel = 1 / (1 + (offset / sigma) ** 2)
+        trust = evidence.weight * kernel**2
+    return np.average(kernel, axis=1, weights=evidence.weight)
 
 
-def _silhouette(drawn: NDArray[np.bool_], amodal: Map) -> Array:
-    common = (drawn * amodal).sum(axis=(1, 2))
-    return np.asarray(common / np.maximum(drawn.sum(axis=(1, 2)) + amodal.sum() - common, 1e-6), dtype=float)
+def _overlaid(drawn: Array, seen: Array, trust: Array) -> Array:
+    """Pixels (H, N, 2) moved and scaled (by 0.8 to 1.25) onto those seen (N, 2), least squares with weights (H, N)."""
+    share = (trust / np.maximum(trust.sum(axis=1, keepdims=True), 1e-9))[..., None]
+    from_middle, to_middle = (drawn * share).sum(axis=1)[:, None], (seen * share).sum(axis=1)[:, None]
+    spread = drawn - from_middle
+    size = np.maximum((share * spread**2).sum(axis=(1, 2)), 1e-9)
+    scale = (share * spread * (seen - to_middle)).sum(axis=(1, 2)) / size
+    return to_middle + np.clip(scale, 0.8, 1.25)[:, None, None] * spread
+
+
+def _silhouette(cover: Map, amodal: Map) -> Array:
+    common = np.minimum(cover, amodal).sum(axis=(1, 2))
+    return np.asarray(common / np.maximum(cover.sum(axis=(1, 2)) + amodal.sum() - common, 1e-6), dtype=float)
 
 
 def _geometry(drawn: Splats, evidence: Evidence) -> tuple[Array, NDArray[np.bool_]]:

@@ -17,10 +17,12 @@ Map = NDArray[np.float32]
 class Splats:
     """depth: float32 (H, S, S) metres along z, 0 = nothing there.
 
-    index: int32 (H, S, S) of the point seen, -1 = none or filled in between points.
+    cover: float32 (H, S, S) share of each pixel that is covered, 0..1. index: int32 (H, S, S) of the point seen, -1 =
+    none or filled in between points.
     """
 
     depth: Map
+    cover: Map
     index: NDArray[np.int32]
 
 
@@ -42,10 +44,21 @@ def splat(points_cam: Map, K: Array, size: int) -> Splats:
     closed = _closed((1 / buffer).reshape(poses, size, size).astype(np.float32))
     filled = closed > 1.02 / buffer.reshape(closed.shape)  # a hole, or a far side that shone through one
     depth = np.where(closed > 0, 1 / np.maximum(closed, 1e-9), 0).astype(np.float32)
-    return Splats(depth, np.where(filled, -1, index.reshape(closed.shape)))
+    return Splats(depth, _cover(depth > 0), np.where(filled, -1, index.reshape(closed.shape)))
 
 
 def _closed(nearness: Map) -> Map:
     """Morphological closing (3x3) of each picture of 1/z: holes between points take the value of their surroundings."""
     kernel = np.ones((3, 3), np.uint8)
     return np.stack([cv2.morphologyEx(picture, cv2.MORPH_CLOSE, kernel) for picture in nearness])
+
+
+def _cover(drawn: NDArray[np.bool_]) -> Map:
+    """Share of each pixel that is covered.
+
+    A pixel counts as drawn when any point falls into it, which makes silhouettes half a pixel too wide all round. The mean
+    with the mask one pixel narrower has the right size on average (within 0.3 %).
+    """
+    cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
+    masks = drawn.astype(np.uint8)
+    return np.stack([mask + cv2.erode(mask, cross) for mask in masks]).astype(np.float32) / 2
