@@ -37,6 +37,11 @@ class Truth:
     box_amodal: Array
     px_count_all: int
 
+    @property
+    def visib_fract(self) -> float:
+        """Visible share of the whole silhouette, 0..1."""
+        return float(self.mask_visib.sum() / max(self.px_count_all, 1))
+
 
 class SceneWriter:
     """Writes the pictures of one scene; `finish` makes the scene visible under its own name.
@@ -118,4 +123,4 @@ def _info_entry(truth: Truth, depth: NDArray[np.float32] | None) -> dict[str, An
     valid = 0 if depth is None else int((depth[truth.mask] > 0).sum())
     return {"bbox_obj": box_to_bop(truth.box_amodal), "bbox_visib": [-1, -1, -1, -1] if box is None else box_to_bop(box),
             "px_count_all": truth.px_count_all, "px_count_valid": valid, "px_count_visib": visible,
-            "visib_fract": round(visible / max(truth.px_count_all, 1), 6)}
+            "visib_fract": round(truth.visib_fract, 6)}

@@ -48,6 +48,12 @@ class Labeller:
         truths = [self._truth(scene, scene.items[place - 1], number == place) for place in places]
         return Labels(np.ascontiguousarray(depth), truths)
 
+    def depth(self, scene: Scene) -> NDArray[np.float32]:
+        """Exact depth (H, W) alone, metres along z, 0 = nothing: quicker than `labels`."""
+        camera = scene.camera
+        pixels = self._draw(scene, list(scene.items), camera.K, camera.width, camera.height)
+        return np.ascontiguousarray(pixels[..., 0])
+
     def _truth(self, scene: Scene, item: Item, visible: NDArray[np.bool_]) -> Truth:
         camera, cam_from_obj = scene.camera, scene.cam_from_world @ item.world_from_item
         mask = visible.copy()

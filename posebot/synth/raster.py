@@ -28,21 +28,21 @@ MOST_LIGHTS = 4
 class RasterRenderer:
     """Pictures of scenes. Deterministic on one machine and driver. `samples`: of multisampling, 0 for none."""
 
-    def __init__(self, gl: Gl, samples: int = 4) -> None:
+    def __init__(self, gl: Gl, samples: int = 0) -> None:
         self.gl, self.samples = gl, samples
         self._picture = gl.program(shaders.PICTURE_VERTEX, shaders.PICTURE_FRAGMENT)
         self._shadow = gl.program(shaders.SHADOW_VERTEX, shaders.SHADOW_FRAGMENT)
         self._backdrop = gl.program(shaders.BACKDROP_VERTEX, shaders.BACKDROP_FRAGMENT)
         self._screen = gl.context.vertex_array(self._backdrop, [])
-        self._maps = [_ShadowMap(gl) for _ in range(2)]
+        self._lamp = _ShadowMap(gl)
         self._targets: dict[tuple[int, int], tuple[Any, Any]] = {}
-        for name, unit in (("base_texture", 0), ("surroundings", 1), ("shadow_map_0", 2), ("shadow_map_1", 3)):
+        for name, unit in (("base_texture", 0), ("surroundings", 1), ("shadow_map", 2)):
             self._picture[name].value = unit
 
     def picture(self, scene: Scene) -> NDArray[np.uint8]:
         """uint8 (H, W, 3), red first, with the optics' blur and noise."""
-        for light, shadow_map in zip(scene.lights, self._maps, strict=False):
-            shadow_map.draw(scene, light, self._shadow)
+        if scene.lights:
+            self._lamp.draw(scene, scene.lights[0], self._shadow)
         width, height = scene.camera.width, scene.camera.height
         drawn, plain = self._target(width, height)
         drawn.use()
@@ -92,11 +92,10 @@ class RasterRenderer:
         spare = MOST_LIGHTS - len(lights)
         program["light_position"].value = [tuple(light.position) for light in lights] + [(0.0, 0.0, 1.0)] * spare
         program["light_color"].value = [light.color for light in lights] + [(0.0, 0.0, 0.0)] * spare
-        program["shadow_from_world"].write(b"".join(matrix(shadow.from_world) for shadow in self._maps))
-        program["shadow_blur"].value = [shadow.blur for shadow in self._maps]
+        program["shadow_from_world"].write(matrix(self._lamp.from_world))
+        program["shadow_blur"].value = self._lamp.blur
         self.gl.texture(scene.backdrop.surroundings or scene.backdrop.picture).use(1)
-        for unit, shadow in enumerate(self._maps, start=2):
-            shadow.depth.use(unit)
+        self._lamp.depth.use(2)
 
     def _set_item(self, item: Item) -> None:
         program, material = self._picture, item.material

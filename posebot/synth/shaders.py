@@ -29,11 +29,11 @@ uniform vec3 eye, base_color, sky, ground, gains;
 uniform int light_count, texture_mode;
 uniform float tiling, roughness, metallic, contrast, vignette;
 uniform vec3 light_position[MOST_LIGHTS], light_color[MOST_LIGHTS];
-uniform mat4 shadow_from_world[2];
-uniform float shadow_blur[2];
+uniform mat4 shadow_from_world;
+uniform float shadow_blur;
 uniform vec2 picture_size;
 uniform sampler2D base_texture, surroundings;
-uniform sampler2DShadow shadow_map_0, shadow_map_1;
+uniform sampler2DShadow shadow_map;
 in vec3 position, normal, color, local, local_normal;
 in vec2 uv;
 out vec4 pixel;
@@ -45,26 +45,19 @@ vec3 texture_color() {
     vec3 weight = abs(local_normal);
     vec3 at = local * tiling;
     vec2 place = weight.z >= max(weight.x, weight.y) ? at.xy : (weight.x >= weight.y ? at.yz : at.xz);
-    vec2 dx = dFdx(at.xy) + dFdx(at.yz), dy = dFdy(at.xy) + dFdy(at.yz);
-    return linear(textureGrad(base_texture, place, dx, dy).rgb);
+    return linear(texture(base_texture, place).rgb);
 }
 
-float lit(sampler2DShadow map, vec3 coord, float blur) {
-    float sum = 0.0;
-    sum += texture(map, coord + vec3(blur, blur * 0.4, 0.0));
-    sum += texture(map, coord + vec3(-blur * 0.4, blur, 0.0));
-    sum += texture(map, coord + vec3(-blur, -blur * 0.4, 0.0));
-    sum += texture(map, coord + vec3(blur * 0.4, -blur, 0.0));
-    return sum * 0.25;
-}
-
-float shadow(int i, vec3 n, vec3 to_light) {
-    vec4 p = shadow_from_world[i] * vec4(position + n * 0.004, 1.0);
+float shadow(vec3 n) {
+    vec4 p = shadow_from_world * vec4(position + n * 0.004, 1.0);
     vec3 coord = p.xyz / p.w * 0.5 + 0.5;
     coord.z -= 0.0004;
     if (p.w <= 0.0 || any(lessThan(coord.xy, vec2(0.0))) || any(greaterThan(coord.xy, vec2(1.0)))) return 1.0;
-    return i == 0 ? lit(shadow_map_0, coord, shadow_blur[0]) : lit(shadow_map_1, coord, shadow_blur[1]);
+    vec3 side = vec3(shadow_blur, shadow_blur * 0.4, 0.0);
+    return 0.5 * (texture(shadow_map, coord + side) + texture(shadow_map, coord - side));
 }
+
+float fifth(float x) { float x2 = x * x; return x2 * x2 * x; }
 
 vec3 mirrored(vec3 d, float lod) {
     vec2 at = d.xy / (1.0 + abs(d.z)) * 0.5 + 0.5;
@@ -83,17 +76,17 @@ void main() {
     vec3 diffuse = base * (1.0 - metallic);
     float a = roughness * roughness, a2 = a * a, k = a * 0.5;
     vec3 sum = diffuse * mix(ground, sky, n.z * 0.5 + 0.5);
-    vec3 fresnel = f0 + (max(vec3(1.0 - roughness), f0) - f0) * pow(1.0 - nv, 5.0);
+    vec3 fresnel = f0 + (max(vec3(1.0 - roughness), f0) - f0) * fifth(1.0 - nv);
     sum += fresnel * mirrored(reflect(-v, n), roughness * 7.0) * (sky + ground) * 1.5;
     for (int i = 0; i < light_count; ++i) {
         vec3 l = normalize(light_position[i] - position);
         float nl = dot(n, l);
         if (nl <= 0.0) continue;
-        if (i < 2) nl *= shadow(i, n, l);
+        if (i == 0) nl *= shadow(n);
         vec3 h = normalize(l + v);
         float nh = dot(n, h), d = nh * nh * (a2 - 1.0) + 1.0;
         float gloss = a2 / (4.0 * d * d * (nv * (1.0 - k) + k) * (max(nl, 0.0) * (1.0 - k) + k));
-        vec3 f = f0 + (1.0 - f0) * pow(1.0 - max(dot(h, v), 0.0), 5.0);
+        vec3 f = f0 + (1.0 - f0) * fifth(1.0 - max(dot(h, v), 0.0));
         sum += (diffuse + f * min(gloss, 40.0)) * light_color[i] * nl;
     }
     vec2 off = gl_FragCoord.xy / picture_size - 0.5;
