@@ -26,7 +26,7 @@ _SYSTEMATIC = 0.3  # of a view's sigma that more views of the same thing cannot 
 _PROCESS = np.diag([0.0005**2] * 3 + [0.003**2] * 3)  # what may change between two frames: metres, radians
 
 
-@dataclass
+@dataclass(eq=False)  # two rivals are the same only if they are one
 class Rival:
     """One pose of a track: base_from_obj, its 6x6 covariance along the base's axes, and how far it is supported."""
 
