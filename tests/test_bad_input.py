@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import trimesh
 
 from posebot.cli.main import run
 
@@ -138,3 +139,50 @@ def test_results_of_another_run_are_not_overwritten(
     line = refused("infer", "--source", picture, "--camera", camera, "--bundle", bundle, "--out", results)
     assert "--out: " in line
     assert results.read_text() == '{"precious": true}\n'
+
+
+def _box(path: Path, unit: float) -> Path:
+    trimesh.creation.box(np.array([0.06, 0.08, 0.1]) / unit).export(path)
+    return path
+
+
+def test_an_empty_mesh(refused: Refuse, tmp_path: Path) -> None:
+    mesh = tmp_path / "empty.stl"
+    mesh.write_text("solid empty\nendsolid empty\n")
+    assert "empty.stl" in refused("objects", "build", mesh, "--out", "models")
+    assert not Path("models").exists()
+
+
+@pytest.mark.parametrize(("stored_in", "told", "right"), [(0.001, "m", "--unit mm"), (1.0, "mm", "--unit m")])
+def test_a_wrong_unit(refused: Refuse, tmp_path: Path, stored_in: float, told: str, right: str) -> None:
+    mesh = _box(tmp_path / "box.ply", stored_in)
+    line = refused("objects", "build", mesh, "--unit", told, "--out", "models")
+    assert line.endswith(f"{right}\n")
+    assert not Path("models").exists()
+
+
+def test_models_are_not_replaced_unasked(refused: Refuse, tmp_path: Path) -> None:
+    mesh = _box(tmp_path / "box.ply", 0.001)
+    assert run(["objects", "build", str(mesh), "--out", "models"]) == 0
+    before = Path("models/models_info.json").read_bytes()
+    assert "--overwrite" in refused("objects", "build", mesh, "--out", "models")
+    assert Path("models/models_info.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("train", "--dataset", "nowhere", "--out", "bundle"), "nowhere"),
+        (("evaluate", "--dataset", "nowhere", "--bundle", "nothing"), "no"),
+        (("models", "show", "nothing"), "nothing: no such bundle"),
+    ],
+)
+def test_folders_that_are_not_there(refused: Refuse, arguments: tuple[str, ...], expected: str) -> None:
+    assert expected in refused(*arguments)
+
+
+def test_a_setting_that_does_not_exist(refused: Refuse, tmp_path: Path) -> None:
+    config = tmp_path / "train.yaml"
+    config.write_text("detector:\n  minuets: 3\n")
+    line = refused("train", "--dataset", "nowhere", "--out", "bundle", "--config", config)
+    assert "train.yaml line 2: detector.minuets: unknown key" in line
