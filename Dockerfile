@@ -2,7 +2,7 @@
 #
 #   docker build -t posebot .                                            inference and `posebot demo`, CPU
 #   docker build -t posebot:cuda --build-arg CUDA=1 .                    the same on NVIDIA: docker run --gpus all ...
-#   docker build -t posebot:train --build-arg EXTRAS=synth,train,yolo .  everything; torch brings CUDA along
+#   docker build -t posebot:train --build-arg EXTRAS=synth,evaluate,train,yolo .  everything; torch brings CUDA along
 #
 #   docker run --rm -v "$PWD:/work" posebot infer --source pictures --camera camera.yaml --out results.jsonl
 
@@ -10,7 +10,7 @@ ARG PYTHON=3.12
 
 FROM python:${PYTHON}-slim-bookworm AS build
 ARG UV_VERSION=0.13.9
-ARG EXTRAS=synth
+ARG EXTRAS=synth,evaluate
 ARG CUDA=0
 RUN pip install --no-cache-dir "uv==${UV_VERSION}" && python -m venv /opt/posebot
 ENV VIRTUAL_ENV=/opt/posebot UV_LINK_MODE=copy UV_NO_CACHE=1

@@ -59,6 +59,7 @@ def test_the_command_works_without_any_trainer(installed: Path, tmp_path: Path) 
 
 
 def test_what_needs_an_extra_says_so(installed: Path, tmp_path: Path) -> None:
-    done = subprocess.run([installed / "posebot", "demo", "--frames", "1"], capture_output=True, text=True, cwd=tmp_path)
+    demo = [installed / "posebot", "demo", "--frames", "1"]
+    done = subprocess.run(demo, capture_output=True, text=True, cwd=tmp_path)
     assert done.returncode == 2
     assert "pip install 'posebot[synth]'" in done.stderr

@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 import posebot
 
 Status = Literal["ok", "warn", "missing"]
-EXTRAS = ("synth", "train", "yolo")
+EXTRAS = ("synth", "evaluate", "train", "yolo")
 TWINS = {"onnxruntime": "onnxruntime-gpu", "opencv-python": "opencv-python-headless"}  # the same modules
 
 
