@@ -43,6 +43,8 @@ def read_csv(path: str | Path) -> list[Row]:
     """
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
+    except FileNotFoundError:
+        raise InputError(path, "no such file", "a BOP csv of estimates") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(path, f"not readable ({error})", f"a text file with the header {HEADER}") from None
     rows: list[Row] = []

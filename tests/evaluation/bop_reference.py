@@ -1,4 +1,4 @@
-"""BOP's error functions, written as plainly as their definitions read: one pose, one symmetry, one vertex at a time.
+"""BOP's error functions, written as plainly as their definitions read: one pose and one symmetry at a time.
 
 Slow on purpose, and sharing nothing with `posebot.evaluation.errors`: it is what that module is compared with.
 Lengths in whatever unit the caller uses.
@@ -41,12 +41,12 @@ def turn_about(axis: np.ndarray, angle: float) -> np.ndarray:
 
 
 def placed(pose: np.ndarray, vertices: np.ndarray) -> np.ndarray:
-    return np.array([pose[:3, :3] @ vertex + pose[:3, 3] for vertex in vertices])
+    return (pose[:3, :3] @ vertices.T).T + pose[:3, 3]
 
 
 def projected(K: np.ndarray, pose: np.ndarray, vertices: np.ndarray) -> np.ndarray:
-    image = [K @ point for point in placed(pose, vertices)]
-    return np.array([[point[0] / point[2], point[1] / point[2]] for point in image])
+    x, y, z = K @ placed(pose, vertices).T
+    return np.stack([x / z, y / z], axis=1)
 
 
 def mssd(est: np.ndarray, gt: np.ndarray, vertices: np.ndarray, syms: list[np.ndarray]) -> float:

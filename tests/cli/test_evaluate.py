@@ -1,0 +1,93 @@
+"""`posebot evaluate` from the command line: a csv, a bundle, and what a user gets wrong."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "evaluation"))
+
+from bop_made import POSES, make_dataset
+
+from posebot.cli.main import run
+from posebot.evaluation.csv import Row, write_csv
+
+KEYS = {"AR", "VSD", "MSSD", "MSPD", "AP", "ADD", "per_object", "certainty"}
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_dataset(tmp_path_factory.mktemp("dataset"))
+
+
+@pytest.fixture
+def truth_csv(tmp_path: Path) -> Path:
+    write_csv(tmp_path / "truth.csv", [Row(*key, obj_id, 1.0 - 0.1 * index, pose, 0.2) for key, placed in POSES.items()
+                                       for index, (obj_id, pose) in enumerate(placed)])
+    return tmp_path / "truth.csv"
+
+
+def evaluate(dataset: Path, *options: str | Path) -> int:
+    return run(["evaluate", "--dataset", str(dataset), "--processes", "1", *map(str, options)])
+
+
+def test_the_truth_gets_full_marks(dataset: Path, truth_csv: Path, tmp_path: Path,
+                                   capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate(dataset, "--estimates", truth_csv, "--out", tmp_path / "report", "--json") == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report.keys() >= KEYS
+    assert report == json.loads((tmp_path / "report" / "report.json").read_text())
+    assert {report[name] for name in ("AR", "VSD", "MSSD", "MSPD", "ADD", "AP")} == {1.0}
+    assert report["certainty"] is None  # a csv claims none
+    assert report["detection"] is None  # and has no boxes
+    assert report["seconds_per_frame"] == pytest.approx(0.2)
+    assert set(report["per_object"]) == {"1", "2"}
+    assert report["per_object"]["2"]["label"] == "can"
+    assert sum(row["targets"] for row in report["per_visibility"]) == report["targets"]
+
+
+def test_a_table_for_people(dataset: Path, truth_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate(dataset, "--estimates", truth_csv, "--out", tmp_path / "report") == 0
+    printed = capsys.readouterr().out
+    assert "AR" in printed
+    assert "100.0" in printed
+    assert "report.html" in printed
+    assert (tmp_path / "report" / "report.html").stat().st_size > 5000
+
+
+def test_a_bundle_with_untrained_networks(dataset: Path, tiny_bundle: Path, tmp_path: Path,
+                                          capsys: pytest.CaptureFixture[str]) -> None:
+    options = ("--bundle", tiny_bundle, "--out", tmp_path / "report", "--json")
+    assert evaluate(dataset, *options) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["subject"]["bundle"] == "tiny 0.0.1"
+    assert report["frames"] == 3
+    assert 0 <= report["AR"] <= 1
+    assert evaluate(dataset, *options) == 0  # everything is done already
+    assert json.loads(capsys.readouterr().out) == report
+
+
+@pytest.mark.parametrize(("options", "told"), [
+    ((), "needs one thing to judge; either --bundle BUNDLE or --estimates FILE.csv"),
+    (("--bundle", "kit", "--estimates", "a.csv"), "needs one thing to judge"),
+    (("--estimates", "a.csv"), "a.csv: no such file"),
+    (("--bundle", "nowhere"), "nowhere: no such bundle"),
+    (("--split", "val", "--estimates", __file__), "a BOP split"),
+    (("--objects", "one", "--bundle", "kit"), "--objects: 'one'; object numbers"),
+])
+def test_what_a_user_gets_wrong(dataset: Path, options: tuple[str, ...], told: str, tmp_path: Path,
+                                capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate(dataset, *options, "--out", tmp_path / "report") == 2
+    error = capsys.readouterr().err
+    assert told in error
+    assert len(error.splitlines()) == 1
+
+
+def test_a_report_of_something_else_is_kept(dataset: Path, truth_csv: Path, tmp_path: Path,
+                                            capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate(dataset, "--estimates", truth_csv, "--out", tmp_path / "report") == 0
+    assert evaluate(dataset, "--estimates", truth_csv, "--out", tmp_path / "report", "--objects", "1") == 2
+    assert "belongs to another evaluation" in capsys.readouterr().err
