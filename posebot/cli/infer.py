@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from posebot.cli._common import BundleOption, DepthFlag, JsonFlag, console, print_json
+from posebot.cli._stream import until_interrupted
 from posebot.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def infer(
         for sink in sinks:
             stack.callback(sink.close)
         told = stack.enter_context(_progress(opened, frames))
-        interrupted = stack.enter_context(_until_interrupted())
+        interrupted = stack.enter_context(until_interrupted())
         run(opened, pipeline, sinks, Overlay(parts.objects), summary, limit=frames,
             known={result.frame_id: result for result in known}, progress=told)
     _refuse_nothing(opened, summary, bool(interrupted))
@@ -77,23 +77,6 @@ def infer(
     _report(summary, out, as_json)
     if interrupted and not opened.live:
         raise typer.Exit(130)
-
-
-@contextmanager
-def _until_interrupted() -> Iterator[list[int]]:
-    """Ctrl-C and SIGTERM end the block quietly; the list then holds the fact."""
-    interrupted: list[int] = []
-
-    def stop(number: int, _: Any) -> None:
-        raise KeyboardInterrupt
-
-    earlier = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield interrupted
-    except KeyboardInterrupt:
-        interrupted.append(1)
-    finally:
-        signal.signal(signal.SIGTERM, earlier)
 
 
 def _fuses(source: Source, fuse: bool | None) -> bool:

@@ -1,0 +1,77 @@
+"""What `infer` and `demo` share: a clean end on Ctrl-C, and results as a table for people."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from posebot.core.results import FrameResult, PoseEstimate
+    from posebot.core.transforms import Array
+
+STYLES = {"ok": "green", "low_certainty": "yellow", "no_pose": "red"}
+SHORT = {"ok": "ok", "low_certainty": "low", "no_pose": "no pose"}
+
+
+@contextmanager
+def until_interrupted() -> Iterator[list[int]]:
+    """Ctrl-C and SIGTERM end the block quietly; the list then holds the fact."""
+    interrupted: list[int] = []
+
+    def stop(number: int, _: Any) -> None:
+        raise KeyboardInterrupt
+
+    earlier = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield interrupted
+    except KeyboardInterrupt:
+        interrupted.append(1)
+    finally:
+        signal.signal(signal.SIGTERM, earlier)
+
+
+def result_table(result: FrameResult, rate: float, dropped: int) -> Table:
+    """All objects of a result: position in metres and angles in degrees, in the base frame where it is known.
+
+    Fits into 80 columns; only the reason of a low certainty may be cut.
+    """
+    from rich.table import Table
+
+    known = any(estimate.base_from_obj is not None for estimate in result.estimates)
+    title = (f"{result.frame_id}  {rate:.1f} frames/s  age {result.age_ms:.0f} ms  "
+             f"pipeline {result.stage_ms.get('total', 0.0):.0f} ms  {dropped} dropped  "
+             f"{'base' if known else 'camera'} frame")
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
+    widths = {"object": 11, "x y z  m": 19, "roll pitch yaw °": 16, "sure": 5, "90 % within": 11, "views": 5,
+              "status": 6}
+    for name, width in widths.items():
+        table.add_column(name, "", justify="left" if name in ("object", "status") else "right", no_wrap=True,
+                         min_width=width)
+    for estimate in sorted(result.estimates, key=lambda e: (e.label, e.track_id or 0)):
+        table.add_row(*_cells(estimate), style=STYLES[estimate.status])
+    return table
+
+
+def _cells(estimate: PoseEstimate) -> Sequence[str]:
+    name = estimate.label if estimate.track_id is None else f"{estimate.label} #{estimate.track_id}"
+    status = SHORT[estimate.status] + (f": {estimate.reason}" if estimate.reason else "")
+    pose = estimate.cam_from_obj if estimate.base_from_obj is None else estimate.base_from_obj
+    if pose is None:
+        return name, "", "", "", "", "", status
+    region = estimate.region90
+    within = f"{region.translation_mm:.0f} mm {region.rotation_deg:.0f}°" if region else ""
+    x, y, z = pose[:3, 3]
+    return (name, f"{x:.3f} {y:6.3f} {z:6.3f}", " ".join(f"{angle:4.0f}" for angle in roll_pitch_yaw(pose)),
+            f"{100 * estimate.p_correct:.0f} %", within, str(estimate.views), status)
+
+
+def roll_pitch_yaw(pose: Array) -> tuple[float, float, float]:
+    """Degrees about the fixed x, y and z axes, in this order, as in URDF and ROS."""
+    from scipy.spatial.transform import Rotation
+
+    roll, pitch, yaw = Rotation.from_matrix(pose[:3, :3]).as_euler("xyz", degrees=True)
+    return float(roll), float(pitch), float(yaw)

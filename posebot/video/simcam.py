@@ -1,0 +1,139 @@
+"""The simulated wrist camera: RGB-D of a table with objects that physics has dropped, seen from a moving robot hand.
+
+World and base: z up, metres. The base frame lies at the table's near edge, on its surface. What the camera knows
+(`Frame`) and the truth about the objects (`truth`) are kept apart: pipelines get frames only.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from posebot.core.camera import Camera
+from posebot.core.frame import Frame
+from posebot.core.transforms import Array, make
+from posebot.video.wrist import WristPath
+
+if TYPE_CHECKING:
+    from posebot.core.objects import ObjectModel
+    from posebot.datasets.bop_write import Truth
+    from posebot.synth.labels import Labeller
+    from posebot.synth.raster import RasterRenderer
+    from posebot.synth.scene import Scene
+
+REALSENSE = Camera(np.array([[615.0, 0, 319.5], [0, 615.0, 239.5], [0, 0, 1]]), 640, 480)
+"""Close to the colour camera of a D435 at 640x480, depth registered to it."""
+BASE_FROM_WORLD = make(translation=[0.55, 0.0, 0.0])
+_REMEMBERED = 1000  # frames whose truth can be asked for
+_SEEDS = 7_000_000  # training sets count their scenes from 0: these are never among them
+
+
+@dataclass(frozen=True)
+class TrueObject:
+    """Where an object really is. visib_fract: visible share of its silhouette in this frame, 0..1."""
+
+    obj_id: int
+    base_from_obj: Array
+    visib_fract: float
+
+
+class SimulatedCamera:
+    """A moving RGB-D camera over one scene. Frame i is the same for the same seed, whatever was drawn before it.
+
+    Args:
+        objects: what may lie on the table, by number; default: the kit. seed: scene and path. fps: frames a second of
+            the motion, and the pace where one is asked for. depth: whether frames have depth. speed: of the hand.
+    """
+
+    def __init__(self, objects: Mapping[int, ObjectModel] | None = None, seed: int = 0, fps: float = 10.0,
+                 depth: bool = True, speed: float = 1.0, camera: Camera = REALSENSE, name: str = "wrist") -> None:
+        self.seed, self.fps, self.depth, self.camera, self.name = seed, fps, depth, camera, name
+        self._given = objects
+        self._truths: dict[int, list[TrueObject]] = {}
+        self.path = WristPath(_SEEDS + seed, speed=speed)
+
+    def frames(self, count: int | None = None, paced: bool = False) -> Iterator[Frame]:
+        """Frames in order. `paced`: not faster than fps, as a camera. Must be used in one thread (OpenGL)."""
+        start = time.monotonic()
+        index = 0
+        while count is None or index < count:
+            if paced:
+                time.sleep(max(0.0, start + index / self.fps - time.monotonic()))
+            yield self.frame(index)
+            index += 1
+
+    def frame(self, index: int) -> Frame:
+        """The frame at `index` / fps seconds."""
+        from posebot.synth.noise import sensor_depth
+
+        scene = self._seen(index)
+        rgb = self._renderer.picture(scene)
+        labels = self._labeller.labels(scene)
+        self._truths.pop(index - _REMEMBERED, None)
+        self._truths[index] = [
+            TrueObject(item.obj_id, BASE_FROM_WORLD @ item.world_from_item, _visible_share(label))
+            for item, label in zip(scene.targets, labels.truths)]
+        depth = None
+        if self.depth:
+            depth = sensor_depth(labels.depth, self.camera.K, np.random.default_rng([self.seed, index]))
+        return Frame(rgb, self.camera, depth, self.base_from_cam(index), f"{self.name}/{index}", time.time())
+
+    def truth(self, frame_id: str) -> list[TrueObject]:
+        """The truth about a frame that was taken; may be asked in any thread. Empty for one long ago."""
+        return self._truths.get(int(frame_id.rpartition("/")[2]), [])
+
+    def base_from_cam(self, index: int) -> Array:
+        """The camera's pose at `index` / fps seconds."""
+        return BASE_FROM_WORLD @ self.path.world_from_cam(index / self.fps)
+
+    def close(self) -> None:
+        """Let go of the renderer's memory, in the thread that took the frames."""
+        if "_labeller" in self.__dict__:
+            self._labeller.gl.release()
+            del self.__dict__["_labeller"]
+            self.__dict__.pop("_renderer", None)
+
+    @cached_property
+    def objects(self) -> Mapping[int, ObjectModel]:
+        """What may lie on the table."""
+        if self._given is not None:
+            return self._given
+        from posebot.objects.kit import build_kit
+
+        return build_kit()
+
+    @cached_property
+    def scene(self) -> Scene:
+        """What lies on the table."""
+        from posebot.objects.kit import KIT_MATERIALS
+        from posebot.synth.table import table_scene
+
+        surfaces = KIT_MATERIALS if self._given is None else None
+        return replace(table_scene(self.objects, _SEEDS + self.seed, surfaces=surfaces), camera=self.camera)
+
+    def _seen(self, index: int) -> Scene:
+        seen = self.scene.seen_from(self.path.world_from_cam(index / self.fps))
+        return replace(seen, optics=replace(seen.optics, noise_seed=index))
+
+    @cached_property
+    def _renderer(self) -> RasterRenderer:
+        from posebot.synth.raster import RasterRenderer
+
+        return RasterRenderer(self._labeller.gl)
+
+    @cached_property
+    def _labeller(self) -> Labeller:
+        from posebot.synth.gl import Gl
+        from posebot.synth.labels import Labeller
+        from posebot.synth.library import Library
+
+        return Labeller(Gl(Library(self.objects)))
+
+
+def _visible_share(label: Truth) -> float:
+    return float(label.mask_visib.sum()) / max(label.px_count_all, 1)
