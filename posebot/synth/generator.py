@@ -1,0 +1,184 @@
+"""Data sets made by several processes, scene folder by scene folder; the same call continues what was cut off."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import queue
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from posebot import __version__
+from posebot.core.errors import InputError, PosebotError
+from posebot.synth.config import SynthConfig, require_same
+
+DATASET_FILE = "dataset.json"
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class SynthResult:
+    """What a run did. frames: made in this run. skipped: already there. seconds: wall clock, start-up included."""
+
+    out: Path
+    split: str
+    frames: int
+    skipped: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Frames a second."""
+        return self.frames / max(self.seconds, 1e-9)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"out": str(self.out), "split": self.split, "frames": self.frames, "skipped": self.skipped,
+                "seconds": round(self.seconds, 2), "frames_per_second": round(self.rate, 2)}
+
+
+def generate(config: SynthConfig, progress: Progress = lambda done, total: None) -> SynthResult:
+    """Make the frames of `config` that are not there yet.
+
+    `progress(done, total)` is called now and then, frames that were already there included. Scene folders appear one by
+    one, each whole; `dataset.json` records settings and seed before the first.
+    Raises:
+        InputError: a setting, the models or the output folder cannot be used, or the split was begun otherwise.
+    """
+    start = time.monotonic()
+    _prepare(config)
+    scenes = [scene for scene in range(config.scenes) if not _complete(config, scene)]
+    todo = sum(len(config.frames_of(scene)) for scene in scenes)
+    skipped = config.frames - todo
+    progress(skipped, config.frames)
+    if scenes and config.workers == 0:
+        _here(config, scenes, partial(progress, total=config.frames), skipped)
+    elif scenes:
+        _Crew(config, scenes).work(lambda done: progress(skipped + done, config.frames))
+    return SynthResult(config.out, config.split, todo, skipped, time.monotonic() - start)
+
+
+def _prepare(config: SynthConfig) -> None:
+    """Copy the models, record the settings, or check that they are those of the record."""
+    from posebot.objects.bop_models import load_objects
+
+    load_objects(config.objects)
+    record_file = config.out / DATASET_FILE
+    record = _read_record(record_file)
+    if config.split in record["splits"]:
+        require_same(record_file, record["splits"][config.split], config)
+    try:
+        models = config.out / "models"
+        if not models.exists():
+            shutil.copytree(config.objects, config.out / ".models", dirs_exist_ok=True)
+            os.replace(config.out / ".models", models)
+        (config.out / config.split).mkdir(parents=True, exist_ok=True)
+        record["splits"][config.split] = config.to_dict()
+        aside = record_file.with_suffix(".tmp")
+        aside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        os.replace(aside, record_file)
+    except OSError as error:
+        raise InputError(config.out, f"cannot be written ({error.strerror})", "a folder with room that you own") from None
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {"made_by": "posebot synth", "version": __version__, "splits": {}}
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(record["splits"], dict):
+            raise TypeError
+    except (ValueError, KeyError, TypeError):
+        raise InputError(path, "is damaged", "remove it, or write to another folder") from None
+    return dict(record)
+
+
+def _complete(config: SynthConfig, scene: int) -> bool:
+    """Whether the scene's folder is there with all its frames (the last one may be short after a smaller run)."""
+    path = config.out / config.split / f"{scene:06d}" / "scene_camera.json"
+    if not path.is_file():
+        return False
+    try:
+        return len(json.loads(path.read_text(encoding="utf-8"))) >= len(config.frames_of(scene))
+    except ValueError:
+        return False
+
+
+def _here(config: SynthConfig, scenes: list[int], progress: Callable[[int], None], done: int) -> None:
+    from posebot.synth.studio import Studio
+
+    studio, count = Studio(config), done
+
+    def one_more() -> None:
+        nonlocal count
+        count += 1
+        progress(count)
+
+    for scene in scenes:
+        studio.write_scene(scene, one_more)
+
+
+class _Crew:
+    """Worker processes that take scenes from one list. They end when the parent does, however it ends."""
+
+    def __init__(self, config: SynthConfig, scenes: list[int]) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._next, self._done = context.Value("i", 0), context.Value("i", 0)
+        self._errors = context.Queue()
+        count = min(config.workers, len(scenes))
+        self._processes = [context.Process(target=_worker, daemon=True, args=(
+            config, scenes, self._next, self._done, self._errors, os.getpid())) for _ in range(count)]
+
+    def work(self, progress: Callable[[int], None]) -> None:
+        for process in self._processes:
+            process.start()
+        try:
+            while any(process.is_alive() for process in self._processes):
+                self._raise_errors(wait=0.2)
+                progress(self._done.value)
+            self._raise_errors(wait=0.0)
+        finally:
+            for process in self._processes:
+                process.terminate()
+                process.join()
+
+    def _raise_errors(self, wait: float) -> None:
+        try:
+            raise self._errors.get(timeout=wait) if wait else self._errors.get_nowait()
+        except queue.Empty:
+            pass
+        for process in self._processes:
+            if process.exitcode:
+                raise PosebotError(f"synth: a worker ended with exit code {process.exitcode}; run the command again to go on")
+
+
+def _worker(config: SynthConfig, scenes: list[int], next_scene: Any, done: Any, errors: Any, parent: int) -> None:
+    def one_more() -> None:
+        with done.get_lock():
+            done.value += 1
+        if os.getppid() != parent:  # the parent was killed: nobody waits for this
+            os._exit(1)
+
+    try:
+        import cv2
+
+        from posebot.synth.studio import Studio
+
+        cv2.setNumThreads(1)
+        studio = Studio(config)
+        while True:
+            with next_scene.get_lock():
+                place = next_scene.value
+                next_scene.value += 1
+            if place >= len(scenes):
+                return
+            studio.write_scene(scenes[place], one_more)
+    except PosebotError as error:
+        errors.put(error)
+    except KeyboardInterrupt:
+        pass
