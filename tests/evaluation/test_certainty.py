@@ -1,0 +1,107 @@
+"""Calibration, coverage and risk, against simulated truth and by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posebot.core.objects import Mesh, ObjectModel
+from posebot.evaluation import certainty
+from posebot.evaluation.certainty import Claims
+from posebot.evaluation.records import Judged, Record, Truth
+
+MESH = Mesh(np.eye(3), np.array([[0, 1, 2]], np.int32))
+MODELS = {1: ObjectModel(1, "part", MESH, 0.2, np.zeros(3), np.ones(3))}
+
+
+def simulated(count: int, seed: int, bend: float = 1.0, spread: float = 1.0) -> Claims:
+    """Claims whose p_correct is true where `bend` is 1, and whose covariance is where `spread` is."""
+    rng = np.random.default_rng(seed)
+    p = rng.random(count)
+    correct = rng.random(count) < p**bend
+    twist = rng.normal(size=(count, 6)) * spread
+    squared = (twist**2).sum(axis=1)
+    nan = np.full(count, np.nan)
+    return Claims(np.ones(count, int), p, correct, rng.random(count), np.abs(rng.normal(size=count)),
+                  np.abs(rng.normal(size=count)), np.full(count, 1.6448536), nan, squared, squared / 2)
+
+
+def test_what_is_true_has_no_calibration_error_and_what_is_bent_has() -> None:
+    honest, boastful = simulated(40000, 0), simulated(40000, 1, bend=3.0)
+    assert certainty.calibration_error(honest.p, honest.correct) < 0.015
+    assert certainty.calibration_error(boastful.p, boastful.correct) == pytest.approx(0.25, abs=0.02)  # 1/2 - 1/4
+    brier = certainty.summary(honest)
+    assert brier is not None
+    assert brier["Brier"] == pytest.approx(1 / 6, abs=0.01)
+
+
+def test_calibration_error_by_hand() -> None:
+    p, correct = np.array([0.05, 0.05, 1.0, 1.0]), np.array([False, True, True, True])
+    assert certainty.calibration_error(p, correct) == pytest.approx((2 * 0.45 + 2 * 0.0) / 4)
+    table = certainty.reliability(p, correct)
+    assert [row["count"] for row in table] == [2, 2]  # p = 1 belongs to the last bin
+
+
+@pytest.mark.parametrize(("hits", "count", "low", "high"), [
+    (9, 10, 0.5958, 0.9821), (0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (81, 263, 0.2553, 0.3662), (0, 0, 0.0, 1.0)])
+def test_wilson_interval_as_in_print(hits: int, count: int, low: float, high: float) -> None:
+    """81 of 263: Newcombe, "Two-sided confidence intervals for the single proportion", 1998, table I."""
+    assert certainty.wilson(hits, count) == pytest.approx([low, high], abs=1e-4)
+
+
+@given(count=st.integers(1, 200), share=st.floats(0, 1))
+def test_wilson_interval_holds_the_share(count: int, share: float) -> None:
+    hits = round(share * count)
+    low, high = certainty.wilson(hits, count)
+    assert 0 <= low <= hits / count + 1e-12
+    assert hits / count - 1e-12 <= high <= 1
+
+
+def test_risk_falls_with_what_is_kept_and_ties_share_their_risk() -> None:
+    p, correct = np.array([0.9, 0.8, 0.2, 0.1]), np.array([True, True, False, False])
+    kept, risk = certainty.risk_curve(p, correct)
+    assert kept.tolist() == [0.25, 0.5, 0.75, 1.0]
+    assert risk.tolist() == pytest.approx([0, 0, 1 / 3, 0.5])
+    assert certainty.risk_at(p, correct, 0.5) == 0
+    for order in ([0, 1], [1, 0]):
+        assert certainty.risk_at(np.array([0.5, 0.5]), np.array([True, False])[order], 0.5) == 0.5
+
+
+def test_coverage_of_regions_and_ellipsoids() -> None:
+    told = simulated(20000, 3)
+    told = Claims(**{**vars(told), "radius_rotation": told.radius_translation, "correct": np.ones(20000, bool)})
+    figures = certainty.summary(told)
+    assert figures is not None
+    region = figures["region90"]
+    assert region["translation"]["coverage"] == pytest.approx(0.9, abs=0.01)
+    assert region["both"]["coverage"] == pytest.approx(0.81, abs=0.01)
+    assert region["median_translation_mm"] == pytest.approx(1644.85, abs=0.01)
+    for level, share in figures["covariance"]["coverage"].items():
+        assert share["coverage"] == pytest.approx(float(level.rstrip("%")) / 100, abs=0.012)
+        assert share["interval"][0] <= share["coverage"] <= share["interval"][1]
+    tight = certainty.summary(Claims(**{**vars(simulated(5000, 4, spread=2.0)), "correct": np.ones(5000, bool)}))
+    assert tight is not None
+    assert tight["covariance"]["coverage"]["90%"]["coverage"] < 0.3
+
+
+def test_claims_of_records() -> None:
+    errors = {"mssd": np.array([0.5, 0.019]), "translation": np.array([0.5, 0.004]), "rotation": np.array([1.0, 0.1])}
+    near = Judged(1, 0.9, np.eye(4), None, "ok", 0.8, (0.005, 0.05), [0, 1], errors)
+    absent = Judged(1, 0.9, np.eye(4), None, "ok", 0.3)
+    silent = Judged(1, 0.9, np.eye(4), truths=[0], errors={"mssd": np.array([0.0])})
+    truths = (Truth(1, 0.3, 1.0, True, None), Truth(1, 0.7, 1.0, True, None))
+    records = [Record("a", 640, truths, (near, silent), {1: 2}), Record("b", 640, (), (absent,), {})]
+    found = certainty.claims(records, MODELS)
+    assert found.p.tolist() == [0.8, 0.3]
+    assert found.correct.tolist() == [True, False]  # 19 mm of 200
+    assert found.visib_fract[0] == 0.7
+    assert found.translation.tolist() == [0.004, np.inf]
+    assert len(certainty.claims(records, MODELS, absent_is_wrong=False)) == 1
+    figures = certainty.summary(found)
+    assert figures is not None
+    assert figures["region90"]["count"] == 1  # where nothing is, a region can hold nothing
+    assert figures["region90"]["both"]["coverage"] == 0  # 0.1 rad is outside 0.05
+    assert figures["covariance"] is None
+    assert certainty.summary(certainty.claims([], MODELS)) is None

@@ -1,0 +1,135 @@
+"""The figures of report.json and the page for people."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from bop_made import OBJECTS, POSES
+
+from posebot.core.frame import Frame
+from posebot.core.transforms import make, rotation_from_vector
+from posebot.datasets.bop import ImageKey
+from posebot.evaluation import charts
+from posebot.evaluation.published import column_of
+from posebot.evaluation.records import Judged, Record
+from posebot.evaluation.report import HTML_FILE, JSON_FILE, write_report
+from posebot.evaluation.run import evaluate, local
+from posebot.evaluation.summary import bins, summarise
+from posebot.evaluation.worker import Estimates, Split
+from posebot.evaluation.worst import explain
+
+SUBJECT = {"bundle": "<made> 1.0", "dataset": "/some/lmo", "split": "test"}
+
+
+class Claiming:
+    """A source that finds the boxes almost right, one can nowhere, and one box flipped; and is sure of all of it."""
+
+    def estimate(self, key: ImageKey, frame: Frame) -> Estimates:
+        found = []
+        for obj_id, pose in POSES[key]:
+            if obj_id == 2 and key.scene_id == 2:
+                continue
+            off = make(rotation_from_vector([0, 0, np.pi] if key.im_id else [0, 0, 0]), [0, 0, 0.002])
+            found.append(Judged(obj_id, 0.9, pose @ off, [40, 30, 70, 60], "ok", 0.9, (0.005, 0.1)))
+        return Estimates(tuple(found), tuple(np.eye(6) * 1e-4 for _ in found), 0.25)
+
+
+@pytest.fixture(scope="module")
+def records(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
+    return evaluate(Split(small_dataset, "test"), Claiming, tmp_path_factory.mktemp("out"), {}, local(1))
+
+
+def test_figures(records: list[Record]) -> None:
+    report = summarise(records, OBJECTS)
+    assert report["frames"] == 3
+    assert report["seconds_per_frame"] == pytest.approx(0.25)
+    found = sum(record.inst_count.get(obj_id, 0) for record in records for obj_id in (1, 2)) - 2  # a can, a flipped box
+    assert report["ADD"] == pytest.approx(found / report["targets"])
+    assert report["AP_with_absent"] == report["AP"]
+    assert report["per_object"]["1"]["certainty"]["count"] == 4
+    assert report["certainty"]["correct"] == pytest.approx(0.8)
+    assert report["certainty"]["ECE"] == pytest.approx(0.1)
+    assert report["certainty"]["region90"]["translation"]["coverage"] == 1.0
+    assert report["certainty"]["covariance"]["count"] == 4
+    assert len(report["certainty"]["per_visibility"]) == len(report["per_visibility"]) == 5
+    assert report["detection"]["recall_50"] is not None
+    assert report["notes"] == []
+    assert summarise(records, OBJECTS, partial_truth=True)["AP_with_absent"] is None
+    json.dumps(report, allow_nan=False)
+
+
+def test_bins_hold_every_share_once() -> None:
+    shares = np.linspace(0, 1, 101)
+    assert np.sum([here for _, here in bins(shares)], axis=0).tolist() == [1] * 101
+
+
+class Reader(HTMLParser):
+    """Collects what a page asks for from outside, and counts its pictures."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.outside: list[str] = []
+        self.pictures = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.pictures += tag == "img"
+        self.outside += [value for name, value in attrs
+                         if name in ("src", "href") and value and not value.startswith(("data:", "#"))]
+
+
+def test_the_page_needs_nothing_else(small_dataset: Path, records: list[Record], tmp_path: Path) -> None:
+    report = write_report(tmp_path, Split(small_dataset, "test"), records, SUBJECT)
+    assert json.loads((tmp_path / JSON_FILE).read_text()) == report
+    text = (tmp_path / HTML_FILE).read_text()
+    reader = Reader()
+    reader.feed(text)
+    assert reader.outside == []
+    assert reader.pictures == 2
+    assert "&lt;made&gt; 1.0 on lmo / test" in text
+    assert "<made>" not in text
+    assert "flipped: 180° turned" in text
+    assert "no pose was given" in text
+    assert "p_correct 0.90, ok" in text
+    assert sorted(path.name for path in tmp_path.iterdir()) == [HTML_FILE, JSON_FILE]
+
+
+def test_a_page_about_nothing(small_dataset: Path, tmp_path: Path) -> None:
+    report = write_report(tmp_path, Split(small_dataset, "test"), [], {"estimates": "a.csv", **SUBJECT, "bundle": ""})
+    assert report["AR"] is None
+    assert "Nothing was claimed" in (tmp_path / HTML_FILE).read_text()
+
+
+def test_charts_are_whole_and_the_same_each_time() -> None:
+    panels = [charts.recall_curve("MSSD", "diameters", np.array([0.1, np.inf]), 0.5, np.array([0.05])),
+              charts.scatter("error", "visible", np.array([0.2, 0.9]), np.array([0.3, np.inf])),
+              charts.bars("", ["a & b"], {"AR": [None], "ADD": [0.5]})]
+    first = charts.draw(panels)
+    assert ET.fromstring(first).tag.endswith("svg")
+    assert first == charts.draw(panels)
+
+
+@pytest.mark.parametrize(("twist", "word"), [
+    ([0, 0, 0.002, 0, 0, 0.02], "imprecise: 1° turned, 2 mm too far, 0 mm beside"),
+    ([0, 0, -0.05, 0, 0, 0], "wrong distance: 0° turned, 50 mm too near"),
+    ([0, 0, 0, 0, 0, 3.1], "flipped: 178° turned"), ([0, 0, 0, 1.0, 0, 0], "wrong attitude: 57° turned"),
+    ([0.3, 0, 0, 0, 0, 0], "somewhere else: 0° turned")])
+def test_what_went_wrong_in_words(twist: list[float], word: str) -> None:
+    gt = make(translation=[0, 0, 0.8])
+    est = make(rotation_from_vector(twist[3:]), gt[:3, 3] + twist[:3])
+    assert explain(OBJECTS[1], gt, est).startswith(word)
+
+
+def test_a_turn_about_a_symmetry_axis_is_no_error() -> None:
+    gt = make(translation=[0, 0, 0.8])
+    est = make(rotation_from_vector([0, 0, 2.0]), gt[:3, 3])
+    assert explain(OBJECTS[2], gt, est).startswith("imprecise: 0° turned")
+
+
+def test_published_column_by_folder_name() -> None:
+    assert [column_of(name) for name in ("lmo", "LM-O_dev", "ycbv / test", "ycb", "kit")] == [
+        "lmo", "lmo", "ycbv", "ycbv", None]
