@@ -71,11 +71,11 @@ def build(
     out: Annotated[Path, typer.Option("--out", help="BOP models folder to write.")],
     unit: UnitOption = None,
     center: Annotated[bool, typer.Option("--center", help="Move the origin to the bounding box' middle.")] = False,
-    repair: Annotated[bool, typer.Option("--repair", help="Join vertices, drop flawed faces, turn all outwards.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Join vertices, drop flawed faces, turn it out.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Accept errors that the check finds.")] = False,
     geometric: GeometricFlag = False,
     symmetries: Annotated[bool, typer.Option("--symmetries/--no-symmetries", help="Look for symmetries.")] = True,
-    label: Annotated[list[str] | None, typer.Option("--label", help="A mesh's name, once for each; else file names.")] = None,
+    label: Annotated[list[str] | None, typer.Option("--label", help="Name, once for each; else files' names.")] = None,
     first_id: Annotated[int, typer.Option("--first-id", help="Number of the first object.")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace models that are in the folder.")] = False,
     json: JsonFlag = False,
@@ -115,7 +115,7 @@ def _refuse(reports: list[Report]) -> None:
 
     unusable = [report for report in reports if not report.usable]
     if unusable:
-        first, more = unusable[0], f" (and {len(unusable) - 1} more files)" if len(unusable) > 1 else ""
+        first, more = unusable[0], f" ({len(unusable)} files are unusable)" if len(unusable) > 1 else ""
         finding = first.errors[0]
         raise InputError(first.path, f"{finding.check}: {finding.found}", f"{finding.advice}{more}")
 

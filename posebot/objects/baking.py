@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from posebot.core.objects import Mesh
 from posebot.core.transforms import Array
 from posebot.objects.geometry import face_vectors, merged, sample_surface, vertex_normals
-from posebot.objects.refinement import edge_lengths, split_longest
+from posebot.objects.refinement import edge_lengths, split_faces
 
 PLAIN_COLOR = (160, 160, 160)
 _TOLERANCE = 20.0  # of 255: a colour closer than this to the blend of its face's corners needs no vertex of its own
+_COARSE, _FINEST = 48.0, 2.0  # texels: longer edges are split in any case, shorter ones never
 _GRID = np.array([(i, j, 6 - i - j) for i in range(7) for j in range(7 - i)]) / 6.0
 
 
@@ -44,10 +45,11 @@ def with_vertex_colors(mesh: Mesh, max_faces: int = 60_000) -> Mesh:
 
 
 def decimate(mesh: Mesh, faces: int) -> Mesh:
-    """A mesh of at most `faces` faces with colours at its vertices (none if it had none); vertices are merged.
+    """A mesh of about `faces` faces, hardly ever more, with colours at its vertices (none if it had none).
 
     The shape is simplified by quadric error (package fast-simplification). A coloured mesh spends at most half of its
-    faces on the shape; the rest goes where the print has detail. A mesh that is small enough keeps its shape.
+    faces on the shape; the rest goes where the print has detail. A mesh that is small enough keeps its shape. Vertices
+    at one place are joined, so hard edges are shaded round (`geometry.with_sharp_edges` doubles them again).
     """
     colored = mesh.texture is not None or mesh.colors is not None
     shape = _simplified(mesh, faces // 2 if colored else faces)
@@ -124,17 +126,28 @@ class _SurfaceColors:
 
 def _refined(mesh: Mesh, colors: _Colors, max_faces: int) -> Mesh:
     """Split faces, first those much larger than the print's detail, then those whose colours are most wrong."""
-    while len(mesh.faces) < max_faces:
-        detail = colors.edge_details(mesh).max(axis=1)
-        loss = np.where(detail > 2.0, np.where(detail > 48.0, 1e9, _color_error(mesh, colors)) * detail, 0.0)
-        loss[loss <= _TOLERANCE * 2.0] = 0.0
-        room = max(1, (max_faces - len(mesh.faces)) // 6)  # a split adds two faces or more
-        wanted = (loss > 0) & (loss >= np.partition(loss, -min(room, loss.size))[-min(room, loss.size)])
-        finer = split_longest(mesh, wanted) if wanted.any() else mesh
-        if len(finer.faces) > max_faces or len(finer.faces) == len(mesh.faces):
-            break
+    while True:
+        loss = _loss(mesh, colors)
+        finer, room = mesh, max_faces - len(mesh.faces)
+        while room and (finer is mesh or len(finer.faces) > max_faces):  # each split brings others with it
+            room //= 4
+            finer = split_faces(mesh, _worst(loss, room))
+        if len(finer.faces) == len(mesh.faces) or len(finer.faces) > max_faces:
+            return mesh
         mesh = finer
-    return mesh
+
+
+def _loss(mesh: Mesh, colors: _Colors) -> Array:
+    """How badly each face (F,) needs splitting; 0 where it does not."""
+    detail = colors.edge_details(mesh).max(axis=1)
+    error = np.where(detail > _COARSE, 255.0, _color_error(mesh, colors))
+    return np.where((detail > _FINEST) & (error > _TOLERANCE), error * detail, 0.0)
+
+
+def _worst(loss: Array, count: int) -> NDArray[np.bool_]:
+    worst = np.zeros(len(loss), dtype=bool)
+    worst[np.argsort(-loss, kind="stable")[:count]] = True
+    return worst & (loss > 0)
 
 
 def _color_error(mesh: Mesh, colors: _Colors) -> Array:
@@ -152,8 +165,11 @@ def _simplified(mesh: Mesh, faces: int) -> Mesh:
     if len(triangles) > faces:
         import fast_simplification
 
-        vertices, triangles = fast_simplification.simplify(
-            vertices.astype(np.float32), triangles.astype(np.int32), target_count=faces)
+        points, corners = vertices.astype(np.float32), triangles.astype(np.int32)
+        for haste in (3.0, 7.0):  # slow keeps the surface better, but may end before the target is reached
+            vertices, triangles = fast_simplification.simplify(points, corners, target_count=faces, agg=haste)
+            if len(triangles) <= faces:
+                break
     return Mesh(np.asarray(vertices, dtype=float), np.asarray(triangles, dtype=np.int32))
 
 

@@ -24,8 +24,9 @@ def read_json_object(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write JSON in one step: a reader sees the old file or the new one, never half of it."""
-    write_bytes(path, (json.dumps(content, indent=2) + "\n").encode())
+    """Write a JSON object, one line for each key, in one step: a reader sees the old file or the new, never half."""
+    lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in content.items()]
+    write_bytes(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
 
 
 def write_bytes(path: Path, content: bytes) -> None:

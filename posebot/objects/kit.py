@@ -27,6 +27,7 @@ from posebot.objects.bop_models import METRES_PER_MM, make_object, save_objects
 from posebot.objects.geometry import bounds, moved, scaled, with_sharp_edges
 from posebot.objects.materials import Material, save_materials
 from posebot.objects.mesh_io import write_mesh
+from posebot.objects.topology import welded
 
 BOX_SIZE = (65.0, 95.0, 140.0)
 KIT_MATERIALS = {
@@ -122,4 +123,4 @@ def _can() -> Mesh:
         else:
             uv = bottom(np.stack([lid_size / 2 - x, lid_size / 2 - y], axis=1))
         parts.append(replace(part, uv=uv))
-    return replace(kit_shapes.joined(parts), texture=atlas.texture)
+    return welded(replace(kit_shapes.joined(parts), texture=atlas.texture))

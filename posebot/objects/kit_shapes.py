@@ -20,7 +20,7 @@ from posebot.objects.geometry import face_vectors
 if TYPE_CHECKING:
     from manifold3d import CrossSection, Manifold
 
-CAN_BOTTOM, CAN_SIDE, CAN_LID = slice(0, 4), slice(3, 11), slice(10, 14)  # parts of `can_profile`
+CAN_BOTTOM, CAN_SIDE, CAN_LID = slice(0, 6), slice(5, 28), slice(27, 33)  # parts of `can_profile`
 SEGMENTS = 72  # of a full circle; a multiple of 4 and 6, so that discrete symmetries are exact
 
 
@@ -99,7 +99,7 @@ def rounded_box(size: tuple[float, float, float], radius: float, steps: int = 4)
     faces, sides = [], []
     for side in range(6):
         points, quads = _rounded_side(half, radius, steps, side)
-        faces.append(quads + side * len(points))
+        faces.append(quads + sum(len(part) for part in vertices))
         vertices.append(points)
         sides.append(np.full(len(points), side))
     return Mesh(np.concatenate(vertices), np.concatenate(faces).astype(np.int32)), np.concatenate(sides)
@@ -115,8 +115,9 @@ def side_axes(side: int) -> Array:
 
 def can_profile() -> Array:
     """Radius and height (N, 2) along the can's surface from the middle of its bottom to the middle of its lid."""
-    return np.array([(0, 4), (27.5, 4), (29, 0.6), (30, 0), (31.2, 0.6), (31.4, 3), (33, 5), (33, 97), (31.4, 99),
-                     (31.2, 101.4), (30, 102), (29, 101.4), (27.5, 98), (0, 98)], dtype=float)
+    rim = [(9, 4), (18, 4), (27.5, 4), (29, 0.6), (30, 0), (31.2, 0.6), (31.4, 3)]
+    wall = [(33, z) for z in np.linspace(5, 97, 17)]
+    return np.array([(0, 4), *rim, *wall, *((r, 102 - z) for r, z in reversed(rim)), (0, 98)], dtype=float)
 
 
 def surface_of_revolution(profile: Array) -> tuple[Mesh, Array]:
@@ -153,9 +154,10 @@ def _rounded_side(half: Array, radius: float, steps: int, side: int) -> tuple[Ar
 
 
 def _lines(half: float, radius: float, steps: int) -> Array:
-    """Positions along a side; at the round edges spaced so that the arc's parts are equal."""
+    """Positions along a side: about 8 mm apart where it is flat; at the round edges the arc is parted evenly."""
     bend = radius * np.tan(np.linspace(0, np.pi / 4, steps + 1)) + half - radius
-    return np.concatenate([-bend[::-1], bend])
+    flat = np.linspace(radius - half, half - radius, max(2, round(half / 4)))
+    return np.concatenate([-bend[:0:-1], flat, bend[1:]])
 
 
 def grid_faces(rows: int, columns: int) -> NDArray[np.int64]:

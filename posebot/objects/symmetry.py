@@ -55,7 +55,8 @@ def find_symmetries(mesh: Mesh, use_colors: bool = True) -> Symmetries:
     discrete = _beside_round(round_axes, printed) if round_axes else _closed_group(printed, fit)
     continuous = tuple(ContinuousSymmetry(axis.axis, _foot(axis)) for axis in round_axes[:3])
     nearly = [turn for turn, shape in judged if shape.nearly_fits]
-    return Symmetries(tuple(discrete), continuous, _remarks(printed, fitting, nearly))
+    tidy = tuple(transform.round(12) + 0.0 for transform in discrete)  # no 1e-17 in files
+    return Symmetries(tidy, continuous, _remarks(printed, fitting, nearly))
 
 
 def _remarks(printed: list[Turn], fitting: list[Turn], nearly: list[Turn]) -> tuple[str, ...]:
