@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from posebot.core.errors import InputError
+from posebot.objects.bop_models import find_models
 from posebot.objects.files import read_json_object, write_json
 
 MATERIALS_FILE = "materials.json"
@@ -30,9 +31,9 @@ def load_materials(models_dir: str | Path) -> dict[int, Material]:
     """Materials by object number; empty where the folder has no materials.json. An object not named is a `Material()`.
 
     Raises:
-        InputError: the file is damaged, or a field is unknown or out of range.
+        InputError: there is no such folder, the file is damaged, or a field is unknown or out of range.
     """
-    path = Path(models_dir) / MATERIALS_FILE
+    path = find_models(models_dir) / MATERIALS_FILE
     if not path.is_file():
         return {}
     materials = {}

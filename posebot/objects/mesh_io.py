@@ -30,7 +30,13 @@ def read_mesh(path: str | Path, unit: float = 1.0) -> Mesh:
     if path.suffix.lower() not in SUFFIXES:
         raise InputError(path, f"unknown kind of file '{path.suffix}'", _EXPECTED)
     _require_ply_texture(path)
-    mesh = _to_mesh(_load(path), path)
+    try:
+        mesh = _to_mesh(_load(path))
+    except Exception as error:  # trimesh and Pillow raise errors of every kind on damaged files
+        detail = " ".join(str(error).split())[:120] or type(error).__name__
+        raise InputError(path, f"cannot be read as {path.suffix[1:].upper()} ({detail})", _EXPECTED) from error
+    if mesh is None:
+        raise InputError(path, "holds no triangles", _EXPECTED)
     _require_sound(mesh, path)
     return Mesh(mesh.vertices * unit, mesh.faces, mesh.colors, mesh.uv, mesh.texture)
 
@@ -101,24 +107,20 @@ def _png(rgb: NDArray[np.uint8]) -> bytes:
 
 
 def _load(path: Path) -> Any:
-    """A trimesh Trimesh or None. trimesh raises errors of any kind on damaged files, hence the broad `except`."""
+    """All triangles of a file as one trimesh.Trimesh, or None."""
     import trimesh
 
-    try:
-        scene = trimesh.load_scene(path, process=False)
-        parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh) and len(part.faces)]
-    except Exception as error:
-        detail = " ".join(str(error).split())[:120] or type(error).__name__
-        raise InputError(path, f"cannot be read as {path.suffix[1:].upper()} ({detail})", _EXPECTED) from error
+    scene = trimesh.load_scene(path, process=False)
+    parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh) and len(part.faces)]
     if path.suffix.lower() == ".stl":  # a STL repeats every vertex for each of its triangles
         for part in parts:
             part.merge_vertices()
     return trimesh.util.concatenate(parts) if len(parts) > 1 else next(iter(parts), None)
 
 
-def _to_mesh(loaded: Any, path: Path) -> Mesh:
-    if loaded is None or not len(loaded.faces):
-        raise InputError(path, "holds no triangles", _EXPECTED)
+def _to_mesh(loaded: Any) -> Mesh | None:
+    if loaded is None:
+        return None
     vertices, faces = np.array(loaded.vertices, dtype=float), np.array(loaded.faces, dtype=np.int32)
     visual = loaded.visual
     if visual.kind == "face":  # a vertex of its own for each corner, to carry its face's colour
