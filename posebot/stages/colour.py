@@ -21,7 +21,7 @@ def colour_hypotheses(evidence: Evidence, surface: Surface) -> Array:
     """Poses (H, 4, 4), best first. Empty where there are too few coordinates.
 
     Coordinates of an unsure network are too small or too large by some percent, and PnP then puts the object too near
-    or too far. The mask's size does not share that error, so each pose is also placed by it and solved again from there.
+    or too far. The mask's size does not share that error, so each pose is also placed by it and solved again there.
     """
     guess = pnp.Prior(evidence.origin)
     solved = [pnp.refine(pose, evidence, guess)[0] for pose in pnp.ransac(evidence)]
@@ -33,14 +33,13 @@ def colour_hypotheses(evidence: Evidence, surface: Surface) -> Array:
     grid = np.tile(np.eye(4), (60, 1, 1))
     grid[:, :3, :3] = rotation_grid()
     grid[:, :3, 3] = evidence.origin
-    seeds = np.concatenate([fit_mask(settled, evidence, surface, 1), placed, found,
-                            fit_mask(grid, evidence, surface, 2, _DRAWN)])
+    seeds = np.concatenate([settled, fit_mask(grid, evidence, surface, 2, _DRAWN)])
     scores = score(seeds, evidence, surface, _DRAWN).total
     return seeds[distinct(seeds, scores, surface.model.diameter)[:_KEPT]]
 
 
 def _by_mask(pose: Array) -> pnp.Prior:
-    return pnp.Prior(pose[:3, 3], 0.02 * SIZE, 0.02, 100.0)
+    return pnp.Prior(pose[:3, 3], 0.02 * SIZE, 0.02)
 
 
 def fit_mask(poses: Array, evidence: Evidence, surface: Surface, rounds: int = 2, count: int | None = None) -> Array:

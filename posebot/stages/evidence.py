@@ -28,7 +28,8 @@ class Evidence:
     """Evidence in the working picture (S x S pixels, camera `K`).
 
     Attributes:
-        visible: (S, S) probability. amodal: (S, S) share of the pixel that the whole object covers, 0..1. rgb: float32 (S, S, 3).
+        visible: (S, S) probability. amodal: (S, S) share of the pixel that the whole object covers, 0..1.
+        rgb: float32 (S, S, 3).
         points: float32 (S, S, 3) what the depth sensor sees at each pixel, camera frame, metres, (0, 0, 0) = no
             reading; None without depth.
         pixels: (N, 2) working pixels with coordinates. coordinates: (N, 3) object points predicted there, metres.

@@ -56,9 +56,9 @@ def _closed(nearness: Map) -> Map:
 def _cover(drawn: NDArray[np.bool_]) -> Map:
     """Share of each pixel that is covered.
 
-    A pixel counts as drawn when any point falls into it, which makes silhouettes half a pixel too wide all round. The mean
-    with the mask one pixel narrower has the right size on average (within 0.3 %).
+    A pixel counts as drawn when any point falls into it, which makes silhouettes half a pixel too wide all round. The
+    mean with the mask one pixel narrower has the right size on average (within 0.3 %).
     """
     cross = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
     masks = drawn.astype(np.uint8)
-    return np.stack([mask + cv2.erode(mask, cross) for mask in masks]).astype(np.float32) / 2
+    return np.stack([mask + cv2.erode(mask, cross) for mask in masks]).astype(np.float32) * np.float32(0.5)

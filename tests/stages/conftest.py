@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 
 from posebot.core.camera import Camera, box_from_mask, crop_matrix, project, rays
 from posebot.core.frame import Frame
@@ -161,3 +164,58 @@ def turned() -> Callable[[float], Array]:
     """A rotation by degrees about an odd axis, as a transform."""
     axis = np.array([1, 2, 3]) / np.sqrt(14)
     return lambda degrees: make(rotation_from_vector(np.radians(degrees) * axis))
+
+
+@pytest.fixture(scope="session")
+def make_bundle(tmp_path_factory) -> Callable[..., Path]:
+    """Writes a real bundle whose networks always say what they are told: `make_bundle(model, localizations, scale)`."""
+    from posebot.models.bundle import write_bundle
+    from posebot.models.calibration import Calibration
+    from posebot.models.manifest import DetectorSpec, LocalizerSpec, Manifest, ObjectRef
+    from posebot.objects.bop_models import save_objects
+
+    def write(model: ObjectModel, localizations: Sequence[Localization], scale: float,
+              calibration: Calibration | None = None) -> Path:
+        folder = tmp_path_factory.mktemp("bundle")
+        save_objects(folder / "models", {model.obj_id: model})
+        manifest = Manifest("test", "1", (ObjectRef(model.obj_id, model.label),), DetectorSpec((240, 320), 0.3),
+                            LocalizerSpec(), "CC0-1.0", calibration or Calibration())
+        return write_bundle(folder / "bundle", manifest, constant_detector(localizations, scale),
+                            constant_localizer(localizations), folder / "models")
+
+    return write
+
+
+def constant_detector(localizations: Sequence[Localization], scale: float) -> bytes:
+    """ONNX: whatever the picture, these boxes (picture pixels, resized by `scale`)."""
+    boxes = np.stack([(loc.detection.box_xyxy + 0.5) * scale - 0.5 for loc in localizations]).astype(np.float32)
+    scores = np.array([loc.detection.score for loc in localizations], np.float32)
+    labels = np.array([loc.detection.class_index for loc in localizations], np.int64)
+    return _constants({"image": (TensorProto.UINT8, ["n", 240, 320, 3])},
+                      {"boxes": boxes[None], "scores": scores[None], "labels": labels[None]})
+
+
+def constant_localizer(localizations: Sequence[Localization]) -> bytes:
+    """ONNX: whatever the crops, these maps, one for each crop in order."""
+    names = ("visible", "amodal", "coordinates", "scale", "center")
+    inputs = {"crops": (TensorProto.UINT8, ["n", 128, 128, 3]), "classes": (TensorProto.INT64, ["n"])}
+    return _constants(inputs, {name: np.stack([getattr(loc, name) for loc in localizations]) for name in names})
+
+
+def _constants(inputs: dict[str, tuple[int, list[str | int]]], outputs: dict[str, NDArray[Any]]) -> bytes:
+    """Constants, plus a zero that is computed from the first input, for runtimes drop inputs that nothing depends on."""
+    nodes = [helper.make_node("Cast", [name], [f"{name}_float"], to=TensorProto.FLOAT) for name in inputs]
+    nodes += [helper.make_node("ReduceMean", [f"{name}_float"], [f"{name}_mean"], keepdims=0) for name in inputs]
+    zero = numpy_helper.from_array(np.zeros((), np.float32), "nought")
+    nodes += [helper.make_node("Min", [*[f"{name}_mean" for name in inputs], "nought"], ["zero"])]
+    for name, value in outputs.items():
+        kind = helper.np_dtype_to_tensor_dtype(value.dtype)
+        nodes += [helper.make_node("Constant", [], [f"{name}_value"], value=numpy_helper.from_array(value, name)),
+                  helper.make_node("Cast", ["zero"], [f"{name}_zero"], to=kind),
+                  helper.make_node("Add", [f"{name}_value", f"{name}_zero"], [name])]
+    graph = helper.make_graph(
+        nodes, "constants", [helper.make_tensor_value_info(name, *spec) for name, spec in inputs.items()],
+        [helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
+         for name, value in outputs.items()], [zero])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    return bytes(model.SerializeToString())

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import hashlib
+import shutil
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from posebot.core.errors import InputError
+from posebot.core.objects import Mesh
+from posebot.models.bundle import Bundle, resolve, rewrite_manifest, write_bundle
+from posebot.models.calibration import Calibration, ModeCalibration
+from posebot.models.manifest import DetectorSpec, LocalizerSpec, Manifest, ObjectRef
+from posebot.objects.bop_models import make_object, save_objects
+
+CORNERS = np.array([[0, 0, 0], [0.1, 0, 0], [0, 0.06, 0], [0, 0, 0.04]])
+FACES = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], np.int32)
+
+
+def manifest(**changes) -> Manifest:
+    values = dict(name="demo", version="1", objects=(ObjectRef(7, "wedge"), ObjectRef(3, "flat")),
+                  detector=DetectorSpec((256, 320), 0.2), localizer=LocalizerSpec(), licence="CC0-1.0",
+                  provenance={"seed": 1, "data": "kit"})
+    return Manifest(**{**values, **changes})
+
+
+@pytest.fixture
+def models(tmp_path) -> Path:
+    save_objects(tmp_path / "models", {i: make_object(i, "mesh", Mesh(CORNERS, FACES)) for i in (3, 7)})
+    return tmp_path / "models"
+
+
+@pytest.fixture
+def folder(tmp_path, models) -> Path:
+    return write_bundle(tmp_path / "demo", manifest(), b"detector", b"localizer", models, {"detector": b"weights"})
+
+
+def resign(folder: Path) -> None:
+    """Write SHA256SUMS again, as someone would who edits a bundle by hand."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "SHA256SUMS"]
+    lines = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder)}\n" for path in files]
+    (folder / "SHA256SUMS").write_text("".join(lines))
+
+
+def test_round_trip(folder):
+    bundle = Bundle.open(folder, with_weights=True)
+    assert bundle.manifest == manifest()
+    assert [(model.obj_id, model.label) for model in bundle.objects] == [(7, "wedge"), (3, "flat")]
+    assert (bundle.detector, bundle.localizer, bundle.weights) == (b"detector", b"localizer", {"detector": b"weights"})
+    np.testing.assert_allclose(bundle.objects[0].diameter, np.hypot(0.1, 0.06), rtol=1e-5)
+
+
+def test_opens_a_zip_of_the_folder_or_of_its_files(folder, tmp_path):
+    for name, root in (("flat", folder), ("nested", folder.parent)):
+        with zipfile.ZipFile(tmp_path / f"{name}.zip", "w") as archive:
+            for path in folder.rglob("*"):
+                archive.write(path, path.relative_to(root))
+        assert Bundle.open(tmp_path / f"{name}.zip").manifest.name == "demo"
+
+
+def test_a_truncated_zip(folder, tmp_path):
+    whole = Path(shutil.make_archive(str(tmp_path / "whole"), "zip", folder)).read_bytes()
+    (tmp_path / "cut.zip").write_bytes(whole[:len(whole) // 2])
+    with pytest.raises(InputError, match=r"cut\.zip: is no whole zip file"):
+        Bundle.open(tmp_path / "cut.zip")
+
+
+@pytest.mark.parametrize("name", ["detector.onnx", "localizer.onnx", "bundle.yaml", "models/obj_000003.ply"])
+def test_a_changed_file_is_named(folder, name):
+    (folder / name).write_bytes((folder / name).read_bytes() + b"\0")
+    with pytest.raises(InputError, match=rf"{name}: does not match SHA256SUMS"):
+        Bundle.open(folder)
+
+
+@pytest.mark.parametrize("name", ["detector.onnx", "models/obj_000007.ply", "SHA256SUMS"])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(InputError, match=f"{name}.* missing"):
+        Bundle.open(folder)
+
+
+def test_sums_must_cover_the_networks(folder):
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    (folder / "SHA256SUMS").write_text("\n".join(line for line in lines if "localizer.onnx" not in line))
+    with pytest.raises(InputError, match=r"localizer\.onnx is not listed"):
+        Bundle.open(folder)
+
+
+@pytest.mark.parametrize("line", ["short  detector.onnx", f"{'0' * 64}  ../secret", f"{'0' * 64}  /etc/passwd"])
+def test_sums_stay_inside_the_bundle(folder, line):
+    (folder / "SHA256SUMS").write_text(line)
+    with pytest.raises(InputError, match="SHA256SUMS: line 1"):
+        Bundle.open(folder)
+
+
+@pytest.mark.parametrize(("path", "value", "message"), [
+    (("schema",), 2, "schema: 2; this posebot reads schema 1"),
+    (("schema",), None, "schema is None"),
+    (("colour",), 1, "colour: unknown key"),
+    (("name",), 3, "name is 3"),
+    (("objects",), [], "objects: empty"),
+    (("objects",), [{"obj_id": 3, "label": "a"}, {"obj_id": 3, "label": "b"}], "one obj_id twice"),
+    (("objects",), [{"obj_id": 99, "label": "a"}], "object 99 .* is missing"),
+    (("objects",), ["box"], r"objects\[0\]\. is no mapping"),
+    (("detector", "threshold"), 1.5, r"detector\.threshold is 1\.5; 0 to 1"),
+    (("detector", "threshold"), True, r"detector\.threshold is True"),
+    (("detector", "input_size"), [256], r"detector\.input_size"),
+    (("detector", "bias"), 1, r"detector\.bias: unknown key"),
+    (("localizer", "pad"), 0.5, r"localizer\.pad is 0\.5"),
+    (("calibration", "depth", "bias"), "x", r"calibration\.depth\.bias"),
+    (("calibration", "depth", "edges"), [0.5], "quantiles"),
+    (("provenance",), [], "provenance"),
+])
+def test_every_field_is_checked(folder, path, value, message):
+    data = yaml.safe_load((folder / "bundle.yaml").read_text())
+    place = data
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = value
+    (folder / "bundle.yaml").write_text(yaml.safe_dump(data))
+    resign(folder)
+    with pytest.raises(InputError, match=message):
+        Bundle.open(folder)
+
+
+def test_yaml_that_is_none(folder):
+    (folder / "bundle.yaml").write_text("name: [")
+    resign(folder)
+    with pytest.raises(InputError, match="is no YAML"):
+        Bundle.open(folder)
+
+
+def test_unknown_names(tmp_path):
+    with pytest.raises(InputError, match="no such bundle"):
+        resolve("nothing-like-it")
+
+
+def test_calibration_round_trip():
+    calibration = Calibration(depth=ModeCalibration({"geometry": 2.0}, -1.0, 0.6, 9.0, (0.3,), (2.0, 3.0), (1.0, 4.0), 100))
+    assert Calibration.from_dict(yaml.safe_load(yaml.safe_dump(calibration.to_dict()))) == calibration
+    assert Calibration.from_dict(None) == Calibration()
+
+
+def test_rewrite_keeps_everything_else(folder):
+    rewrite_manifest(folder, manifest(version="2"))
+    bundle = Bundle.open(folder, with_weights=True)
+    assert bundle.manifest.version == "2"
+    assert (bundle.detector, bundle.weights) == (b"detector", {"detector": b"weights"})
+    assert [path.name for path in folder.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_writing_refuses_a_folder_that_is_no_bundle(tmp_path, models):
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "letter.txt").write_text("dear")
+    with pytest.raises(InputError, match="is no bundle"):
+        write_bundle(tmp_path / "home", manifest(), b"", b"", models)
+    assert (tmp_path / "home" / "letter.txt").read_text() == "dear"
+
+
+def test_a_failed_write_leaves_the_old_bundle(folder, models):
+    broken = manifest(objects=(ObjectRef(99, "absent"),))
+    with pytest.raises(InputError, match="object 99"):
+        write_bundle(folder, broken, b"new", b"new", models)
+    assert Bundle.open(folder).detector == b"detector"
+    assert sorted(path.name for path in folder.parent.iterdir()) == ["demo", "models"]

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from posebot.core.errors import InputError, PosebotError
+from posebot.models import runtime
+from posebot.models.runtime import Network, available, choose, measure
+
+HERE = [name for name in ("openvino", "onnxruntime") if name in available()]
+
+
+def adder() -> bytes:
+    """sum = a + b and twice = 2 a, on float32 (n, 3)."""
+    a, b, total, twice = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 3])
+                          for name in ("a", "b", "sum", "twice"))
+    nodes = [helper.make_node("Add", ["a", "b"], ["sum"]), helper.make_node("Add", ["a", "a"], ["twice"])]
+    model = helper.make_model(helper.make_graph(nodes, "adder", [a, b], [total, twice]),
+                              opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
+    return model.SerializeToString()
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_runs_by_name_with_any_batch(name):
+    network = Network(adder(), name, threads=1)
+    assert set(network.outputs) == {"sum", "twice"}
+    for batch in (1, 4):
+        a = np.arange(3 * batch, dtype=np.float32).reshape(batch, 3)
+        result = network({"b": np.ones_like(a), "a": a})
+        np.testing.assert_array_equal(result["sum"], a + 1)
+        np.testing.assert_array_equal(result["twice"], 2 * a)
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_results_are_not_overwritten_by_the_next_call(name):
+    network = Network(adder(), name)
+    first = network({"a": np.ones((1, 3), np.float32), "b": np.ones((1, 3), np.float32)})["sum"]
+    network({"a": np.zeros((1, 3), np.float32), "b": np.zeros((1, 3), np.float32)})
+    np.testing.assert_array_equal(first, 2)
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_may_be_called_from_several_threads(name):
+    network, wrong = Network(adder(), name, threads=1), []
+
+    def call(value: float) -> None:
+        a = np.full((2, 3), value, np.float32)
+        for _ in range(50):
+            if (network({"a": a, "b": a})["sum"] != 2 * value).any():
+                wrong.append(value)
+
+    threads = [threading.Thread(target=call, args=(float(i),)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong
+
+
+def test_reads_a_file(tmp_path):
+    (tmp_path / "adder.onnx").write_bytes(adder())
+    assert Network(tmp_path / "adder.onnx").runtime in available()
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_garbage_is_an_input_error(name):
+    with pytest.raises(InputError, match=r"detector\.onnx: .*cannot load it"):
+        Network(b"not a network", name, name="detector.onnx")
+
+
+def test_a_missing_file_is_an_input_error(tmp_path):
+    with pytest.raises(InputError, match="cannot be read"):
+        Network(tmp_path / "none.onnx")
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_a_wrong_shape_is_one_clear_error(name):
+    with pytest.raises(PosebotError, match="failed to run"):
+        Network(adder(), name)({"a": np.ones((1, 4), np.float32), "b": np.ones((1, 3), np.float32)})
+
+
+def test_environment_chooses(monkeypatch):
+    monkeypatch.setenv(runtime.ENVIRONMENT, "onnxruntime")
+    assert choose() == "onnxruntime"
+    assert choose("openvino") == "openvino"
+
+
+def test_unknown_and_absent_runtimes(monkeypatch):
+    with pytest.raises(InputError, match="not known"):
+        choose("tensorrt")
+    monkeypatch.setattr(runtime, "available", lambda: ["onnxruntime"])
+    assert choose("auto") == "onnxruntime"
+    with pytest.raises(InputError, match="not available here"):
+        choose("openvino")
+    monkeypatch.setattr(runtime, "available", list)
+    with pytest.raises(InputError, match="neither"):
+        choose("auto")
+
+
+def test_measure_gives_milliseconds():
+    network = Network(adder())
+    assert 0 < measure(network, {"a": np.ones((1, 3), np.float32), "b": np.ones((1, 3), np.float32)}, repeats=3) < 1000
