@@ -37,7 +37,8 @@ def until_interrupted() -> Iterator[list[int]]:
 def result_table(result: FrameResult, rate: float, dropped: int) -> Table:
     """All objects of a result: position in metres and angles in degrees, in the base frame where it is known.
 
-    Fits into 80 columns; only the reason of a low certainty may be cut.
+    Columns: name and track, position, angles, p_correct, radii of 90 % coverage, of how many views, status with reason.
+    Fits into 80 columns; only the reason may be cut.
     """
     from rich.table import Table
 
@@ -45,12 +46,11 @@ def result_table(result: FrameResult, rate: float, dropped: int) -> Table:
     title = (f"{result.frame_id}  {rate:.1f} frames/s  age {result.age_ms:.0f} ms  "
              f"pipeline {result.stage_ms.get('total', 0.0):.0f} ms  {dropped} dropped  "
              f"{'base' if known else 'camera'} frame")
-    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0))
-    widths = {"object": 11, "x y z  m": 19, "roll pitch yaw °": 16, "sure": 5, "90 % within": 11, "views": 5,
-              "status": 6}
-    for name, width in widths.items():
-        table.add_column(name, "", justify="left" if name in ("object", "status") else "right", no_wrap=True,
-                         min_width=width)
+    table = Table(title=title, title_justify="left", box=None, padding=(0, 1, 0, 0), expand=True)
+    table.add_column("object", width=11, no_wrap=True)
+    for name, width in {"x y z  m": 20, "roll pitch yaw": 14, "sure": 5, "90 % in": 9, "of": 3}.items():
+        table.add_column(name, justify="right", width=width, no_wrap=True)
+    table.add_column("status", ratio=1, no_wrap=True)
     for estimate in sorted(result.estimates, key=lambda e: (e.label, e.track_id or 0)):
         table.add_row(*_cells(estimate), style=STYLES[estimate.status])
     return table
@@ -63,7 +63,7 @@ def _cells(estimate: PoseEstimate) -> Sequence[str]:
     if pose is None:
         return name, "", "", "", "", "", status
     region = estimate.region90
-    within = f"{region.translation_mm:.0f} mm {region.rotation_deg:.0f}°" if region else ""
+    within = f"{region.translation_mm:.0f}mm {region.rotation_deg:.0f}°" if region else ""
     x, y, z = pose[:3, 3]
     return (name, f"{x:.3f} {y:6.3f} {z:6.3f}", " ".join(f"{angle:4.0f}" for angle in roll_pitch_yaw(pose)),
             f"{100 * estimate.p_correct:.0f} %", within, str(estimate.views), status)

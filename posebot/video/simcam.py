@@ -72,8 +72,9 @@ class SimulatedCamera:
         from posebot.synth.noise import sensor_depth
 
         scene = self._seen(index)
-        rgb = self._renderer.picture(scene)
-        labels = self._labeller.labels(scene)
+        with self._labeller.gl.context:  # another camera of this thread may have been drawn in between
+            rgb = self._renderer.picture(scene)
+            labels = self._labeller.labels(scene)
         self._truths.pop(index - _REMEMBERED, None)
         self._truths[index] = [
             TrueObject(item.obj_id, BASE_FROM_WORLD @ item.world_from_item, _visible_share(label))

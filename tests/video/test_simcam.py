@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posebot.core.transforms import apply, inverse, is_transform, rotation_angle
+from posebot.objects.bop_models import make_object
+from posebot.video.simcam import BASE_FROM_WORLD, SimulatedCamera
+from posebot.video.wrist import WristPath
+from tests.video.plumbing import brick
+
+pytest.importorskip("moderngl", reason="the simulated camera needs the synth extra")
+OBJECTS = {1: make_object(1, "brick", brick())}
+
+
+@pytest.fixture(scope="module")
+def camera() -> Iterator[SimulatedCamera]:
+    camera = SimulatedCamera(OBJECTS, seed=3)
+    yield camera
+    camera.close()
+
+
+@given(seed=st.integers(0, 10**6), seconds=st.floats(0, 1e4))
+def test_the_hand_moves_smoothly_and_looks_at_the_table(seed: int, seconds: float) -> None:
+    path = WristPath(seed)
+    here, soon = path.world_from_cam(seconds), path.world_from_cam(seconds + 0.1)
+    assert is_transform(here, tolerance=1e-9)
+    assert np.linalg.norm(here[:3, 3] - soon[:3, 3]) < 0.03
+    assert rotation_angle(here[:3, :3], soon[:3, :3]) < np.deg2rad(6)
+    assert 0.3 < here[2, 3] < 0.8
+    middle = apply(inverse(here), [[0, 0, 0.03]])[0]
+    assert middle[2] > 0.4
+    assert np.abs(middle[:2] / middle[2]).max() < 0.4  # well inside a picture of 27 degrees to either side
+
+
+def test_a_hand_without_speed_rests() -> None:
+    path = WristPath(1, speed=0)
+    assert np.array_equal(path.world_from_cam(0), path.world_from_cam(50))
+
+
+def test_a_frame_is_what_a_wrist_camera_gives(camera: SimulatedCamera) -> None:
+    frame = camera.frame(0)
+    assert frame.rgb.shape == (480, 640, 3)
+    assert frame.frame_id == "wrist/0"
+    assert frame.depth is not None
+    assert frame.base_from_cam is not None
+    assert 0.005 < (frame.depth == 0).mean() < 0.5  # a depth camera has holes
+    assert frame.captured_at > 0
+
+
+def test_depth_agrees_with_the_truth(camera: SimulatedCamera) -> None:
+    frame = camera.frame(5)
+    (truth,) = camera.truth(frame.frame_id)
+    assert truth.obj_id == 1
+    assert truth.visib_fract > 0.5
+    assert frame.base_from_cam is not None
+    assert frame.depth is not None
+    cam_from_obj = inverse(frame.base_from_cam) @ truth.base_from_obj
+    u, v = np.rint(frame.camera.project(cam_from_obj[:3, 3])).astype(int)
+    around = frame.depth[v - 3:v + 4, u - 3:u + 4]
+    surface = np.median(around[around > 0])
+    assert cam_from_obj[2, 3] - 0.09 < surface < cam_from_obj[2, 3]  # the surface lies before the middle
+
+
+def test_objects_lie_on_the_table(camera: SimulatedCamera) -> None:
+    camera.frame(0)
+    (truth,) = camera.truth("wrist/0")
+    lowest = apply(inverse(BASE_FROM_WORLD) @ truth.base_from_obj, brick().vertices)[:, 2].min()
+    assert abs(lowest) < 0.005
+
+
+def test_a_frame_does_not_depend_on_those_before_it(camera: SimulatedCamera) -> None:
+    frame = camera.frame(4)
+    other = SimulatedCamera(OBJECTS, seed=3)
+    again = other.frame(4)
+    other.close()
+    assert np.array_equal(frame.rgb, again.rgb)
+    assert frame.depth is not None
+    assert again.depth is not None
+    assert np.array_equal(frame.depth, again.depth)
+
+
+def test_other_seeds_give_other_scenes(camera: SimulatedCamera) -> None:
+    other = SimulatedCamera(OBJECTS, seed=4, depth=False)
+    frame, _ = other.frame(0), camera.frame(0)
+    other.close()
+    assert frame.depth is None
+    assert not np.allclose(other.truth("wrist/0")[0].base_from_obj, camera.truth("wrist/0")[0].base_from_obj)
+
+
+def test_frames_are_counted(camera: SimulatedCamera) -> None:
+    assert [frame.frame_id for frame in camera.frames(3)] == ["wrist/0", "wrist/1", "wrist/2"]
+    assert camera.truth("wrist/999") == []
