@@ -28,13 +28,14 @@ def recipe(split: Split, bundle: str | None, estimates: Path | None,
         raise InputError("evaluate", "needs one thing to judge", "either --bundle BUNDLE or --estimates FILE.csv")
     if estimates is not None:
         CsvSource(estimates, split)  # its errors belong before any work
-        return partial(CsvSource, estimates, split), {"estimates": estimates.name, "sha256": file_sha256(estimates)}
+        path = estimates.resolve()
+        return partial(CsvSource, path, split), {"estimates": path.name, "sha256": file_sha256(path)}
     path, opened = resolve(str(bundle)), Bundle.open(str(bundle))
     known, asked = {model.obj_id for model in opened.objects}, set(split.open().objects)
     if not known & asked:
         raise InputError(path, f"knows objects {sorted(known)}", f"one of the data set's: {sorted(asked)}")
     sums = file_sha256(path / "SHA256SUMS" if path.is_dir() else path)
-    return (partial(BundleSource, str(path), split, threads),
+    return (partial(BundleSource, str(path.resolve()), split, threads),
             {"bundle": f"{opened.manifest.name} {opened.manifest.version}", "sha256": sums, "depth": split.depth})
 
 

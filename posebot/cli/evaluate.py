@@ -30,20 +30,22 @@ def evaluate(
         bool, typer.Option("--partial-truth", help="Pictures show objects without truth: those count for nothing.")
     ] = False,
     processes: Annotated[int, typer.Option("--processes", min=0, help="0: one for each core.")] = 0,
+    ray: Annotated[bool, typer.Option("--ray", help="Judge on a Ray cluster; without --address, a new one.")] = False,
+    address: Annotated[str | None, typer.Option("--address", help="A running Ray cluster.")] = None,
     json: JsonFlag = False,
 ) -> None:
     """Errors and recalls as BOP defines them, detection, and whether the certainty can be trusted.
 
     Writes report.json and report.html. Run again after a kill, it goes on where it was.
     """
-    from posebot.evaluation.run import local
     from posebot.evaluation.worker import Split
 
-    cores = os.cpu_count() or 1
-    workers = processes or cores
     folder = out or Path("runs/evaluate") / f"{dataset.name}-{split}-{Path(estimates or bundle or '').stem}"
-    chosen = Split(dataset, split, depth, _numbers(objects))
-    report = run(chosen, bundle, estimates, folder, local(workers), partial_truth, max(1, cores // workers))
+    on_cluster = ray or address is not None
+    chosen = Split(dataset.resolve() if on_cluster else dataset, split, depth, _numbers(objects))
+    cores = os.cpu_count() or 1
+    threads = 1 if on_cluster else max(1, cores // (processes or cores))
+    report = run(chosen, bundle, estimates, folder, _judges(on_cluster, address, processes), partial_truth, threads)
     if json:
         print_json(report)
     else:
@@ -114,6 +116,16 @@ def _percent(share: float | None) -> str:
 
 def _number(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f}"
+
+
+def _judges(on_cluster: bool, address: str | None, processes: int) -> Judges:
+    if on_cluster:
+        from posebot.cli._on_ray import on_ray
+
+        return on_ray(address, processes)
+    from posebot.evaluation.run import local
+
+    return local(processes or os.cpu_count() or 1)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -91,3 +91,17 @@ def test_a_report_of_something_else_is_kept(dataset: Path, truth_csv: Path, tmp_
     assert evaluate(dataset, "--estimates", truth_csv, "--out", tmp_path / "report") == 0
     assert evaluate(dataset, "--estimates", truth_csv, "--out", tmp_path / "report", "--objects", "1") == 2
     assert "belongs to another evaluation" in capsys.readouterr().err
+
+
+@pytest.mark.long
+def test_on_a_ray_cluster(dataset: Path, truth_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("ray")
+    from ray_apps.evaluate import main
+
+    options = ["--dataset", str(dataset), "--estimates", str(truth_csv), "--processes", "2", "--json"]
+    assert main([*options, "--out", str(tmp_path / "report")]) == 0
+    assert json.loads(capsys.readouterr().out)["AR"] == 1.0
+    (dataset / "test" / "000001" / "rgb" / "000000.png").rename(tmp_path / "away.png")
+    assert main([*options, "--out", str(tmp_path / "again")]) == 2
+    (tmp_path / "away.png").rename(dataset / "test" / "000001" / "rgb" / "000000.png")
+    assert "no picture" in capsys.readouterr().err
