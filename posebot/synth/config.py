@@ -47,7 +47,7 @@ class SynthConfig:
     per_scene: int = 50
     depth_noise: bool = False
     jpg_quality: int | None = 95
-    max_faces: int = 8000
+    max_faces: int = 5000
     workers: int = 2
 
     def __post_init__(self) -> None:

@@ -19,10 +19,11 @@ from posebot.core.transforms import Array
 from posebot.synth import shaders
 from posebot.synth.gl import Gl, matrix, projection
 from posebot.synth.optics import expose
-from posebot.synth.scene import Item, Light, Scene, look_at
+from posebot.synth.scene import Item, Light, Material, Scene, look_at
 
 SHADOW_SIZE = 1024
 MOST_LIGHTS = 4
+DULL = 0.75  # rougher than this, gloss is not worth its time
 
 
 class RasterRenderer:
@@ -30,14 +31,12 @@ class RasterRenderer:
 
     def __init__(self, gl: Gl, samples: int = 0) -> None:
         self.gl, self.samples = gl, samples
-        self._picture = gl.program(shaders.PICTURE_VERTEX, shaders.PICTURE_FRAGMENT)
+        self._pictures: dict[tuple[int, bool], Any] = {}
         self._shadow = gl.program(shaders.SHADOW_VERTEX, shaders.SHADOW_FRAGMENT)
         self._backdrop = gl.program(shaders.BACKDROP_VERTEX, shaders.BACKDROP_FRAGMENT)
         self._screen = gl.context.vertex_array(self._backdrop, [])
         self._lamp = _ShadowMap(gl)
         self._targets: dict[tuple[int, int], tuple[Any, Any]] = {}
-        for name, unit in (("base_texture", 0), ("surroundings", 1), ("shadow_map", 2)):
-            self._picture[name].value = unit
 
     def picture(self, scene: Scene) -> NDArray[np.uint8]:
         """uint8 (H, W, 3), red first, with the optics' blur and noise."""
@@ -74,40 +73,62 @@ class RasterRenderer:
 
     def _draw_items(self, scene: Scene) -> None:
         self.gl.context.enable_only(self.gl.context.DEPTH_TEST)
-        self._set_scene(scene)
-        for item in scene.items:
-            self._set_item(item)
-            self.gl.mesh(item.shape, self._picture).render()
-
-    def _set_scene(self, scene: Scene) -> None:
-        program, lights = self._picture, scene.lights[:MOST_LIGHTS]
-        camera = scene.camera
-        program["clip_from_world"].write(matrix(projection(camera.K, camera.width, camera.height) @ scene.cam_from_world))
-        program["eye"].value = tuple(scene.world_from_cam[:3, 3])
-        program["picture_size"].value = (camera.width, camera.height)
-        for name in ("gains", "contrast", "vignette"):
-            program[name].value = getattr(scene.optics, name)
-        program["sky"].value, program["ground"].value = scene.backdrop.sky, scene.backdrop.ground
-        program["light_count"].value = len(lights)
-        spare = MOST_LIGHTS - len(lights)
-        program["light_position"].value = [tuple(light.position) for light in lights] + [(0.0, 0.0, 1.0)] * spare
-        program["light_color"].value = [light.color for light in lights] + [(0.0, 0.0, 0.0)] * spare
-        program["shadow_from_world"].write(matrix(self._lamp.from_world))
-        program["shadow_blur"].value = self._lamp.blur
         self.gl.texture(scene.backdrop.surroundings or scene.backdrop.picture).use(1)
         self._lamp.depth.use(2)
+        ready: set[tuple[int, bool]] = set()
+        for item in scene.items:
+            kind = _kind(item.material)
+            program = self._program(kind)
+            if kind not in ready:
+                self._set_scene(program, scene)
+                ready.add(kind)
+            self._set_item(program, item)
+            self.gl.mesh(item.shape, program).render()
 
-    def _set_item(self, item: Item) -> None:
-        program, material = self._picture, item.material
+    def _program(self, kind: tuple[int, bool]) -> Any:
+        if kind not in self._pictures:
+            program = self.gl.program(shaders.PICTURE_VERTEX, shaders.picture_fragment(*kind))
+            for name, unit in (("base_texture", 0), ("surroundings", 1), ("shadow_map", 2)):
+                _set(program, name, unit)
+            self._pictures[kind] = program
+        return self._pictures[kind]
+
+    def _set_scene(self, program: Any, scene: Scene) -> None:
+        camera, lights = scene.camera, scene.lights[:MOST_LIGHTS]
+        clip_from_world = projection(camera.K, camera.width, camera.height) @ scene.cam_from_world
+        program["clip_from_world"].write(matrix(clip_from_world))
+        program["shadow_from_world"].write(matrix(self._lamp.from_world))
+        spare = MOST_LIGHTS - len(lights)
+        values: dict[str, Any] = {
+            "eye": tuple(scene.world_from_cam[:3, 3]), "picture_size": (camera.width, camera.height),
+            "gains": scene.optics.gains, "contrast": scene.optics.contrast, "vignette": scene.optics.vignette,
+            "sky": scene.backdrop.sky, "ground": scene.backdrop.ground, "shadow_blur": self._lamp.blur,
+            "light_count": len(lights),
+            "light_position": [tuple(light.position) for light in lights] + [(0.0, 0.0, 1.0)] * spare,
+            "light_color": [light.color for light in lights] + [(0.0, 0.0, 0.0)] * spare}
+        for name, value in values.items():
+            _set(program, name, value)
+
+    def _set_item(self, program: Any, item: Item) -> None:
+        material = item.material
         program["world_from_mesh"].write(matrix(item.world_from_mesh))
         program["world_from_normal"].write(matrix(item.world_from_item[:3, :3] @ np.diag(1.0 / np.array(item.scale))))
-        program["item_scale"].value = item.scale
-        program["base_color"].value = material.color
-        program["roughness"].value, program["metallic"].value = max(material.roughness, 0.08), material.metallic
-        program["texture_mode"].value = 0 if material.texture is None else 1 if material.tiling is None else 2
-        program["tiling"].value = material.tiling or 1.0
+        for name, value in (("item_scale", item.scale), ("base_color", material.color), ("metallic", material.metallic),
+                            ("roughness", max(material.roughness, 0.08)), ("tiling", material.tiling or 1.0)):
+            _set(program, name, value)
         if material.texture is not None:
             self.gl.texture(material.texture).use(0)
+
+
+def _kind(material: Material) -> tuple[int, bool]:
+    """Which shader draws it: how its texture lies, and whether it shines."""
+    mode = 0 if material.texture is None else 1 if material.tiling is None else 2
+    return mode, material.roughness < DULL
+
+
+def _set(program: Any, name: str, value: Any) -> None:
+    if name in program:  # a shader that does not need it has it not
+        program[name].value = value
 
 
 class _ShadowMap:

@@ -21,12 +21,22 @@ void main() {
 }
 """
 
+
+
+def picture_fragment(texture_mode: int, glossy: bool) -> str:
+    """The fragment shader for one kind of surface: without texture (0), by uv (1), projected (2); glossy or dull.
+
+    Software GL runs both sides of every branch, so that a shader for all kinds takes twice as long.
+    """
+    kinds = f"#version 330\n#define TEXTURE_MODE {texture_mode}\n#define GLOSSY {int(glossy)}\n"
+    return kinds + _PICTURE_FRAGMENT
+
+
 # Cook-Torrance with GGX, Schlick's Fresnel and the visibility term of Karis, "Real Shading in Unreal Engine 4" (2013).
-PICTURE_FRAGMENT = """
-#version 330
+_PICTURE_FRAGMENT = """
 const int MOST_LIGHTS = 4;
 uniform vec3 eye, base_color, sky, ground, gains;
-uniform int light_count, texture_mode;
+uniform int light_count;
 uniform float tiling, roughness, metallic, contrast, vignette;
 uniform vec3 light_position[MOST_LIGHTS], light_color[MOST_LIGHTS];
 uniform mat4 shadow_from_world;
@@ -40,13 +50,16 @@ out vec4 pixel;
 
 vec3 linear(vec3 c) { return c * c; }
 
+#if TEXTURE_MODE == 1
+vec3 texture_color() { return linear(texture(base_texture, uv).rgb); }
+#elif TEXTURE_MODE == 2
 vec3 texture_color() {
-    if (texture_mode == 1) return linear(texture(base_texture, uv).rgb);
     vec3 weight = abs(local_normal);
     vec3 at = local * tiling;
     vec2 place = weight.z >= max(weight.x, weight.y) ? at.xy : (weight.x >= weight.y ? at.yz : at.xz);
     return linear(texture(base_texture, place).rgb);
 }
+#endif
 
 float shadow(vec3 n) {
     vec4 p = shadow_from_world * vec4(position + n * 0.004, 1.0);
@@ -66,7 +79,9 @@ vec3 mirrored(vec3 d, float lod) {
 
 void main() {
     vec3 base = base_color * color;
-    if (texture_mode > 0) base *= texture_color();
+#if TEXTURE_MODE > 0
+    base *= texture_color();
+#endif
     vec3 v = normalize(eye - position);
     vec3 n = normalize(normal);
     float nv = dot(n, v);
@@ -76,18 +91,22 @@ void main() {
     vec3 diffuse = base * (1.0 - metallic);
     float a = roughness * roughness, a2 = a * a, k = a * 0.5;
     vec3 sum = diffuse * mix(ground, sky, n.z * 0.5 + 0.5);
+#if GLOSSY
     vec3 fresnel = f0 + (max(vec3(1.0 - roughness), f0) - f0) * fifth(1.0 - nv);
     sum += fresnel * mirrored(reflect(-v, n), roughness * 7.0) * (sky + ground) * 1.5;
+#endif
     for (int i = 0; i < light_count; ++i) {
         vec3 l = normalize(light_position[i] - position);
-        float nl = dot(n, l);
-        if (nl <= 0.0) continue;
-        if (i == 0) nl *= shadow(n);
+        float nl = max(dot(n, l), 0.0);
+        vec3 reflected = diffuse;
+#if GLOSSY
         vec3 h = normalize(l + v);
         float nh = dot(n, h), d = nh * nh * (a2 - 1.0) + 1.0;
-        float gloss = a2 / (4.0 * d * d * (nv * (1.0 - k) + k) * (max(nl, 0.0) * (1.0 - k) + k));
-        vec3 f = f0 + (1.0 - f0) * fifth(1.0 - max(dot(h, v), 0.0));
-        sum += (diffuse + f * min(gloss, 40.0)) * light_color[i] * nl;
+        float gloss = a2 / (4.0 * d * d * (nv * (1.0 - k) + k) * (nl * (1.0 - k) + k));
+        reflected += (f0 + (1.0 - f0) * fifth(1.0 - max(dot(h, v), 0.0))) * min(gloss, 40.0);
+#endif
+        if (i == 0) nl *= shadow(n);
+        sum += reflected * light_color[i] * nl;
     }
     vec2 off = gl_FragCoord.xy / picture_size - 0.5;
     sum *= gains * (1.0 - vignette * dot(off, off) * 2.0);
