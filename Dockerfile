@@ -13,9 +13,9 @@ ARG UV_VERSION=0.13.9
 ARG EXTRAS=synth,evaluate
 ARG CUDA=0
 RUN pip install --no-cache-dir "uv==${UV_VERSION}" && python -m venv /opt/posebot
-ENV VIRTUAL_ENV=/opt/posebot UV_LINK_MODE=copy UV_NO_CACHE=1
+ENV VIRTUAL_ENV=/opt/posebot UV_LINK_MODE=copy UV_NO_CACHE=1 UV_COMPILE_BYTECODE=1
 WORKDIR /src
-# The dependencies first: they change less often than the source.
+# The dependencies first: they change less often than the source. Compiled, since the user of the image cannot write there.
 COPY pyproject.toml requirements.txt requirements-cuda.txt ./
 RUN uv pip install --constraint requirements.txt --requirements pyproject.toml \
         $(echo "${EXTRAS}" | sed 's/[^,][^,]*/--extra &/g; s/,/ /g')
