@@ -13,7 +13,7 @@ from posebot.stages.score import score
 from posebot.stages.splat import splat
 from posebot.stages.surface import Surface
 
-_DRAWN = 1500
+_DRAWN = 800
 _KEPT = 8
 
 
@@ -30,11 +30,13 @@ def colour_hypotheses(evidence: Evidence, surface: Surface) -> Array:
     found = np.stack(solved)
     placed = fit_mask(found, evidence, surface)
     settled = np.stack([pnp.refine(pose, evidence, _by_mask(pose))[0] for pose in placed])
-    grid = np.tile(np.eye(4), (60, 1, 1))
+    grid = np.tile(np.eye(4), (len(rotation_grid()), 1, 1))
     grid[:, :3, :3] = rotation_grid()
     grid[:, :3, 3] = evidence.origin
-    seeds = np.concatenate([settled, fit_mask(grid, evidence, surface, 2, _DRAWN)])
-    scores = score(seeds, evidence, surface, _DRAWN).total
+    rough = evidence.halved()
+    grid = fit_mask(grid, rough, surface, 2, _DRAWN)
+    seeds = np.concatenate([settled, grid[distinct(grid, score(grid, rough, surface, _DRAWN).total, 1.0)[:_KEPT]]])
+    scores = score(seeds, evidence, surface).total
     return seeds[distinct(seeds, scores, surface.model.diameter)[:_KEPT]]
 
 
@@ -53,7 +55,7 @@ def fit_mask(poses: Array, evidence: Evidence, surface: Surface, rounds: int = 2
     for _ in range(rounds):
         rotation, translation = poses[:, :3, :3].astype(np.float32), poses[:, :3, 3].astype(np.float32)
         cloud = surface.points[:count] @ np.swapaxes(rotation, 1, 2) + translation[:, None]
-        cover = splat(cloud, evidence.K, SIZE).cover
+        cover = splat(cloud, evidence.K, len(evidence.visible)).cover
         growth = np.sqrt(np.maximum(cover.sum(axis=(1, 2)), 1) / area)
         poses[:, :3, 3] *= np.clip(growth, 0.7, 1.4)[:, None]
         poses[:, :2, 3] += (goal - _centroids(cover)) / focal * poses[:, 2:3, 3]

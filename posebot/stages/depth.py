@@ -8,17 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.camera import rays
-from posebot.core.transforms import Array, apply, orthonormal
+from posebot.core.objects import ObjectModel
+from posebot.core.transforms import Array, apply, make, orthonormal, rotation_from_vector
 from posebot.stages import icp
 from posebot.stages.evidence import Evidence
 from posebot.stages.score import score
-from posebot.stages.surface import Points, Surface
+from posebot.stages.surface import Points, Surface, about
 
 MIN_POINTS = 30
-_COARSE, _FINE = 128, 500  # sensed points used for many and for few hypotheses
+_COARSE, _FINE = 96, 500  # sensed points used for many and for few hypotheses
 _COARSE_WIDTHS = np.array([0.10, 0.08, 0.06, 0.05, 0.04])  # of the diameter
 _FINE_WIDTHS = np.array([0.04, 0.03, 0.02, 0.015, 0.012, 0.01, 0.01, 0.01])
 _KEPT = 8
+_ROUGH = 800  # surface points drawn when many poses are judged
+_TILT, _ROUND = np.radians(20.0), 18  # a little turn; equal turns all round
 
 
 def sensed_points(evidence: Evidence) -> tuple[Points, Points]:
@@ -35,10 +38,11 @@ def sensed_points(evidence: Evidence) -> tuple[Points, Points]:
 
 @cache
 def rotation_grid() -> Array:
-    """60 rotations (60, 3, 3), the icosahedral group: no rotation is farther than 45 degrees from one of them."""
+    """120 rotations (120, 3, 3): the icosahedral group and the same turned by 36 degrees about one of its axes."""
     from scipy.spatial.transform import Rotation
 
-    return np.asarray(Rotation.create_group("I").as_matrix())
+    group = np.asarray(Rotation.create_group("I").as_matrix())
+    return np.concatenate([group, group @ rotation_from_vector([0, 0, np.pi / 5])])
 
 
 def place(rotations: Array, evidence: Evidence, surface: Surface, points_cam: Points) -> Array:
@@ -101,12 +105,27 @@ def fit(points_b: Array, points_a: Array, weights: Array) -> Array:
     return poses
 
 
-def align(seeds: Array, evidence: Evidence, surface: Surface, points: Points, trust: Points) -> Array:
-    """The best few (at most 8) of the seeds (H, 4, 4) after refinement against the sensed points."""
+def search(seeds: Array, evidence: Evidence, surface: Surface, points: Points, trust: Points) -> Array:
+    """The best few (at most 8) poses near the seeds (H, 4, 4): refined, the best of them turned, and refined again."""
+    rough = evidence.halved()
+    found = _roughly(seeds, rough, surface, points, trust, 8)
+    turned = _roughly(_turned(found, surface.model), rough, surface, points, trust, _KEPT)
+    return polish(turned, evidence, surface, points, trust)
+
+
+def _roughly(seeds: Array, rough: Evidence, surface: Surface, points: Points, trust: Points, keep: int) -> Array:
     diameter = surface.model.diameter
     moved = icp.refine(seeds, surface, points[:_COARSE], trust[:_COARSE], _COARSE_WIDTHS * diameter)
-    best = distinct(moved, score(moved, evidence, surface, 1500).total, diameter)[:_KEPT]
-    return polish(moved[best], evidence, surface, points, trust)
+    return moved[distinct(moved, score(moved, rough, surface, _ROUGH).total, diameter)[:keep]]
+
+
+def _turned(poses: Array, model: ObjectModel) -> Array:
+    """The poses; each turned a little about every axis; and the best turned all round about every axis of its box."""
+    steps = np.concatenate([sign * np.eye(3) for sign in (1, -1)])
+    around = np.concatenate([np.eye(3) * angle for angle in np.arange(1, _ROUND) * 2 * np.pi / _ROUND])
+    near = np.concatenate([poses @ about(make(rotation_from_vector(_TILT * step)), model.center) for step in steps])
+    far = np.stack([poses[0] @ about(make(rotation_from_vector(turn)), model.center) for turn in around])
+    return np.concatenate([poses, near, far])
 
 
 def polish(poses: Array, evidence: Evidence, surface: Surface, points: Points, trust: Points) -> Array:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from posebot.core.camera import crop_matrix
 from posebot.core.transforms import Array
 from posebot.models.manifest import LocalizerSpec
-from posebot.models.runtime import Network
+from posebot.models.runtime import Arrays, Network
 from posebot.stages.detect import GREY, Detection
 
 Map = NDArray[np.float32]
@@ -69,13 +69,18 @@ class OnnxLocalizer:
             results += self._run(rgb, detections[start:start + self.batch])
         return results
 
-    def _run(self, rgb: NDArray[np.uint8], detections: Sequence[Detection]) -> list[Localization]:
+    def inputs(self, rgb: NDArray[np.uint8], detections: Sequence[Detection]) -> tuple[Arrays, list[Array]]:
+        """What the network gets for these boxes, and each crop's matrix (3x3, picture to crop pixels)."""
         matrices = [crop_matrix(detection.box_xyxy, self.spec.crop_size, self.spec.pad) for detection in detections]
         crops = np.stack([cut(rgb, matrix, self.spec.crop_size) for matrix in matrices])
         classes = np.array([detection.class_index for detection in detections], dtype=np.int64)
-        maps = self.network({"crops": crops, "classes": classes})
-        return [Localization(detection, crops[i], matrices[i], self.spec.stride, maps["visible"][i], maps["amodal"][i],
-                             maps["coordinates"][i], maps["scale"][i], maps["center"][i])
+        return {"crops": crops, "classes": classes}, matrices
+
+    def _run(self, rgb: NDArray[np.uint8], detections: Sequence[Detection]) -> list[Localization]:
+        arrays, matrices = self.inputs(rgb, detections)
+        maps = self.network(arrays)
+        return [Localization(detection, arrays["crops"][i], matrices[i], self.spec.stride, maps["visible"][i],
+                             maps["amodal"][i], maps["coordinates"][i], maps["scale"][i], maps["center"][i])
                 for i, detection in enumerate(detections)]
 
 

@@ -96,7 +96,7 @@ def _depth_hypotheses(evidence: Evidence, surface: Surface, points: Points, trus
     rotations = np.stack([seed[:3, :3] for seed in seeds]) if seeds else np.zeros((0, 3, 3))
     placed = depth.place(np.concatenate([rotations, depth.rotation_grid()]), evidence, surface, points)
     everything = np.concatenate([np.stack(seeds), placed]) if seeds else placed
-    found = depth.align(everything, evidence, surface, points, trust)
+    found = depth.search(everything, evidence, surface, points, trust)
     return found[np.argsort(-score(found, evidence, surface).total)]
 
 

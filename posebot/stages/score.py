@@ -9,13 +9,15 @@ from numpy.typing import NDArray
 
 from posebot.core.camera import project
 from posebot.core.transforms import Array, apply
-from posebot.stages.evidence import SIZE, Evidence
+from posebot.stages.evidence import Evidence
 from posebot.stages.splat import Splats, splat
 from posebot.stages.surface import Surface
 
 Map = NDArray[np.float32]
 WEIGHTS = {"silhouette": 1.0, "coordinates": 1.0, "geometry": 2.0, "print": 1.0}
 _SENSOR = 0.003  # metres: depth noise that is always forgiven
+_LIGHT = 100.0  # variance of a colour channel (0..255) that light and shade make on a plain surface
+_FEWEST = 30  # pixels that a correlation needs
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ def score(poses: Array, evidence: Evidence, surface: Surface, count: int | None 
     """Judge poses (H, 4, 4). `count`: surface points to draw; all by default."""
     points = surface.points[:count]
     rotation, translation = poses[:, :3, :3].astype(np.float32), poses[:, :3, 3].astype(np.float32)
-    drawn = splat(points @ np.swapaxes(rotation, 1, 2) + translation[:, None], evidence.K, SIZE)
+    drawn = splat(points @ np.swapaxes(rotation, 1, 2) + translation[:, None], evidence.K, len(evidence.visible))
     silhouette = _silhouette(drawn.cover, evidence.amodal)
     coordinates = coordinate_fit(poses, evidence)
     geometry, agrees = _geometry(drawn, evidence)
@@ -115,15 +117,19 @@ def _print(drawn: Splats, evidence: Evidence, surface: Surface, where: NDArray[n
     Each colour channel's covariance is divided by the geometric mean of the two variances plus a floor, so that plain
     surfaces, whose colours only tell of light and shade, give 0.5.
     """
+    poses = len(where)
     if surface.colors is None:
-        return np.full(len(where), 0.5)
-    inside = where & (drawn.index >= 0)
-    colors = surface.colors[np.maximum(drawn.index, 0)]
-    weight = inside[..., None].astype(np.float32)
-    count = np.maximum(weight.sum(axis=(1, 2)), 1)
-    model = (colors - (colors * weight).sum(axis=(1, 2))[:, None, None] / count[:, None, None]) * weight
-    seen = (evidence.rgb - (evidence.rgb * weight).sum(axis=(1, 2))[:, None, None] / count[:, None, None]) * weight
-    covariance = (model * seen).sum(axis=(1, 2)) / count
-    spread = np.sqrt(((model**2).sum(axis=(1, 2)) / count + 100) * ((seen**2).sum(axis=(1, 2)) / count + 100))
-    enough = count[:, 0] > 30
-    return np.where(enough, 0.5 + 0.5 * (covariance / spread).mean(axis=1), 0.5).astype(float)
+        return np.full(poses, 0.5)
+    pose, row, column = np.nonzero(where & (drawn.index >= 0))
+    model = surface.colors[drawn.index[pose, row, column]]
+    seen = evidence.rgb[row, column]
+    count = np.bincount(pose, minlength=poses)[:, None]
+
+    def mean(values: Map) -> Array:
+        sums = [np.bincount(pose, values[:, channel], poses) for channel in range(3)]
+        return np.stack(sums, axis=1) / np.maximum(count, 1)
+
+    model_mean, seen_mean = mean(model), mean(seen)
+    covariance = mean(model * seen) - model_mean * seen_mean
+    spread = np.sqrt((mean(model**2) - model_mean**2 + _LIGHT) * (mean(seen**2) - seen_mean**2 + _LIGHT))
+    return np.where(count[:, 0] > _FEWEST, 0.5 + 0.5 * (covariance / spread).mean(axis=1), 0.5)

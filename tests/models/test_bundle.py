@@ -21,9 +21,9 @@ FACES = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], np.int32)
 
 
 def manifest(**changes) -> Manifest:
-    values = dict(name="demo", version="1", objects=(ObjectRef(7, "wedge"), ObjectRef(3, "flat")),
-                  detector=DetectorSpec((256, 320), 0.2), localizer=LocalizerSpec(), licence="CC0-1.0",
-                  provenance={"seed": 1, "data": "kit"})
+    values = {"name": "demo", "version": "1", "objects": (ObjectRef(7, "wedge"), ObjectRef(3, "flat")),
+              "detector": DetectorSpec((256, 320), 0.2), "localizer": LocalizerSpec(), "licence": "CC0-1.0",
+              "provenance": {"seed": 1, "data": "kit"}}
     return Manifest(**{**values, **changes})
 
 
@@ -139,7 +139,8 @@ def test_unknown_names(tmp_path):
 
 
 def test_calibration_round_trip():
-    calibration = Calibration(depth=ModeCalibration({"geometry": 2.0}, -1.0, 0.6, 9.0, (0.3,), (2.0, 3.0), (1.0, 4.0), 100))
+    mode = ModeCalibration({"geometry": 2.0}, -1.0, 0.6, 9.0, (0.3,), (2.0, 3.0), (1.0, 4.0), 100)
+    calibration = Calibration(depth=mode)
     assert Calibration.from_dict(yaml.safe_load(yaml.safe_dump(calibration.to_dict()))) == calibration
     assert Calibration.from_dict(None) == Calibration()
 

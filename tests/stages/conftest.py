@@ -203,7 +203,7 @@ def constant_localizer(localizations: Sequence[Localization]) -> bytes:
 
 
 def _constants(inputs: dict[str, tuple[int, list[str | int]]], outputs: dict[str, NDArray[Any]]) -> bytes:
-    """Constants, plus a zero that is computed from the first input, for runtimes drop inputs that nothing depends on."""
+    """Constants, plus a zero that is computed from the first input, as runtimes drop inputs that are not used."""
     nodes = [helper.make_node("Cast", [name], [f"{name}_float"], to=TensorProto.FLOAT) for name in inputs]
     nodes += [helper.make_node("ReduceMean", [f"{name}_float"], [f"{name}_mean"], keepdims=0) for name in inputs]
     zero = numpy_helper.from_array(np.zeros((), np.float32), "nought")

@@ -91,14 +91,15 @@ def test_without_fusion_there_are_no_tracks(bundle, frame):
 
 def test_two_boxes_on_one_object_give_one_estimate(scenes, make_bundle, frame, truth):
     localization = scenes.localization(frame, truth)
-    shifted = replace(localization, detection=replace(localization.detection, score=0.5,
-                                                      box_xyxy=localization.detection.box_xyxy + [30, 0, 30, 0]))
+    box = localization.detection.box_xyxy + np.array([30, 0, 30, 0])
+    shifted = replace(localization, detection=replace(localization.detection, score=0.5, box_xyxy=box))
     bundle = Bundle.open(make_bundle(scenes.model, [localization, shifted], 0.5))
     assert len(Pipeline(bundle, threads=1)(frame).estimates) == 1
 
 
 def test_limit_bounds_the_work(scenes, make_bundle, frame, truth):
-    pipeline = Pipeline(Bundle.open(make_bundle(scenes.model, [scenes.localization(frame, truth)], 0.5)), threads=1, limit=0)
+    bundle = Bundle.open(make_bundle(scenes.model, [scenes.localization(frame, truth)], 0.5))
+    pipeline = Pipeline(bundle, threads=1, limit=0)
     assert pipeline(frame).estimates == ()
 
 

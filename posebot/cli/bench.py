@@ -1,0 +1,113 @@
+"""`posebot bench`: the time of every stage on this machine, beside the bare runtime's."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from posebot.cli._common import BundleOption, DepthFlag, JsonFlag, SplitOption, print_json
+from posebot.core.errors import InputError
+
+if TYPE_CHECKING:
+    from posebot.core.frame import Frame
+    from posebot.models.bundle import Bundle
+
+METHOD = (
+    "Wall-clock time of each stage, one frame after the other in one process; median over the frames after two that do "
+    "not count. Bare: the runtime alone on the same network inputs, with the same threads, straight after each frame."
+)
+
+
+def bench(
+    bundle: BundleOption = "kit",
+    dataset: Annotated[
+        Path | None, typer.Option("--dataset", help="BOP data set to take frames from (default: the simulated camera).")
+    ] = None,
+    split: SplitOption = "test",
+    frames: Annotated[int, typer.Option("--frames", min=1, max=1000, help="Frames that count.")] = 20,
+    runtime: Annotated[
+        str, typer.Option("--runtime", help="openvino, onnxruntime, cuda, auto, or all: each that is here.")
+    ] = "auto",
+    threads: Annotated[int, typer.Option("--threads", min=0, help="Of the networks; 0: the runtime's choice.")] = 0,
+    depth: DepthFlag = True,
+    json: JsonFlag = False,
+) -> None:
+    """Milliseconds of detect, localize, pose, certainty and fuse, with the hardware and the method."""
+    from posebot.models.bundle import Bundle
+    from posebot.models.runtime import available, choose
+    from posebot.stages.timing import WARM_UP, time_stages
+
+    opened = Bundle.open(bundle)
+    pictures = list(islice(_frames(opened, dataset, split), frames + WARM_UP))
+    reports = []
+    for name in available() if runtime == "all" else [choose(runtime)]:
+        timings, objects = time_stages(opened, pictures, name, threads, depth)
+        reports.append({"runtime": name, "threads": threads, "frames": max(len(pictures) - WARM_UP, 1),
+                        "objects_per_frame": round(objects, 2), "stages": [timing.to_dict() for timing in timings]})
+        if not json:
+            _show(reports[-1], opened.manifest.name)
+    if json:
+        print_json({"bundle": opened.manifest.name, "hardware": hardware(), "method": METHOD, "runs": reports})
+
+
+def hardware() -> dict[str, Any]:
+    """Processor, cores, load and versions: what a time depends on."""
+    import os
+    from importlib.metadata import PackageNotFoundError, version
+
+    versions = {}
+    for package in ("numpy", "openvino", "onnxruntime", "opencv-python"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+    return {"processor": _processor(), "cores": os.cpu_count(), "load": load, "system": platform.platform(),
+            "python": platform.python_version(), **versions}
+
+
+def _processor() -> str:
+    """The processor's name as Linux gives it, else the machine type."""
+    path = Path("/proc/cpuinfo")
+    lines = path.read_text().splitlines() if path.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def _frames(bundle: Bundle, dataset: Path | None, split: str) -> Iterator[Frame]:
+    if dataset is not None:
+        from posebot.datasets.bop import BopDataset
+
+        data = BopDataset(dataset, split)
+        keys = data.keys()
+        if not keys:
+            raise InputError(dataset / split, "has no pictures", "a BOP split")
+        while True:  # a small split is gone round again
+            for key in keys:
+                yield data.frame(key)
+    from posebot.video.simcam import SimulatedCamera
+
+    camera = SimulatedCamera({model.obj_id: model for model in bundle.objects}, fps=2.0)
+    yield from camera.frames()
+
+
+def _show(report: dict[str, Any], name: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False, soft_wrap=True)
+    machine = hardware()
+    console.print(f"{machine['processor']}, {machine['cores']} cores, load {machine['load']}; "
+                  f"{report['runtime']}, threads {report['threads'] or 'auto'}")
+    console.print(f"bundle {name}, {report['frames']} frames, {report['objects_per_frame']} objects a frame")
+    table = Table("stage", *(f"{title} ms" for title in ("median", "p90", "bare")), "ratio")
+    for stage in report["stages"]:
+        numbers = [stage[key] for key in ("median_ms", "p90_ms", "bare_ms", "ratio")]
+        table.add_row(stage["name"], *("" if number is None else f"{number:.2f}" for number in numbers))
+    console.print(table)
+    console.print(METHOD, style="dim")
