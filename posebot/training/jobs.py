@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from posebot.core.errors import InputError
 from posebot.datasets.cache import Cache
 from posebot.datasets.crops import coordinate_symmetries
 from posebot.datasets.stream import Kind, Source, opened
@@ -78,7 +79,9 @@ def run(job: Job, hooks: Hooks, rank: int = 0, stream: Iterator[Batch] | None = 
 
 
 def cached(job: Job, batch: int, rng: np.random.Generator) -> Iterator[Batch]:
-    """Endless augmented batches from the cache."""
+    """Endless augmented batches from the cache. Raises InputError where nothing is cached."""
+    if not len(Cache(job.cache)):
+        raise InputError(job.cache, "holds no samples", "the run's folder on a disk that all workers can reach")
     if job.network == "detector":
         return detector.batches(job.cache, batch, detector.SampleConfig(), rng)
     return localizer.batches(job.cache, batch, crop_samples(job), rng)

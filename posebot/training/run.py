@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from posebot.datasets import stream
 from posebot.datasets.bop import BopDataset
 from posebot.datasets.cache import Cache
 from posebot.datasets.stream import Kind, Source
-from posebot.models.bundle import MODELS, Bundle
+from posebot.models.bundle import MODELS, Bundle, resolve
 from posebot.models.calibration import Calibration
 from posebot.training import assemble, calibrate, jobs
 from posebot.training.config import TrainConfig
@@ -77,17 +77,19 @@ class _Run:
     """One call of `train`: what its stages share."""
 
     def __init__(self, request: Request, say: Say) -> None:
-        self.request, self.config, self.folder, self.say = request, request.config, request.folder, say
-        data = BopDataset(request.dataset, self.config.split)
+        self.request, self.config, self.say = request, request.config, say
+        self.folder = request.folder.resolve()  # workers of Ray have another working directory
+        data = BopDataset(request.dataset.resolve(), self.config.split)
         self.objects: list[ObjectModel] = list(data.objects.values())
         labels = tuple((model.obj_id, index) for index, model in enumerate(self.objects))
         learned, self.held, self.held_scenes = split_scenes(data, self.config, say)
-        self.source = Source(str(request.dataset), self.config.split, str(data.models_dir), labels, tuple(learned),
+        self.source = Source(str(data.root), self.config.split, str(data.models_dir), labels, tuple(learned),
                              self.config.detector.input_size)
         size = "x".join(str(side) for side in self.config.detector.input_size)
         self.caches: dict[Kind, Path] = {"crops": self.folder / "crops", "frames": self.folder / f"frames-{size}"}
         self.state = RunState(self.folder, self._identity())
         self.tracker = Tracker(self.folder, request.runs, self.config.tracking)
+        self.open, self.connected = ExitStack(), False
 
     def all(self) -> dict[str, Any]:
         """All stages, in their order."""
@@ -95,12 +97,11 @@ class _Run:
         self.tracker.params(asdict(config) | {"dataset": self.request.dataset.name, "run": self.folder.name})
         succeeded = False
         try:
-            with self._connected():
-                if config.source == "cache":
-                    self._cut()
-                tokens: dict[str, str] = {name: token(asdict(getattr(config, name))) for name in NETWORKS}
-                learned: dict[str, Any] = {
-                    name: self._stage(name, tokens[name], partial(self._learn, name)) for name in NETWORKS}
+            if config.source == "cache":
+                self._cut()
+            tokens: dict[str, str] = {name: token(asdict(getattr(config, name))) for name in NETWORKS}
+            learned = {str(name): self._stage(name, tokens[name], partial(self._learn, name)) for name in NETWORKS}
+            self.open.close()
             tokens["export"] = token(tokens, config.faces)
             exported = self._stage("export", tokens["export"], self._export)
             tokens["calibrate"] = token(tokens, asdict(config.calibration))
@@ -109,6 +110,7 @@ class _Run:
             succeeded = True
             return result
         finally:
+            self.open.close()
             self.tracker.close(succeeded)
 
     def _stage(self, name: str, own: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -123,21 +125,22 @@ class _Run:
                 "localizer.width": localizer.width, "localizer.bins": localizer.bins,
                 "localizer.crop_size": localizer.crop_size, "localizer.pad": localizer.pad}
 
-    @contextmanager
-    def _connected(self) -> Iterator[None]:
-        """A Ray cluster where Ray is wanted."""
+    def _connect(self) -> None:
+        """Be on a Ray cluster until training is over. Not before it is needed: it takes seconds."""
         from posebot.training import ray_train
 
-        with ray_train.cluster(self.request.address, self.config.workers) if self.request.ray else nullcontext():
-            yield
+        if not self.connected:
+            self.open.enter_context(ray_train.cluster(self.request.address, self.config.workers))
+            self.connected = True
 
     def _cut(self) -> None:
         """Cut what is not cut yet; scenes that were added since are taken up."""
         missing = stream.missing_scenes(self.source, self.caches)
         if missing:
             self.say(f"{'samples':<10} cutting {len(missing)} scenes of {len(self.source.scenes)}")
-        if self.request.ray:
-            done: Iterator[int] = stream.fill_caches(self.source, self.caches) if missing else iter(())
+        if missing and self.request.ray:
+            self._connect()
+            done: Iterator[int] = stream.fill_caches(self.source, self.caches)
         else:
             done = (scene for scene in missing if stream.fill_cache(self.source, scene, self.caches) >= 0)
         for count, _ in enumerate(done, 1):
@@ -151,7 +154,8 @@ class _Run:
 
     def _job(self, name: Name) -> Job:
         cache = self.caches["frames" if name == "detector" else "crops"]
-        return Job(name, self.config, self.source, cache, self.folder / name, self.request.start)
+        start = None if self.request.start is None else resolve(self.request.start).resolve()
+        return Job(name, self.config, self.source, cache, self.folder / name, start)
 
     def _learn(self, name: Name) -> dict[str, Any]:
         job = self._job(name)
@@ -162,6 +166,7 @@ class _Run:
 
                 from posebot.training import ray_train
 
+                self._connect()
                 ray_train.train(job, use_gpu=ray.cluster_resources().get("GPU", 0) >= 1)
             else:
                 torch.set_num_threads(self.config.threads or torch.get_num_threads())
