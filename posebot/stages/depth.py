@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.camera import rays
-from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array, apply, make, orthonormal, rotation_from_vector
 from posebot.stages import icp
 from posebot.stages.evidence import Evidence
@@ -109,7 +108,7 @@ def search(seeds: Array, evidence: Evidence, surface: Surface, points: Points, t
     """The best few (at most 8) poses near the seeds (H, 4, 4): refined, the best of them turned, and refined again."""
     rough = evidence.halved()
     found = _roughly(seeds, rough, surface, points, trust, 8)
-    turned = _roughly(_turned(found, surface.model), rough, surface, points, trust, _KEPT)
+    turned = _roughly(_turned(found, surface), rough, surface, points, trust, _KEPT)
     return polish(turned, evidence, surface, points, trust)
 
 
@@ -119,12 +118,13 @@ def _roughly(seeds: Array, rough: Evidence, surface: Surface, points: Points, tr
     return moved[distinct(moved, score(moved, rough, surface, _ROUGH).total, diameter)[:keep]]
 
 
-def _turned(poses: Array, model: ObjectModel) -> Array:
-    """The poses; each turned a little about every axis; and the best turned all round about every axis of its box."""
+def _turned(poses: Array, surface: Surface) -> Array:
+    """The poses; each turned a little about every axis; and the best two turned all round about every axis."""
+    middle = surface.points.mean(axis=0, dtype=float)
     steps = np.concatenate([sign * np.eye(3) for sign in (1, -1)])
     around = np.concatenate([np.eye(3) * angle for angle in np.arange(1, _ROUND) * 2 * np.pi / _ROUND])
-    near = np.concatenate([poses @ about(make(rotation_from_vector(_TILT * step)), model.center) for step in steps])
-    far = np.stack([poses[0] @ about(make(rotation_from_vector(turn)), model.center) for turn in around])
+    near = np.concatenate([poses @ about(make(rotation_from_vector(_TILT * step)), middle) for step in steps])
+    far = np.concatenate([poses[:2] @ about(make(rotation_from_vector(turn)), middle) for turn in around])
     return np.concatenate([poses, near, far])
 
 
