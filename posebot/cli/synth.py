@@ -35,11 +35,11 @@ def synth(
     backgrounds: Annotated[Path | None, typer.Option(help="Folder of photographs, also in folders below.")] = None,
     distractors: Annotated[Path | None, typer.Option(help="BOP models folder of things not to be found.")] = None,
     size: Annotated[str, typer.Option(help="Picture size where no --camera is given.")] = "640x480",
-    fov: Annotated[float, typer.Option(min=5, max=150, help="Horizontal field of view, degrees, without --camera.")] = 58.4,
+    fov: Annotated[float, typer.Option(min=5, max=150, help="Horizontal, degrees, without --camera.")] = 58.4,
     camera: Annotated[Path | None, typer.Option(help="Intrinsics with width and height, JSON or YAML.")] = None,
-    jitter: Annotated[float, typer.Option(min=0, max=0.8, help="Spread of the focal length, picture by picture.")] = 0.1,
+    jitter: Annotated[float, typer.Option(min=0, max=0.8, help="Spread of the focal length, by picture.")] = 0.1,
     distance: Annotated[str, typer.Option(help="Nearest and farthest object, metres.")] = "0.4-1.4",
-    depth_noise: Annotated[bool, typer.Option("--depth-noise", help="Depth as a RealSense reads it; else exact.")] = False,
+    depth_noise: Annotated[bool, typer.Option("--depth-noise", help="Depth as a RealSense sees it.")] = False,
     per_scene: Annotated[int, typer.Option(min=1, help="Pictures in a scene folder, the unit of resuming.")] = 50,
     png: Annotated[bool, typer.Option("--png", help="Lossless pictures instead of JPEG at quality 95.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
@@ -60,21 +60,21 @@ def synth(
     if json:
         print_json(result.to_dict())
     elif result.frames:
-        typer.echo(f"{result.frames} frames in {result.seconds:.0f} s ({result.rate:.1f} a second), {result.skipped} were "
-                   f"there; seed {seed}; {out / split}")
+        typer.echo(f"{result.frames} frames in {result.seconds:.0f} s ({result.rate:.1f} a second), "
+                   f"{result.skipped} were there; seed {seed}; {out / split}")
     else:
         typer.echo(f"all {result.skipped} frames were there already; {out / split}")
 
 
 def _with_bar(config: SynthConfig) -> SynthResult:
     """Run, with a progress bar on stderr."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich import progress
 
     from posebot.synth import generate
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
-               TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console()) as bar:
+    columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), progress.MofNCompleteColumn(),
+               progress.TextColumn("{task.fields[rate]}"), progress.TimeElapsedColumn(), progress.TimeRemainingColumn())
+    with progress.Progress(*columns, console=console()) as bar:
         task = bar.add_task(f"synth {config.split}", total=config.frames, rate="")
 
         def show(done: int, total: int) -> None:

@@ -1,7 +1,7 @@
 """Scenes by chance: what lies where, how it looks, and from where it is seen. All follows from (seed, frame number).
 
-Half of the frames show a drop: things that fell on a table (physics), seen from `VIEWS` places with another table cover,
-light and background each time; the rest show things in the air, which gives attitudes that no resting thing has.
+More than half of the frames show a drop: things that fell on a table (physics), seen from `VIEWS` places with another
+table cover, light and background each time. The rest show things in the air: attitudes that no resting thing has.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ class Composer:
         things = [*self._targets(rng), *self._distractors(rng, int(rng.integers(2, 11)))]
         rng.shuffle(things)  # type: ignore[arg-type]
         upright = rng.choice([0.1, 0.5, 0.9])
-        bodies = [Body(self.library.mesh(item.shape).vertices * item.scale, bool(rng.random() < upright)) for item in things]
+        bodies = [Body(self.library.mesh(item.shape).vertices * item.scale, bool(rng.random() < upright))
+                  for item in things]
         widest = float(np.sum([np.ptp(body.vertices, axis=0).max() ** 2 for body in bodies])) ** 0.5
         radius = widest * rng.uniform(0.45, 0.9)
         poses = settle(bodies, rng, radius)
@@ -174,8 +175,8 @@ def _depth(scene: Scene, item: Item) -> float:
     return float(apply(scene.cam_from_world, item.world_from_item[None, :3, 3])[0, 2])
 
 
-def _free_place(camera: Camera, base: float, limits: tuple[float, float], placed: list[tuple[Array, float]], reach: float,
-                rng: np.random.Generator) -> Array:
+def _free_place(camera: Camera, base: float, limits: tuple[float, float], placed: list[tuple[Array, float]],
+                reach: float, rng: np.random.Generator) -> Array:
     """A place in view (some way past the border too), in the camera frame, that does not lie inside another thing."""
     at = np.zeros(3)
     for _ in range(12):

@@ -51,8 +51,10 @@ class SynthConfig:
     workers: int = 2
 
     def __post_init__(self) -> None:
-        checks = (("frames", self.frames, self.frames >= 1, "1 or more"), ("seed", self.seed, self.seed >= 0, "0 or more"),
-                  ("workers", self.workers, self.workers >= 0, "0 or more"), ("mix", self.mix, 0 <= self.mix <= 1, "0 to 1"),
+        checks = (("frames", self.frames, self.frames >= 1, "1 or more"),
+                  ("seed", self.seed, self.seed >= 0, "0 or more"),
+                  ("workers", self.workers, self.workers >= 0, "0 or more"),
+                  ("mix", self.mix, 0 <= self.mix <= 1, "0 to 1"),
                   ("renderer", self.renderer, self.renderer in ("raster", "path", "mix"), "raster, path or mix"),
                   ("jitter", self.jitter, 0 <= self.jitter < 0.9, "0 to 0.9"),
                   ("distance", self.distance, 0.05 < self.distance[0] <= self.distance[1] < 6.5,

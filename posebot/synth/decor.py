@@ -82,7 +82,8 @@ class Painter:
     def wall(self, world_from_cam: Array, distance: float, rng: np.random.Generator) -> Item:
         """A slanted wall across the view."""
         lean = make(rotation_from_vector([*rng.normal(0, 0.35, 2), rng.uniform(-3, 3)]), [0, 0, distance])
-        cover = Material(self._cover(rng), self.texture(rng, 0.6), float(np.exp(rng.uniform(-1.2, 1.2))), float(rng.uniform(0.3, 1)))
+        tiling, roughness = float(np.exp(rng.uniform(-1.2, 1.2))), float(rng.uniform(0.3, 1))
+        cover = Material(self._cover(rng), self.texture(rng, 0.6), tiling, roughness)
         side = float(4.0 * distance)
         return Item("quad", world_from_cam @ lean, cover, scale=(side, side, 1.0))
 
@@ -122,9 +123,9 @@ def optics(rng: np.random.Generator) -> Optics:
     """Exposure, white balance, contrast, vignette, blur, noise."""
     gains = np.exp(rng.normal(0.05, 0.22)) * np.exp(rng.normal(0, 0.05, 3))
     motion = float(rng.uniform(2, 6)) if rng.random() < 0.12 else 0.0
-    return Optics(_color(gains), float(rng.uniform(0.8, 1.15)), float(rng.uniform(0, 0.4)), float(rng.uniform(0.35, 1.0)),
-                  motion, float(rng.uniform(0, np.pi)), float(np.exp(rng.uniform(np.log(0.003), np.log(0.025)))),
-                  int(rng.integers(2**31)))
+    noise = float(np.exp(rng.uniform(np.log(0.003), np.log(0.025))))
+    return Optics(_color(gains), float(rng.uniform(0.8, 1.15)), float(rng.uniform(0, 0.4)),
+                  float(rng.uniform(0.35, 1.0)), motion, float(rng.uniform(0, np.pi)), noise, int(rng.integers(2**31)))
 
 
 def _tint(rng: np.random.Generator) -> Color:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import multiprocessing
 import os
@@ -68,22 +69,30 @@ def _prepare(config: SynthConfig) -> None:
     from posebot.objects.bop_models import load_objects
 
     load_objects(config.objects)
+    try:
+        config.out.mkdir(parents=True, exist_ok=True)
+        with (config.out / ".lock").open("w") as lock:  # another split may be begun at the same time
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            _record(config)
+    except OSError as error:
+        problem = f"cannot be written ({error.strerror})"
+        raise InputError(config.out, problem, "a folder with room that you own") from None
+
+
+def _record(config: SynthConfig) -> None:
     record_file = config.out / DATASET_FILE
     record = _read_record(record_file)
     if config.split in record["splits"]:
         require_same(record_file, record["splits"][config.split], config)
-    try:
-        models = config.out / "models"
-        if not models.exists():
-            shutil.copytree(config.objects, config.out / ".models", dirs_exist_ok=True)
-            os.replace(config.out / ".models", models)
-        (config.out / config.split).mkdir(parents=True, exist_ok=True)
-        record["splits"][config.split] = config.to_dict()
-        aside = record_file.with_suffix(".tmp")
-        aside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        os.replace(aside, record_file)
-    except OSError as error:
-        raise InputError(config.out, f"cannot be written ({error.strerror})", "a folder with room that you own") from None
+    models = config.out / "models"
+    if not models.exists():
+        shutil.copytree(config.objects, config.out / ".models", dirs_exist_ok=True)
+        os.replace(config.out / ".models", models)
+    (config.out / config.split).mkdir(exist_ok=True)
+    record["splits"][config.split] = config.to_dict()
+    aside = record_file.with_suffix(".tmp")
+    aside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    os.replace(aside, record_file)
 
 
 def _read_record(path: Path) -> dict[str, Any]:
@@ -154,7 +163,8 @@ class _Crew:
             pass
         for process in self._processes:
             if process.exitcode:
-                raise PosebotError(f"synth: a worker ended with exit code {process.exitcode}; run the command again to go on")
+                raise PosebotError(f"synth: a worker ended with exit code {process.exitcode}; "
+                                   "run the command again to go on")
 
 
 def _worker(config: SynthConfig, scenes: list[int], next_scene: Any, done: Any, errors: Any, parent: int) -> None:

@@ -1,4 +1,4 @@
-"""OpenGL without a window (moderngl, EGL): meshes, textures and the camera's projection, shared by picture and labels."""
+"""OpenGL without a window (moderngl, EGL): meshes, textures, the camera's projection; for pictures and labels alike."""
 
 from __future__ import annotations
 

@@ -68,7 +68,8 @@ class Labeller:
         mask[rows[inside] + y0, columns[inside] + x0] = True
         if not rows.size:
             return Truth(item.obj_id, cam_from_obj, visible, mask, np.array([-1.5, -1.5, -0.5, -0.5]), int(mask.sum()))
-        box = np.array([columns.min() + x0 - 0.5, rows.min() + y0 - 0.5, columns.max() + x0 + 0.5, rows.max() + y0 + 0.5])
+        columns, rows = columns + x0, rows + y0
+        box = np.array([columns.min() - 0.5, rows.min() - 0.5, columns.max() + 0.5, rows.max() + 0.5])
         return Truth(item.obj_id, cam_from_obj, visible, mask, box, max(len(rows), int(visible.sum())))
 
     def _window(self, scene: Scene, item: Item, cam_from_obj: Array) -> tuple[int, int, int, int] | None:

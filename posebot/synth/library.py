@@ -27,7 +27,8 @@ class Library:
         objects: the models to be labelled, by number. extras: meshes that serve as distractors. photos: picture files.
     """
 
-    def __init__(self, objects: Mapping[int, ObjectModel], extras: Sequence[Mesh] = (), photos: Sequence[Path] = ()) -> None:
+    def __init__(self, objects: Mapping[int, ObjectModel], extras: Sequence[Mesh] = (), photos: Sequence[Path] = ()
+                 ) -> None:
         self.objects, self.extras, self.photos = dict(objects), tuple(extras), tuple(photos)
         self._meshes: dict[str, Mesh] = {}
 

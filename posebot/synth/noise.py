@@ -2,9 +2,9 @@
 
     depth = sensor_depth(exact, K, np.random.default_rng(seed))      # float32 (H, W) metres, 0 = no reading
 
-In the order of their causes: a shadow beside near edges (the second imager does not see there), holes on steep surfaces,
-flying pixels where an edge is averaged, noise that is smooth over some pixels and grows with the square of the distance,
-a scale error of the whole picture, steps of disparity, and range limits. Sizes follow Intel's white paper for the D400
+It has a shadow beside near edges (the second imager does not see there), holes on steep surfaces, flying pixels where
+an edge is averaged, noise that is smooth over some pixels and grows with the square of the distance, a scale error of
+the whole picture, steps of disparity, and range limits. Sizes follow Intel's white paper for the D400
 series (subpixel RMS error = distance^2 * subpixel / (baseline * focal length)) and Keselman et al., "Intel RealSense
 Stereoscopic Depth Cameras" (2017).
 """

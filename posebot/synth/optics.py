@@ -27,6 +27,16 @@ def expose(pixels: NDArray[np.uint8], optics: Optics) -> NDArray[np.uint8]:
     return np.asarray(cv2.add(blurred, noise * np.float32(255 * optics.noise), dtype=cv2.CV_8U))
 
 
+def develop(light: NDArray[np.float32], optics: Optics) -> NDArray[np.uint8]:
+    """Linear light (H, W, 3) as a stored picture: gains, vignette, shoulder, gamma 2, contrast, as in `shaders.py`."""
+    height, width = light.shape[:2]
+    y, x = (np.arange(height) + 0.5) / height - 0.5, (np.arange(width) + 0.5) / width - 0.5
+    fall = 1 - optics.vignette * 2 * (x[None, :] ** 2 + y[:, None] ** 2)
+    exposed = light * np.float32(optics.gains) * fall[..., None].astype(np.float32)
+    stored = np.sqrt(exposed / (1 + 0.18 * exposed) * 1.1)
+    return np.clip(((stored - 0.5) * optics.contrast + 0.5) * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
 def _streak(length: float, angle: float) -> NDArray[np.float32]:
     import cv2
 

@@ -1,4 +1,4 @@
-"""Things dropped on a table until they lie still (MuJoCo). Convex hulls collide: that is quick, and good enough to lie."""
+"""Things dropped on a table until they lie still (MuJoCo). Convex hulls collide: quick, and good enough to lie."""
 
 from __future__ import annotations
 

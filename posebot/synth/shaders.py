@@ -1,4 +1,4 @@
-"""GLSL of the raster renderer. Colours are linear light; the eye's curve is taken as a square (gamma 2), which is cheap."""
+"""GLSL of the raster renderer. Colours are linear light; pictures store their square root (gamma 2), which is cheap."""
 
 PICTURE_VERTEX = """
 #version 330

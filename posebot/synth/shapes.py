@@ -75,7 +75,7 @@ def _profile(rng: np.random.Generator) -> tuple[Array, Array]:
 def _grid(outline: Array, radii: Array, heights: Array, size: Array) -> Mesh:
     """A body swept along z: `outline` (N, 2) scaled by radii[:, 1] at each height, closed by two caps."""
     count = len(outline)
-    rings = [np.column_stack([outline * radius, np.full(count, z)]) for radius, z in zip(radii[:, 1], heights, strict=True)]
+    rings = [np.column_stack([outline * radius, np.full(count, z)]) for radius, z in zip(radii[:, 1], heights)]
     points = np.vstack([*rings, [[0, 0, heights[0]], [0, 0, heights[-1]]]]) * size
     faces, last = [], len(points) - 1
     top = (len(rings) - 1) * count
@@ -95,7 +95,8 @@ def _blob(rng: np.random.Generator, size: Array) -> Mesh:
     points = np.asarray(sphere.vertices)
     if rng.random() < 0.6:
         waves = rng.normal(size=(5, 3)) * rng.uniform(2, 7)
-        points = points * (1 + rng.uniform(0.05, 0.16) * np.sin(points @ waves.T + rng.uniform(0, 6, 5)).sum(axis=1))[:, None]
+        bumps = np.sin(points @ waves.T + rng.uniform(0, 6, 5)).sum(axis=1)
+        points = points * (1 + rng.uniform(0.05, 0.16) * bumps)[:, None]
     if rng.random() < 0.3:
         size = np.full(3, size.mean())
     return Mesh(points * size, np.asarray(sphere.faces, np.int32))

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from posebot.synth.scene import Backdrop, Item, Light, Material, Optics, Scene, 
 from posebot.synth.shapes import distractor
 
 CAMERA = Camera(np.array([[615.0, 0, 319.5], [0, 615.0, 239.5], [0, 0, 1]]), 640, 480)
+_SMALL = 0.6  # distractors must not hide what the table is for
 _EYE, _FOCUS = np.array([0.0, -0.55, 0.5]), np.array([0.0, 0.0, 0.03])
 
 
@@ -28,13 +30,15 @@ def table_scene(objects: Mapping[int, ObjectModel], seed: int, radius: float = 0
     rng = np.random.default_rng([seed, 101])
     shapes = [int(number) for number in rng.integers(0, 300, distractors)]
     items = [object_item(model, (surfaces or {}).get(model.obj_id), rng) for model in objects.values()]
-    items += [Item(f"shape/{number}", np.eye(4), _painted(rng)) for number in shapes]
-    meshes = [model.mesh.vertices for model in objects.values()] + [distractor(number).vertices for number in shapes]
+    items += [Item(f"shape/{number}", np.eye(4), _painted(rng), scale=(_SMALL, _SMALL, _SMALL)) for number in shapes]
+    meshes = [model.mesh.vertices for model in objects.values()]
+    meshes += [distractor(number).vertices * _SMALL for number in shapes]
     poses = settle([Body(vertices, bool(rng.random() < 0.5)) for vertices in meshes], rng, radius)
-    placed = [Item(item.shape, pose, item.material, item.obj_id) for item, pose in zip(items, poses) if pose is not None]
+    placed = [replace(item, world_from_item=pose) for item, pose in zip(items, poses) if pose is not None]
     wood = Material((0.9, 0.85, 0.8), f"pattern/{rng.integers(1000)}", float(rng.uniform(0.8, 2.0)), 0.6)
     table = Item("quad", make(), wood, scale=(1.6, 1.2, 1.0))
-    floor = Item("quad", make(translation=[0, 0, -0.75]), Material((0.35, 0.35, 0.36), None, None, 0.9), scale=(12, 12, 1))
+    grey = Material((0.35, 0.35, 0.36), None, None, 0.9)
+    floor = Item("quad", make(translation=[0, 0, -0.75]), grey, scale=(12.0, 12.0, 1.0))
     lights = (Light(np.array([rng.uniform(-0.8, 0.8), -0.4, 1.6]), (0.9, 0.87, 0.82), 0.12),
               Light(np.array([-1.2, 0.9, 1.5]), (0.35, 0.37, 0.4)))
     backdrop = Backdrop("pattern/5", (0.0, 0.0, 0.3, 0.3), 0.8, "pattern/8", (0.45, 0.45, 0.47), (0.25, 0.24, 0.23))

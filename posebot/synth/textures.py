@@ -15,7 +15,8 @@ SIZE = 256
 def pattern(number: int) -> NDArray[np.uint8]:
     """uint8 (256, 256, 3), one of several kinds; the same number gives the same picture."""
     rng = np.random.default_rng([number, 11])
-    kind = rng.choice(["noise", "noise", "wood", "checker", "stripes", "gradient", "dots", "shapes", "shapes", "plain", "print"])
+    kind = rng.choice(["noise", "noise", "wood", "checker", "stripes", "gradient", "dots", "shapes", "shapes", "plain",
+                       "print"])
     layers = {"noise": _noise, "wood": _wood, "checker": _checker, "stripes": _stripes, "gradient": _gradient,
               "dots": _dots, "shapes": _shapes, "plain": _plain, "print": _print}
     picture = layers[str(kind)](rng)
@@ -60,7 +61,7 @@ def _noise(rng: np.random.Generator) -> Array:
 def _wood(rng: np.random.Generator) -> Array:
     import cv2
 
-    x, y = _axes()
+    x, _ = _axes()
     bend = cv2.resize(rng.random((8, 3)).astype(np.float32), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
     grain = 0.5 + 0.5 * np.sin(2 * np.pi * (x * rng.uniform(3, 14) + bend * rng.uniform(0.5, 3)))
     fine = cv2.resize(rng.random((8, SIZE)).astype(np.float32), (SIZE, SIZE))
@@ -108,7 +109,8 @@ def _shapes(rng: np.random.Generator) -> Array:
         elif kind == 1:
             cv2.rectangle(picture, (x0, y0), (x0 + w, y0 + h), paint, -1)
         else:
-            cv2.line(picture, (x0, y0), (x0 + w, y0 + int(rng.integers(-h, h))), paint, int(rng.integers(1, 9)), cv2.LINE_AA)
+            end = (x0 + w, y0 + int(rng.integers(-h, h)))
+            cv2.line(picture, (x0, y0), end, paint, int(rng.integers(1, 9)), cv2.LINE_AA)
     return picture
 
 
