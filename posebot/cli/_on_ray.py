@@ -24,6 +24,6 @@ def on_ray(address: str | None, processes: int) -> Judges:
             count = processes or int(ray.cluster_resources().get("CPU", 1))
             actor = ray.remote(num_cpus=1)(Worker)
             pool = ActorPool([actor.remote(split, make_source) for _ in range(min(count, len(keys)))])
-            yield from pool.map(lambda worker, key: worker.judge.remote(key), keys)
+            yield from pool.map(lambda worker, key: worker.judge.remote(key), list(keys))
 
     return judges

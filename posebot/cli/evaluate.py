@@ -74,11 +74,15 @@ def run(split: Split, bundle: str | None, estimates: Path | None, out: Path, jud
 
 def show(report: dict[str, Any], folder: Path) -> None:
     """The headline as a table on stdout."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
     names = ("AR", "VSD", "MSSD", "MSPD", "ADD", "AP")
-    table = Table("object", "targets", *names, "median mm", "deg", caption="recall and precision in %")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, caption="recalls and precision in %, median errors")
+    table.add_column("object", no_wrap=True)
+    for name in ("targets", *names, "mm", "deg"):
+        table.add_column(name, justify="right", no_wrap=True)
     for row in [{"label": "all", **report}, *report["per_object"].values()]:
         median = row["median"]
         table.add_row(str(row["label"]), str(row["targets"]), *(_percent(row[name]) for name in names),
