@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from posebot.core.transforms import Array, apply, inverse, is_transform
+from posebot.synth.physics import Body, hull_points, settle
+
+SIZES = [(0.08, 0.05, 0.12), (0.2, 0.03, 0.02), (0.06, 0.06, 0.06), (0.1, 0.1, 0.01), (0.04, 0.07, 0.15)]
+
+
+def cuboid(size: tuple[float, float, float]) -> Array:
+    """Vertices (27, 3): corners and middles."""
+    return np.array(list(itertools.product((-0.5, 0, 0.5), repeat=3))) * size
+
+
+@pytest.fixture(scope="module", params=[1, 2])
+def settled(request: pytest.FixtureRequest) -> list[Array]:
+    poses = settle([Body(cuboid(size)) for size in SIZES], np.random.default_rng(request.param), 0.2)
+    return [pose for pose in poses if pose is not None]
+
+
+def test_nearly_all_stay_in_the_bin(settled: list[Array]) -> None:
+    assert len(settled) >= len(SIZES) - 1
+    for pose in settled:
+        assert is_transform(pose, 1e-6)
+        assert np.linalg.norm(pose[:2, 3]) < 0.3
+
+
+def test_nothing_is_in_the_table_or_above_where_it_could_lie(settled: list[Array]) -> None:
+    for pose, size in zip(settled, SIZES, strict=False):
+        lowest = apply(pose, cuboid(size))[:, 2].min()
+        assert -1e-9 <= lowest < 0.25
+
+
+def test_something_touches_the_table(settled: list[Array]) -> None:
+    lowest = [apply(pose, cuboid(size))[:, 2].min() for pose, size in zip(settled, SIZES, strict=False)]
+    assert min(lowest) < 0.002
+
+
+def test_things_do_not_lie_inside_each_other() -> None:
+    poses = settle([Body(cuboid(size)) for size in SIZES], np.random.default_rng(5), 0.2)
+    for (pose_a, size_a), (pose_b, size_b) in itertools.permutations(zip(poses, SIZES, strict=True), 2):
+        if pose_a is None or pose_b is None:
+            continue
+        points = apply(inverse(pose_b) @ pose_a, cuboid(size_a))
+        deep = (0.5 * np.array(size_b) - np.abs(points)).min(axis=1)
+        assert deep.max() < 0.004
+
+
+def test_the_same_generator_gives_the_same_poses() -> None:
+    first, second = (settle([Body(cuboid(size)) for size in SIZES[:3]], np.random.default_rng(3)) for _ in range(2))
+    for a, b in zip(first, second, strict=True):
+        assert (a is None) == (b is None)
+        if a is not None:
+            assert np.array_equal(a, b)
+
+
+def test_upright_things_start_upright() -> None:
+    (pose,) = settle([Body(cuboid((0.1, 0.1, 0.05)), upright=True)], np.random.default_rng(0))
+    assert pose is not None
+    assert pose[2, 2] > 0.99
+    assert pose[2, 3] == pytest.approx(0.025, abs=0.002)
+
+
+def test_a_hull_has_the_outermost_vertices() -> None:
+    hull = hull_points(cuboid((1, 1, 1)))
+    assert len(hull) >= 8
+    assert np.allclose(np.abs(hull).max(axis=0), 0.5)
