@@ -44,12 +44,17 @@ class Split:
         """The pictures to judge, and how many instances of each object are asked for in them.
 
         Raises:
-            InputError: there is nothing to be found.
+            InputError: there is nothing to be found, or something that no model is known of.
         """
+        dataset = self.open()
         wanted: dict[ImageKey, dict[int, int]] = {}
-        for target in self.open().targets():
+        for target in dataset.targets():
             if not self.objects or target.obj_id in self.objects:
                 wanted.setdefault(target.key, {})[target.obj_id] = target.inst_count
+        unknown = {obj_id for counts in wanted.values() for obj_id in counts} - dataset.objects.keys()
+        if unknown:
+            raise InputError(dataset.models_dir, f"holds no model of object {min(unknown)}, which is to be found",
+                             f"a mesh and an entry in models_info.json; there are {sorted(dataset.objects)}")
         if not wanted:
             objects = f" of the objects {', '.join(map(str, self.objects))}" if self.objects else ""
             raise InputError(self.root / self.name, f"holds no target{objects}",

@@ -80,6 +80,14 @@ def test_objects_can_be_chosen(small_dataset: Path) -> None:
         Split(small_dataset, "test", objects=(7, 8)).wanted()
 
 
+def test_a_target_without_a_model(small_dataset: Path, tmp_path: Path) -> None:
+    copy = shutil.copytree(small_dataset, tmp_path / "copy")
+    info = json.loads((copy / "models" / "models_info.json").read_text())
+    (copy / "models" / "models_info.json").write_text(json.dumps({"1": info["1"]}))
+    with pytest.raises(InputError, match="holds no model of object 2, which is to be found"):
+        Split(copy, "test").wanted()
+
+
 def test_published_poses_are_used_as_they_are(small_dataset: Path, tmp_path: Path) -> None:
     """LINEMOD's rotations are not quite orthonormal, and BOP does not mend them."""
     copy = shutil.copytree(small_dataset, tmp_path / "copy")
