@@ -15,7 +15,7 @@ from posebot.objects.geometry import face_vectors, merged
 if TYPE_CHECKING:
     from posebot.core.objects import Mesh
 
-MAX_FACES = 2000  # one to two microseconds each to paint
+MAX_FACES = 1200  # one to two microseconds each to paint
 _MAX_CREASES = 600  # a scanned surface is full of small creases that tell nothing
 _CREASE_ANGLE = np.deg2rad(40.0)
 _SAMPLES = 9  # of a crease, to see which part of it is hidden

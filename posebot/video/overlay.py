@@ -51,7 +51,7 @@ class Overlay:
         picture[:] = frame.rgb if scale == 1 else cv2.resize(frame.rgb, None, fx=scale, fy=scale,
                                                              interpolation=cv2.INTER_CUBIC)
         K = resize_K(frame.camera.K, scale, scale)
-        for estimate in sorted(result.estimates, key=_distance, reverse=True):
+        for estimate in sorted(result.estimates, key=_drawing_order):
             self._draw_estimate(picture, K, estimate)
         self._draw_labels(picture, result.estimates)
         canvas[height * scale:] = _DARK
@@ -60,7 +60,7 @@ class Overlay:
 
     def _draw_estimate(self, picture: NDArray[np.uint8], K: Array, estimate: PoseEstimate) -> None:
         color, thick = COLORS[estimate.status], _thickness(picture)
-        _line(picture, _box_corners(_scaled_box(estimate.box_xyxy, self.scale)), color, 1, closed=True)
+        _lines(picture, [_box_corners(_scaled_box(estimate.box_xyxy, self.scale))], color, 1, closed=True)
         model = self.objects.get(estimate.obj_id)
         if model is None or estimate.cam_from_obj is None:
             return
@@ -68,13 +68,12 @@ class Overlay:
             self.outlines[estimate.obj_id] = Outline(model.mesh)
         height, width = picture.shape[:2]
         lines = self.outlines[estimate.obj_id].lines(K, estimate.cam_from_obj, width, height)
-        for contour in lines.contours:
-            _line(picture, contour, _DARK, thick + 2, closed=True)
-        for contour in lines.contours:
-            _line(picture, contour, color, thick, closed=True)
-        for piece in lines.creases:
-            _line(picture, piece, color, 1)
-        _draw_axes(picture, K, estimate.cam_from_obj, 0.4 * model.diameter)
+        sure = estimate.status == "ok"  # a doubtful pose is drawn thin and without detail
+        if sure:
+            _lines(picture, lines.contours, _DARK, thick + 2, closed=True)
+            _lines(picture, lines.creases, color, 1)
+        _lines(picture, lines.contours, color, thick, closed=True)
+        _draw_axes(picture, K, estimate.cam_from_obj, (0.4 if sure else 0.2) * model.diameter)
 
     def _draw_labels(self, picture: NDArray[np.uint8], estimates: Sequence[PoseEstimate]) -> None:
         size = max(11, round(picture.shape[0] / 40))
@@ -122,8 +121,8 @@ def _draw_axes(picture: NDArray[np.uint8], K: Array, cam_from_obj: Array, length
     pixels, thick = project(K, ends), _thickness(picture)
     order = np.argsort(-ends[1:, 2])  # the far ones first
     for axis in order:
-        _line(picture, pixels[[0, axis + 1]], _DARK, thick + 2)
-        _line(picture, pixels[[0, axis + 1]], _AXIS_COLORS[axis], thick)
+        _lines(picture, [pixels[[0, axis + 1]]], _DARK, thick + 2)
+        _lines(picture, [pixels[[0, axis + 1]]], _AXIS_COLORS[axis], thick)
 
 
 def _place(width: int, height: int, box: Array, boxes: Sequence[Array], placed: Sequence[Array], picture_width: int,
@@ -132,27 +131,34 @@ def _place(width: int, height: int, box: Array, boxes: Sequence[Array], placed: 
     x0, y0, x1, y1 = box
     spots = [(x0, y0 - height - 1), (x0, y1 + 2), (x1 - width, y0 - height - 1), (x1 - width, y1 + 2), (x1 + 2, y0),
              (x0 - width - 2, y0), (x1 + 2, y1 - height), (x0 - width - 2, y1 - height), (x0, y0 + 1)]
-    best, best_cost = np.zeros(4), np.inf
-    for rank, (x, y) in enumerate(spots):
-        x, y = np.clip(x, 0, max(picture_width - width, 0)), np.clip(y, 0, max(picture_height - height, 0))
-        spot = np.array([x, y, x + width, y + height])
-        cost = 0.02 * rank + sum(_overlap(spot, other) for other in boxes) + 4 * sum(_overlap(spot, o) for o in placed)
-        if cost < best_cost:
-            best, best_cost = spot, cost
-    return best
+    corners = np.clip(spots, 0, np.maximum([picture_width - width, picture_height - height], 0))
+    candidates = np.hstack([corners, np.add(corners, [width, height])])
+    costs = 0.02 * np.arange(len(spots)) + _covered(candidates, boxes) + 4 * _covered(candidates, placed)
+    return candidates[costs.argmin()]
 
 
-def _overlap(a: Array, b: Array) -> float:
-    """Share of box a that box b covers."""
-    sides = np.clip(np.minimum(a[2:], b[2:]) - np.maximum(a[:2], b[:2]), 0, None)
-    return float(sides.prod() / max((a[2:] - a[:2]).prod(), 1e-9))
+def _covered(spots: Array, boxes: Sequence[Array]) -> Array:
+    """How much of each spot (N, 4) the boxes cover, summed over the boxes, in areas of the spot: (N,)."""
+    others = np.reshape(boxes, (-1, 4))
+    sides = np.minimum(spots[:, None, 2:], others[:, 2:]) - np.maximum(spots[:, None, :2], others[:, :2])
+    return np.clip(sides, 0, None).prod(axis=-1).sum(axis=1) / (spots[:, 2:] - spots[:, :2]).prod(axis=1)
 
 
-def _line(picture: NDArray[np.uint8], points: Array, color: Color, thickness: int, closed: bool = False) -> None:
+def _lines(picture: NDArray[np.uint8], lines: Sequence[Array] | Array, color: Color, thickness: int,
+           closed: bool = False) -> None:
+    """Draw lines, each (N, 2) pixels, anti-aliased."""
     import cv2
 
-    fixed = np.rint(np.clip(points, -1e5, 1e5) * (1 << _SUBPIXEL)).astype(np.int32)
-    cv2.polylines(picture, [fixed], closed, color, thickness, cv2.LINE_AA, _SUBPIXEL)
+    if isinstance(lines, np.ndarray):
+        fixed = list(_fixed(lines))
+    else:
+        fixed = [_fixed(points) for points in lines]
+    cv2.polylines(picture, fixed, closed, color, thickness, cv2.LINE_AA, _SUBPIXEL)
+
+
+def _fixed(points: Array) -> NDArray[np.int32]:
+    """cv2's fixed-point coordinates."""
+    return np.rint(np.clip(points, -1e5, 1e5) * (1 << _SUBPIXEL)).astype(np.int32)
 
 
 def _scaled_box(box_xyxy: Array, scale: int) -> Array:
@@ -164,8 +170,9 @@ def _box_corners(box: Array) -> Array:
     return np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]])
 
 
-def _distance(estimate: PoseEstimate) -> float:
-    return 1e9 if estimate.cam_from_obj is None else float(estimate.cam_from_obj[2, 3])
+def _drawing_order(estimate: PoseEstimate) -> tuple[bool, float]:
+    """What is doubtful first, so that what is sure lies on top; the far before the near."""
+    return estimate.status == "ok", 0.0 if estimate.cam_from_obj is None else -float(estimate.cam_from_obj[2, 3])
 
 
 def _thickness(picture: NDArray[np.uint8]) -> int:
