@@ -64,7 +64,7 @@ class Table:
 
 def table(records: Sequence[Record], models: Mapping[int, ObjectModel]) -> Table:
     """Match all records. `models` gives diameters and says which objects are symmetric."""
-    with_vsd = all("vsd" in estimate.errors for record in records for estimate in record.estimates if estimate.errors)
+    with_vsd = all(record.depth for record in records)
     parts = [_match_object(index, record, models[obj_id], count, with_vsd)
              for index, record in enumerate(records) for obj_id, count in sorted(record.inst_count.items())]
     if not parts:
@@ -118,11 +118,13 @@ def _match_object(index: int, record: Record, model: ObjectModel, count: int, wi
     add_partner = _partners(match(add, scored, np.array([np.inf]))[0], len(truths))
     truth = [record.truths[i] for i in truths]
     return Table(
-        np.full(len(truths), index), np.array(truths, dtype=np.int64), np.full(len(truths), model.obj_id),
-        np.array([t.visib_fract for t in truth]), np.array([t.distance_m for t in truth]),
-        hits(mssd, MSSD_THRESHOLDS), hits(mspd, MSPD_THRESHOLDS), vsd,
-        hits(add, np.array([ADD_THRESHOLD * model.diameter]))[:, 0], _taken(add, add_partner),
-        np.array([posed[best[p]] if p >= 0 else -1 for p in partner], dtype=np.int64), _taken(details, partner),
+        frame=np.full(len(truths), index), truth=np.array(truths, dtype=np.int64),
+        obj_id=np.full(len(truths), model.obj_id), visib_fract=np.array([t.visib_fract for t in truth]),
+        distance_m=np.array([t.distance_m for t in truth]),
+        mssd=hits(mssd, MSSD_THRESHOLDS), mspd=hits(mspd, MSPD_THRESHOLDS), vsd=vsd,
+        add=hits(add, np.array([ADD_THRESHOLD * model.diameter]))[:, 0], add_error=_taken(add, add_partner),
+        estimate=np.array([posed[best[p]] if p >= 0 else -1 for p in partner], dtype=np.int64),
+        error=_taken(details, partner),
     )
 
 

@@ -53,7 +53,12 @@ class Judged:
 
 @dataclass(frozen=True)
 class Record:
-    """One picture. inst_count: how many instances of each object localisation asks for. seconds: None if unknown."""
+    """One picture.
+
+    Attributes:
+        inst_count: how many instances of each object localisation asks for. seconds: that the source took, None if
+            unknown. depth: whether the picture has a depth image, so that VSD is known of every estimate.
+    """
 
     frame_id: str
     width: int
@@ -61,11 +66,12 @@ class Record:
     estimates: tuple[Judged, ...]
     inst_count: dict[int, int]
     seconds: float | None = None
+    depth: bool = False
 
     def to_json(self) -> str:
         """One line; infinite errors become null."""
         return json.dumps({
-            "frame_id": self.frame_id, "width": self.width, "seconds": self.seconds,
+            "frame_id": self.frame_id, "width": self.width, "seconds": self.seconds, "depth": self.depth,
             "inst_count": {str(obj_id): count for obj_id, count in self.inst_count.items()},
             "truths": [vars(truth) for truth in self.truths], "estimates": [_estimate(e) for e in self.estimates],
         }, allow_nan=False)
@@ -76,7 +82,7 @@ class Record:
         data = json.loads(line)
         return cls(data["frame_id"], int(data["width"]), tuple(Truth(**truth) for truth in data["truths"]),
                    tuple(_judged(estimate) for estimate in data["estimates"]),
-                   {int(obj_id): count for obj_id, count in data["inst_count"].items()}, data["seconds"])
+                   {int(obj_id): count for obj_id, count in data["inst_count"].items()}, data["seconds"], data["depth"])
 
 
 def _estimate(judged: Judged) -> dict[str, Any]:

@@ -127,7 +127,8 @@ class Worker:
         found = self.source.estimate(key, shown)
         scene = read_scene(self.dataset, key, frame, inst_count)
         judged = judge(scene, found.judged, self.yardsticks, found.covariances)
-        return Record(key.frame_id, frame.camera.width, scene.truths, judged, inst_count, found.seconds)
+        return Record(key.frame_id, frame.camera.width, scene.truths, judged, inst_count, found.seconds,
+                      frame.depth is not None)
 
 
 def read_scene(dataset: BopDataset, key: ImageKey, frame: Frame, inst_count: dict[int, int]) -> Scene:

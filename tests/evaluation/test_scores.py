@@ -41,7 +41,8 @@ def record(truths: list[Truth], estimates: list[Judged], width: int = 640, frame
     for entry in truths:
         if entry.target:
             counts[entry.obj_id] = counts.get(entry.obj_id, 0) + 1
-    return Record(frame_id, width, tuple(truths), tuple(estimates), counts)
+    depth = any("vsd" in entry.errors for entry in estimates)
+    return Record(frame_id, width, tuple(truths), tuple(estimates), counts, depth=depth)
 
 
 def test_recall_per_threshold_is_strict() -> None:
@@ -104,6 +105,8 @@ def test_vsd_only_where_every_picture_has_depth() -> None:
     mixed = localization.scores(localization.table([with_depth, without], MODELS))
     assert mixed["VSD"] is None
     assert mixed["AR"] == 1.0
+    nothing = Record("000001/000000", 640, (truth(),), (), {1: 1}, depth=True)
+    assert localization.scores(localization.table([nothing], MODELS))["VSD"] == 0.0
 
 
 def test_nothing_at_all() -> None:
