@@ -18,35 +18,36 @@ from collections.abc import Sequence
 
 from posebot.core.errors import EXIT_BAD_INPUT, PosebotError
 from posebot.models.bundle import Bundle
+from posebot.stages.fuse import Fuser
 from posebot.stages.pipeline import Pipeline
 from posebot.video.simcam import SimulatedCamera
 from posebot.video.truth import Judge, Miss, shares
 
 IN_SIGHT = 0.5
 PAUSE_S = 2.0  # between two pictures of a scene
-MODES = ("rgbd", "rgbd fused", "rgb", "rgb fused")
+SENSES = ("rgbd", "rgb")
 
 
-def score(bundle: Bundle, scenes: int, frames: int, first_seed: int, modes: Sequence[str]) -> dict[str, list[Miss]]:
-    """The misses of every mode, over all scenes."""
+def score(bundle: Bundle, scenes: int, frames: int, first_seed: int, senses: Sequence[str]) -> dict[str, list[Miss]]:
+    """The misses of every mode ("rgbd", "rgbd fused", …), over all scenes."""
     objects = None if bundle.manifest.name == "kit" else {model.obj_id: model for model in bundle.objects}
+    pipelines = {sense: Pipeline(bundle, depth=sense == "rgbd", fuse=False) for sense in senses}
     judge = Judge(bundle.objects)
-    pipelines = {mode: Pipeline(bundle, depth=mode.startswith("rgbd"), fuse="fused" in mode) for mode in modes}
-    misses: dict[str, list[Miss]] = {mode: [] for mode in modes}
+    misses: dict[str, list[Miss]] = {f"{sense}{fused}": [] for sense in senses for fused in ("", " fused")}
     start = time.monotonic()
     for number in range(scenes):
         camera = SimulatedCamera(objects, first_seed + number, fps=1 / PAUSE_S)
-        for pipeline in pipelines.values():
-            pipeline.reset()
+        fusers = {sense: Fuser(bundle.objects) for sense in senses}
         for frame in camera.frames(frames):
             truths = camera.truth(frame.frame_id)
-            poses = [(truth.obj_id, truth.base_from_obj) for truth in truths]
-            for mode, pipeline in pipelines.items():
-                judged = judge.judge(pipeline(frame).estimates, poses)
-                misses[mode] += [miss for miss, truth in zip(judged, truths) if truth.visib_fract >= IN_SIGHT]
+            for sense, pipeline in pipelines.items():
+                alone = pipeline(frame).estimates
+                for mode, estimates in ((sense, alone), (f"{sense} fused", fusers[sense](frame, alone))):
+                    judged = judge.judge(estimates, [(truth.obj_id, truth.base_from_obj) for truth in truths])
+                    misses[mode] += [miss for miss, truth in zip(judged, truths) if truth.visib_fract >= IN_SIGHT]
         camera.close()
-        done = {mode: sum(miss.correct for miss in found) / max(len(found), 1) for mode, found in misses.items()}
-        told = "  ".join(f"{mode} {100 * share:.1f} %" for mode, share in done.items())
+        told = "  ".join(f"{mode} {100 * sum(miss.correct for miss in found) / max(len(found), 1):.1f} %"
+                         for mode, found in misses.items())
         print(f"scene {number + 1}/{scenes}  {time.monotonic() - start:.0f} s  {told}", file=sys.stderr, flush=True)
     return misses
 
@@ -58,12 +59,12 @@ def main() -> int:
     parser.add_argument("--scenes", type=int, default=40)
     parser.add_argument("--frames", type=int, default=5, help="pictures of each scene")
     parser.add_argument("--seed", type=int, default=10_000, help="of the first scene; the demo's are small")
-    parser.add_argument("--modes", nargs="+", choices=MODES, default=list(MODES))
+    parser.add_argument("--senses", nargs="+", choices=SENSES, default=list(SENSES))
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     try:
         bundle = Bundle.open(options.bundle)
-        misses = score(bundle, options.scenes, options.frames, options.seed, options.modes)
+        misses = score(bundle, options.scenes, options.frames, options.seed, options.senses)
     except PosebotError as error:
         print(f"sim_score: error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,7 +33,7 @@ def demo(
     bundle: BundleOption = "kit",
     depth: DepthFlag = True,
     out: Annotated[Path, typer.Option("--out", help="Folder for results, video and picture.")] = Path("runs/demo"),
-    fps: Annotated[float, typer.Option("--fps", min=0.1, max=60, help="Pictures a second of the camera.")] = 10.0,
+    fps: Annotated[float, typer.Option("--fps", min=0.1, max=60, help="Pictures a second of the camera.")] = 5.0,
     speed: Annotated[float, typer.Option("--speed", min=0.0, max=10, help="Of the robot's hand; 1 is careful.")] = 1.0,
     as_json: JsonFlag = False,
 ) -> None:
@@ -50,7 +50,7 @@ def demo(
     from posebot.video.truth import Judge
 
     screen = console()
-    screen.print("posebot demo: opening the model and dropping objects on a table …")
+    screen.print("posebot demo: opening the model and dropping objects on a table (some seconds) …")
     parts = Bundle.open(bundle)
     camera = _camera(parts.manifest.name, parts.objects, seed, fps, depth, speed)
     pipeline, judge, summary = Pipeline(parts, depth=depth), Judge(parts.objects), Summary()
@@ -141,12 +141,19 @@ def _report(screen: Console, summary: Summary, log: _Log, out: Path, as_json: bo
     labels = {number: model.label for number, model in log.judge.models.items()}
     accuracy = shares(log.misses, labels)
     if as_json:
-        return print_json(summary.to_dict() | {"accuracy": _finite(accuracy), "out": str(out)})
+        print_json(summary.to_dict() | {"accuracy": _finite(accuracy), "out": str(out)})
+    elif not summary.frames:
+        screen.print("ended before the first picture was done")
+    else:
+        _print_report(screen, summary, accuracy, out)
+
+
+def _print_report(screen: Console, summary: Summary, accuracy: dict[str, dict[str, float]], out: Path) -> None:
     from rich.table import Table
 
-    total = summary.times().get("total", (0.0, 0.0))
+    median, high = summary.times()["total"]
     screen.print(f"{summary.frames} frames in {summary.seconds:.1f} s, {summary.dropped} dropped (the newest wins); "
-                 f"pipeline {total[0]:.0f} ms a frame (95 %: {total[1]:.0f} ms)", soft_wrap=True)
+                 f"pipeline {median:.0f} ms a frame (95 %: {high:.0f} ms)", soft_wrap=True)
     screen.print("against the simulation's truth, where at least half of an object is in sight\n"
                  "(correct: every point of its surface within 10 % of its diameter):")
     table = Table("object", "found", "correct", "off by", box=None, padding=(0, 2, 0, 0))
@@ -155,11 +162,9 @@ def _report(screen: Console, summary: Summary, log: _Log, out: Path, as_json: bo
                       f"{share['translation_mm']:.1f} mm {share['rotation_deg']:.1f}°" if share["found"] else "")
     screen.print(table)
     screen.print(f"look at {out / 'still.jpg'}, {out / 'overlay.mp4'} and {out / 'results.jsonl'}", soft_wrap=True)
-    sys.stderr.flush()
-    return None
 
 
 def _finite(accuracy: dict[str, dict[str, float]]) -> dict[str, dict[str, float | None]]:
     """JSON has no NaN."""
-    return {label: {name: value if value == value else None for name, value in share.items()}
+    return {label: {name: value if isfinite(value) else None for name, value in share.items()}
             for label, share in accuracy.items()}

@@ -16,7 +16,7 @@ from posebot.models.bundle import Bundle
 from posebot.models.runtime import Network
 from posebot.stages.certainty import assess, restate
 from posebot.stages.detect import Detector, OnnxDetector
-from posebot.stages.fuse import Fuser
+from posebot.stages.fuse import Fuser, suppress
 from posebot.stages.localize import Localization, Localizer, OnnxLocalizer
 from posebot.stages.pose import PoseSolution, PoseSolver
 
@@ -84,7 +84,7 @@ class Pipeline:
 
     def _joined(self, frame: Frame, estimates: list[PoseEstimate]) -> list[PoseEstimate]:
         if not self.fuse:
-            return estimates
+            return suppress(estimates, {model.obj_id: model for model in self.bundle.objects})
         calibration = self.bundle.manifest.calibration
         mode = calibration.depth if self.depth and frame.depth is not None else calibration.rgb
         diameters = {model.obj_id: model.diameter for model in self.bundle.objects}

@@ -149,10 +149,7 @@ def _lines(picture: NDArray[np.uint8], lines: Sequence[Array] | Array, color: Co
     """Draw lines, each (N, 2) pixels, anti-aliased."""
     import cv2
 
-    if isinstance(lines, np.ndarray):
-        fixed = list(_fixed(lines))
-    else:
-        fixed = [_fixed(points) for points in lines]
+    fixed = list(_fixed(lines)) if isinstance(lines, np.ndarray) else [_fixed(points) for points in lines]
     cv2.polylines(picture, fixed, closed, color, thickness, cv2.LINE_AA, _SUBPIXEL)
 
 
