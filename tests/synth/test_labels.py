@@ -24,13 +24,13 @@ def pose(turn: tuple[float, ...], place: tuple[float, ...]) -> Array:
     return make(rotation_from_vector(np.array(turn)), place)
 
 
-def rays_that_hit_box(cam_from_obj: Array) -> tuple[NDArray[np.bool_], Array]:
+def rays_that_hit_box(cam_from_obj: Array, grown: float = 1.0) -> tuple[NDArray[np.bool_], Array]:
     """Which pixels (H, W) the box covers at their centres, and how far in; a check that knows nothing of OpenGL."""
     columns, rows = np.meshgrid(np.arange(CAMERA.width), np.arange(CAMERA.height))
     obj_from_cam = inverse(cam_from_obj)
     directions = rays(CAMERA.K, np.stack([columns, rows], axis=-1)) @ obj_from_cam[:3, :3].T
     with np.errstate(divide="ignore", invalid="ignore"):
-        steps = (np.array([[-0.5], [0.5]]) * BOX - obj_from_cam[:3, 3]) / directions[..., None, :]
+        steps = (np.array([[-0.5], [0.5]]) * BOX * grown - obj_from_cam[:3, 3]) / directions[..., None, :]
     enter, leave = steps.min(axis=-2).max(axis=-1), steps.max(axis=-2).min(axis=-1)
     return enter < leave, enter
 
@@ -42,7 +42,8 @@ def test_a_pixel_is_the_objects_where_the_ray_of_its_centre_meets_it(labeller: L
     labels = labeller.labels(scene(box_item(cam_from_obj)))
     hits, depth = rays_that_hit_box(cam_from_obj)
     visible = labels.truths[0].mask_visib
-    assert (hits != visible).sum() <= 0.01 * hits.sum() + 2  # rounding, at rays that graze an edge
+    assert not (rays_that_hit_box(cam_from_obj, 0.998)[0] & ~visible).any()
+    assert not (visible & ~rays_that_hit_box(cam_from_obj, 1.002)[0]).any()
     both = hits & visible
     np.testing.assert_allclose(labels.depth[both], depth[both], atol=2e-4)
     assert not labels.depth[~visible].any()
@@ -76,7 +77,7 @@ def test_a_hidden_object_keeps_its_whole_mask(labeller: Labeller) -> None:
     hidden, front = labeller.labels(scene(far, near)).truths
     assert hidden.obj_id == 5
     assert not hidden.mask_visib.any()
-    assert hidden.mask.sum() == hidden.px_count_all > 100
+    assert hidden.mask.sum() == hidden.px_count_all > 50
     assert np.array_equal(front.mask, front.mask_visib)
 
 
@@ -90,11 +91,10 @@ def test_things_that_are_not_to_be_found_hide_and_have_no_label(labeller: Labell
 
 
 def test_an_object_across_the_border_is_counted_and_boxed_whole(labeller: Labeller) -> None:
-    (whole,) = labeller.labels(scene(box_item(make(translation=[0, 0, 0.6])))).truths
     (cut,) = labeller.labels(scene(box_item(make(translation=[-0.28, 0, 0.6])))).truths
     assert cut.box_amodal[0] < -5
     assert 0 < cut.mask.sum() < 0.8 * cut.px_count_all
-    assert cut.px_count_all == pytest.approx(whole.px_count_all, rel=0.35)
+    assert cut.mask.sum() == pytest.approx(rays_that_hit_box(cut.cam_from_obj)[0].sum(), abs=20)
     corners = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)]) * BOX
     pixels = project(CAMERA.K, apply(cut.cam_from_obj, corners))
     np.testing.assert_allclose(cut.box_amodal, [*pixels.min(axis=0), *pixels.max(axis=0)], atol=1.01)

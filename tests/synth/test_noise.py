@@ -73,9 +73,14 @@ def test_there_is_a_shadow_on_one_side_of_a_near_thing() -> None:
 
 
 def test_steep_surfaces_are_not_read() -> None:
-    slope = (0.4 + np.linspace(0, 3, 160) ** 1.0).astype(np.float32)
-    steep = np.tile(slope, (120, 1))
-    assert (read(steep) > 0).mean() < 0.6 * (read(flat(1.0)) > 0).mean()
+    """Planes through (0, 0, 1 m) turned about the vertical: z = 1 / (1 - x tan(angle)) along the ray (x, y, 1)."""
+    x = (np.arange(160) - 79.5) / 300
+    shares = []
+    for angle in (0, 60, 72):
+        slope = np.tile((1 / (1 - x * np.tan(np.deg2rad(angle)))).astype(np.float32), (120, 1))
+        shares.append((read(slope, noise=DepthNoise(steep=0.4)) > 0).mean())
+    assert shares[0] > 0.95
+    assert shares[2] < 0.6 * shares[1] < 0.6 * shares[0]
 
 
 def test_disparity_comes_in_steps() -> None:

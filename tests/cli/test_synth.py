@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from posebot.cli.main import run
+from posebot.core.errors import InputError
+from posebot.core.objects import Mesh
+from posebot.datasets.bop import BopDataset
+from posebot.objects.bop_models import make_object, save_objects
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One tetrahedron."""
+    corners = np.array([[0.0, 0, 0], [0.08, 0, 0], [0, 0.08, 0], [0, 0, 0.08]])
+    faces = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], np.int32)
+    folder = tmp_path_factory.mktemp("objects") / "models"
+    save_objects(folder, {1: make_object(1, "tip", Mesh(corners, faces))})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def opengl() -> None:
+    from posebot.synth.gl import Gl
+    from posebot.synth.library import Library
+
+    try:
+        Gl(Library({})).release()
+    except InputError as error:
+        pytest.skip(str(error))
+
+
+def command(models: Path, out: Path, *more: str) -> list[str]:
+    return ["synth", "--objects", str(models), "--frames", "3", "--out", str(out), "--size", "96x72", "--workers", "1", *more]
+
+
+@pytest.mark.usefixtures("opengl")
+def test_frames_are_made_and_counted(models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(command(models, tmp_path, "--json", "--split", "val", "--fov", "50", "--png", "--jitter", "0")) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["frames"], result["skipped"]) == (3, 0)
+    assert result["frames_per_second"] > 0
+    dataset = BopDataset(tmp_path, "val")
+    frame = dataset.frame(dataset.keys()[0])
+    assert frame.rgb.shape == (72, 96, 3)
+    assert frame.camera.K[0, 0] == pytest.approx(48 / np.tan(np.deg2rad(25)))
+    assert run(command(models, tmp_path, "--split", "val", "--fov", "50", "--png", "--jitter", "0")) == 0
+    assert "all 3 frames were there" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("opengl")
+def test_intrinsics_come_from_a_file(models: Path, tmp_path: Path) -> None:
+    camera = tmp_path / "camera.json"
+    camera.write_text('{"fx": 90, "fy": 91, "cx": 40, "cy": 30, "width": 80, "height": 60}')
+    assert run(command(models, tmp_path / "out", "--camera", str(camera), "--jitter", "0", "--frames", "1")) == 0
+    dataset = BopDataset(tmp_path / "out", "train")
+    assert dataset.camera_K(dataset.keys()[0]).tolist() == [[90, 0, 40], [0, 91, 30], [0, 0, 1]]
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    (["--size", "large"], "--size"),
+    (["--size", "0x20"], "size"),
+    (["--distance", "near"], "--distance"),
+    (["--distance", "1.4-0.4"], "distance"),
+    (["--distance", "nan-1"], "distance"),
+    (["--frames", "0"], "--frames"),
+    (["--seed", "-1"], "--seed"),
+    (["--mix", "2"], "--mix"),
+    (["--renderer", "magic"], "--renderer"),
+    (["--workers", "0"], "--workers"),
+    (["--fov", "500"], "--fov"),
+    (["--camera", "nowhere.json"], "nowhere.json"),
+    (["--backgrounds", "nowhere"], "nowhere"),
+    (["--distractors", "nowhere"], "nowhere"),
+    (["--objects", "nowhere"], "nowhere"),
+    (["--split", "../elsewhere"], "split"),
+    (["--split", ""], "split"),
+])
+def test_bad_options_are_one_line_and_exit_code_2(
+    models: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], options: list[str], said: str
+) -> None:
+    assert run([*command(models, tmp_path / "out"), *options]) == 2
+    told = capfd.readouterr().err
+    assert said in told
+    assert "Traceback" not in told
+    assert not list(tmp_path.rglob("*.jpg"))
+
+
+def test_a_file_as_out_is_refused(models: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "out").write_text("a file")
+    assert run(command(models, tmp_path / "out")) == 2
+    assert "cannot be written" in capfd.readouterr().err

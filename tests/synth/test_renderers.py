@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from posebot.core.errors import InputError
+from posebot.core.objects import ObjectModel
+from posebot.core.transforms import make, rotation_from_vector
+from posebot.synth.gl import Gl
+from posebot.synth.labels import Labeller
+from posebot.synth.library import Library
+from posebot.synth.raster import RasterRenderer
+from posebot.synth.scene import Item, Light, Material, Optics, Scene
+from tests.synth.scenes import box_item, rod_item, scene
+
+SHARP = Optics(blur_px=0.0, noise=0.0)
+
+
+@pytest.fixture()
+def raster(labeller: Labeller) -> RasterRenderer:
+    return RasterRenderer(labeller.gl)
+
+
+@pytest.fixture()
+def path(objects: Mapping[int, ObjectModel]):
+    pytest.importorskip("mitsuba")
+    from posebot.synth.path import PathRenderer
+
+    try:
+        return PathRenderer(Library(objects), samples=16)
+    except InputError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture()
+def things() -> Scene:
+    """A box and a rod in front of nothing (black), bright enough to stand out."""
+    return replace(scene(box_item(make(rotation_from_vector([0.5, 0.4, 0.3]), [-0.08, 0.03, 0.6])),
+                         rod_item(make(rotation_from_vector([1.2, 0.2, 0]), [0.1, -0.05, 0.5]))), optics=SHARP)
+
+
+def covered(picture: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    return picture.max(axis=2) > 12
+
+
+def overlap(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
+    return float((a & b).sum() / (a | b).sum())
+
+
+def grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return cv2.dilate(mask.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+
+
+def middle(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Mean column and row."""
+    return np.array([np.nonzero(mask)[1].mean(), np.nonzero(mask)[0].mean()])
+
+
+def test_the_picture_shows_things_where_their_labels_say(raster: RasterRenderer, labeller: Labeller, things: Scene) -> None:
+    truths = labeller.labels(things).truths
+    assert overlap(covered(raster.picture(things)), truths[0].mask_visib | truths[1].mask_visib) > 0.98
+
+
+def test_the_same_scene_gives_the_same_picture(raster: RasterRenderer, things: Scene) -> None:
+    noisy = replace(things, optics=Optics(noise=0.02, noise_seed=5))
+    assert np.array_equal(raster.picture(noisy), raster.picture(noisy))
+
+
+def test_exposure_makes_it_brighter(raster: RasterRenderer, things: Scene) -> None:
+    dark = replace(things, optics=replace(SHARP, gains=(0.3, 0.3, 0.3)))
+    assert raster.picture(dark).mean() < 0.8 * raster.picture(things).mean()
+
+
+def test_more_samples_smooth_the_edges(labeller: Labeller, things: Scene) -> None:
+    hard, soft = (RasterRenderer(labeller.gl, samples).picture(things) for samples in (0, 4))
+    assert hard.shape == soft.shape == (120, 160, 3)
+    assert np.abs(hard.astype(int) - soft).mean() < 4
+
+
+def test_a_thing_casts_a_shadow(raster: RasterRenderer) -> None:
+    wall = Item("quad", make(rotation_from_vector([np.pi, 0, 0]), [0, 0, 0.9]), Material(roughness=1.0), scale=(4, 4, 1))
+    lamp = (Light(np.array([0.0, -1.0, -0.3]), (1.0, 1.0, 1.0), 0.02),)
+    made = replace(scene(wall, box_item(make(translation=[0, -0.05, 0.6]))), lights=lamp, optics=SHARP)
+    lit = raster.picture(replace(made, items=(wall,))).astype(int).sum(axis=2)
+    shaded = raster.picture(made).astype(int).sum(axis=2)
+    mask = Labeller(raster.gl).labels(made).truths[0].mask_visib
+    assert ((shaded < 0.8 * lit) & ~mask).sum() > 50
+
+
+def test_path_and_raster_show_the_same_silhouettes(raster: RasterRenderer, path, labeller: Labeller, things: Scene) -> None:
+    """To a fraction of a pixel, so that both fit the same labels."""
+    large = replace(things, camera=things.camera.scaled(3.0))
+    truths = labeller.labels(large).truths
+    labelled = truths[0].mask_visib | truths[1].mask_visib
+    for picture in (path.picture(large), raster.picture(large)):
+        assert overlap(covered(picture), labelled) > 0.97
+        for truth in truths:
+            near = truth.mask_visib | (covered(picture) & grown(truth.mask_visib))
+            assert np.abs(middle(covered(picture) & near) - middle(truth.mask_visib)).max() < 0.25
+
+
+def test_path_and_raster_show_the_same_colours(raster: RasterRenderer, path, labeller: Labeller, things: Scene) -> None:
+    traced, drawn = path.picture(things), raster.picture(things)
+    for truth in labeller.labels(things).truths:
+        a, b = (picture[truth.mask_visib].mean(axis=0) for picture in (traced, drawn))
+        assert np.argmax(a) == np.argmax(b)
+        assert 0.4 < a.sum() / b.sum() < 2.5
+
+
+def test_path_gives_the_same_picture_again(path, things: Scene) -> None:
+    first, again = path.picture(things).astype(int), path.picture(things).astype(int)
+    assert np.abs(first - again).max() <= 1  # sums of many threads may differ in the last bit
