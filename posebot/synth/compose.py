@@ -57,7 +57,7 @@ class Composer:
     def _make_drop(self, group: int) -> _Drop:
         rng = np.random.default_rng([self.config.seed, 3, group])
         things = [*self._targets(rng), *self._distractors(rng, int(rng.integers(2, 11)))]
-        rng.shuffle(things)  # type: ignore[arg-type]
+        rng.shuffle(things)
         upright = rng.choice([0.1, 0.5, 0.9])
         bodies = [Body(self.library.mesh(item.shape).vertices * item.scale, bool(rng.random() < upright))
                   for item in things]
@@ -70,7 +70,7 @@ class Composer:
 
     def _on_table(self, drop: _Drop, camera: Camera, view: int, rng: np.random.Generator) -> Scene:
         items = [self.painter.painted(item, rng) for item in drop.items]
-        places = np.array([item.world_from_item[:3, 3] for item in items if item.obj_id] or [[0.0, 0.0, 0.05]])
+        places = np.array([item.world_from_item[:3, 3] for item in items if item.obj_id] or [np.array([0, 0, 0.05])])
         aim = places[rng.integers(len(places))] * rng.uniform(0.2, 1.0) + rng.normal(0, 0.03, 3)
         if drop.path is None:
             direction = _direction(rng, 0.12)
@@ -136,7 +136,8 @@ class Composer:
             size = float(model.diameter * rng.uniform(0.3, 0.7) * nearer / _reach(self.library, item) / 2)
             at = at * nearer + np.append(rng.normal(0, 0.45, 2) * model.diameter * nearer, 0)
             pose = scene.world_from_cam @ make(rotation_from_quaternion(rng.normal(size=4)), at)
-            sized = replace(item, world_from_item=pose, scale=tuple(s * size for s in item.scale))
+            x, y, z = item.scale
+            sized = replace(item, world_from_item=pose, scale=(x * size, y * size, z * size))
             hiding.append(self.painter.painted(sized, rng))
         return hiding
 

@@ -11,7 +11,6 @@ import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +57,7 @@ def generate(config: SynthConfig, progress: Progress = lambda done, total: None)
     skipped = config.frames - todo
     progress(skipped, config.frames)
     if scenes and config.workers == 0:
-        _here(config, scenes, partial(progress, total=config.frames), skipped)
+        _here(config, scenes, lambda done: progress(done, config.frames), skipped)
     elif scenes:
         _Crew(config, scenes).work(lambda done: progress(skipped + done, config.frames))
     return SynthResult(config.out, config.split, todo, skipped, time.monotonic() - start)

@@ -29,6 +29,10 @@ class Gl:
         self._arrays: dict[tuple[int, str], Any] = {}
         self._textures: dict[str, Any] = {}
 
+    def activate(self) -> None:
+        """Make this context the current one: a process may have several, of several cameras."""
+        self.context.__enter__()
+
     def program(self, vertex: str, fragment: str) -> Any:
         return self.context.program(vertex_shader=vertex, fragment_shader=fragment)
 
@@ -63,10 +67,12 @@ class Gl:
 
 
 def _context() -> Any:
-    os.environ.setdefault("LP_NUM_THREADS", "1")  # software GL: one thread a process; frames are shared out to processes
+    os.environ.setdefault("LP_NUM_THREADS", "1")  # software GL: one thread a process; there are several processes
     import moderngl
 
-    for options in ({"backend": "egl"}, {"backend": "egl", "libegl": "libEGL.so.1", "libgl": "libGL.so.1"}, {}):
+    choices: tuple[dict[str, Any], ...] = (
+        {"backend": "egl"}, {"backend": "egl", "libegl": "libEGL.so.1", "libgl": "libGL.so.1"}, {})
+    for options in choices:
         try:
             return moderngl.create_context(standalone=True, require=330, **options)
         except Exception as error:  # moderngl raises bare Exception

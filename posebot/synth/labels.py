@@ -86,6 +86,7 @@ class Labeller:
 
     def _draw(self, scene: Scene, items: list[Item], K: Array, width: int, height: int) -> NDArray[np.float32]:
         """float32 (height, width, 2): depth and place in `items` counted from 1, of a camera with this K and size."""
+        self.gl.activate()
         frame = self._target(width, height)
         frame.use()
         frame.viewport = frame.scissor = (0, 0, width, height)

@@ -67,8 +67,8 @@ def _smooth(rng: np.random.Generator, shape: tuple[int, ...], grain: float) -> N
 
     small = [max(2, round(side / grain)) for side in shape]
     values = rng.standard_normal(small, dtype=np.float32)
-    values = cv2.resize(values, shape[::-1], interpolation=cv2.INTER_CUBIC)
-    return np.asarray(values / max(float(values.std()), 1e-6), dtype=np.float32)
+    spread = cv2.resize(values, shape[::-1], interpolation=cv2.INTER_CUBIC)
+    return np.asarray(spread / max(float(spread.std()), 1e-6), dtype=np.float32)
 
 
 def _flying(depth: NDArray[np.float32], rng: np.random.Generator, share: float) -> NDArray[np.float32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,7 @@ def expose(pixels: NDArray[np.uint8], optics: Optics) -> NDArray[np.uint8]:
     """A picture (H, W, 3) with defocus, motion blur, and noise that grows with brightness as a sensor's does."""
     import cv2
 
-    blurred = pixels
+    blurred: NDArray[Any] = pixels
     if optics.blur_px > 0.2:
         blurred = cv2.GaussianBlur(blurred, (0, 0), optics.blur_px)
     if optics.motion_px > 1:
@@ -32,7 +33,7 @@ def develop(light: NDArray[np.float32], optics: Optics) -> NDArray[np.uint8]:
     height, width = light.shape[:2]
     y, x = (np.arange(height) + 0.5) / height - 0.5, (np.arange(width) + 0.5) / width - 0.5
     fall = 1 - optics.vignette * 2 * (x[None, :] ** 2 + y[:, None] ** 2)
-    exposed = light * np.float32(optics.gains) * fall[..., None].astype(np.float32)
+    exposed = light * np.asarray(optics.gains, np.float32) * fall[..., None].astype(np.float32)
     stored = np.sqrt(exposed / (1 + 0.18 * exposed) * 1.1)
     return np.clip(((stored - 0.5) * optics.contrast + 0.5) * 255 + 0.5, 0, 255).astype(np.uint8)
 

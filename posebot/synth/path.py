@@ -65,10 +65,10 @@ class PathRenderer:
                 "near_clip": 0.01, "far_clip": 100.0, "to_world": turn,
                 "film": {"type": "hdrfilm", "width": width, "height": height, "pixel_format": "rgba",
                          "rfilter": {"type": "box"}},
-                "sampler": {"type": "independent"}}
+                "sampler": {"type": "multijitter"}}
 
     def _around(self, scene: Scene) -> dict[str, Any]:
-        """Light from all around: the surroundings' picture, blurred, as bright as the sky above and the ground below."""
+        """Light from all around: the surroundings' picture, blurred, as bright as sky and ground are to be."""
         import cv2
 
         name = scene.backdrop.surroundings or scene.backdrop.picture
@@ -92,7 +92,8 @@ class PathRenderer:
         properties["bsdf"] = mi.load_dict(self._surface(material))
         mesh = mi.Mesh(f"item{number}", count, count // 3, has_vertex_normals=True, has_vertex_texcoords=True,
                        props=properties)
-        mesh.add_attribute("vertex_color", 3, np.ravel(corners[:, 6:9] * np.asarray(material.color)).astype(np.float32))
+        colors = corners[:, 6:9] * np.asarray(material.color)
+        mesh.add_attribute("vertex_color", 3, np.ravel(colors).astype(np.float32))
         fields = mi.traverse(mesh)
         fields["faces"] = mi.UInt32(np.arange(count, dtype=np.uint32))
         fields["vertex_positions"] = mi.Float(np.ravel(points).astype(np.float32))
@@ -110,7 +111,8 @@ class PathRenderer:
         if material.texture is None:
             color: dict[str, Any] = {"type": "mesh_attribute", "name": "vertex_color"}
         else:
-            linear = (self.library.texture(material.texture).astype(np.float32) / 255) ** 2 * np.float32(material.color)
+            stored = self.library.texture(material.texture).astype(np.float32) / 255
+            linear = stored**2 * np.asarray(material.color, np.float32)
             bitmap = self.mi.Bitmap(np.ascontiguousarray(np.minimum(linear, 1.0), dtype=np.float32))
             color = {"type": "bitmap", "bitmap": bitmap, "raw": True}
         return {"type": "twosided", "bsdf": {"type": "principled", "base_color": color, "specular": 0.5,
@@ -143,11 +145,11 @@ def _texcoords(item: Item, corners: NDArray[np.float32]) -> NDArray[np.float32]:
     """Texture coordinates (N, 2): the mesh's own, or each face's corners projected along its steepest axis."""
     if item.material.tiling is None:
         return corners[:, 9:11]
-    local = corners[:, :3] * np.asarray(item.scale) * item.material.tiling
+    local = corners[:, :3] * np.asarray(item.scale, np.float32) * np.float32(item.material.tiling)
     faces = corners[:, :3].reshape(-1, 3, 3)
     axis = np.argmax(np.abs(np.cross(faces[:, 1] - faces[:, 0], faces[:, 2] - faces[:, 0])), axis=1).repeat(3)
     pairs = np.array([[1, 2], [0, 2], [0, 1]])[axis]
-    return np.take_along_axis(local, pairs, axis=1)
+    return np.asarray(np.take_along_axis(local, pairs, axis=1), np.float32)
 
 
 def _rotation(transform: Array) -> Array:

@@ -40,6 +40,7 @@ class RasterRenderer:
 
     def picture(self, scene: Scene) -> NDArray[np.uint8]:
         """uint8 (H, W, 3), red first, with the optics' blur and noise."""
+        self.gl.activate()
         if scene.lights:
             self._lamp.draw(scene, scene.lights[0], self._shadow)
         width, height = scene.camera.width, scene.camera.height
