@@ -135,14 +135,16 @@ def summary(rows: Claims) -> dict[str, Any] | None:
 
 
 def _regions(rows: Claims) -> dict[str, Any] | None:
-    """Coverage of `region90` over the estimates that have one and a truth."""
-    told = rows.rows(np.isfinite(rows.radius_translation) & np.isfinite(rows.translation))
-    if not len(told):
+    """Coverage of `region90` over the estimates that have one and a truth; at last also with those without a truth."""
+    told = rows.rows(np.isfinite(rows.radius_translation))
+    present = np.isfinite(told.translation)
+    if not present.any():
         return None
     inside = told.translation <= told.radius_translation, told.rotation <= told.radius_rotation
+    both = inside[0] & inside[1]
     return {
-        "count": len(told), "translation": _share(inside[0]), "rotation": _share(inside[1]),
-        "both": _share(inside[0] & inside[1]),
+        "count": int(present.sum()), "translation": _share(inside[0][present]), "rotation": _share(inside[1][present]),
+        "both": _share(both[present]), "both_with_absent": _share(both),
         "median_translation_mm": float(1000 * np.median(told.radius_translation)),
         "median_rotation_deg": float(np.degrees(np.median(told.radius_rotation))),
     }

@@ -102,6 +102,7 @@ def test_claims_of_records() -> None:
     figures = certainty.summary(found)
     assert figures is not None
     assert figures["region90"]["count"] == 1  # where nothing is, a region can hold nothing
+    assert figures["region90"]["translation"]["coverage"] == 1
     assert figures["region90"]["both"]["coverage"] == 0  # 0.1 rad is outside 0.05
     assert figures["covariance"] is None
     assert certainty.summary(certainty.claims([], MODELS)) is None
