@@ -55,7 +55,7 @@ class Evidence:
         return float(np.sqrt(self.K[0, 0] * self.K[1, 1]))
 
     def halved(self) -> Evidence:
-        """The same in a quarter of the pixels and coordinates: a quarter of the work, for judging many poses roughly."""
+        """The same in a quarter of the pixels and coordinates: for judging many poses roughly."""
         size = len(self.visible) // 2
         visible, amodal, rgb = (cv2.resize(m, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)
                                 for m in (self.visible, self.amodal, self.rgb))

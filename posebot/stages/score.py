@@ -14,7 +14,7 @@ from posebot.stages.splat import Splats, splat
 from posebot.stages.surface import Surface
 
 Map = NDArray[np.float32]
-WEIGHTS = {"silhouette": 1.0, "coordinates": 1.0, "geometry": 2.0, "print": 1.0}
+WEIGHTS = {"silhouette": 2.0, "coordinates": 0.75, "geometry": 2.0, "print": 2.0}  # chosen on simulated frames
 _SENSOR = 0.003  # metres: depth noise that is always forgiven
 _LIGHT = 100.0  # variance of a colour channel (0..255) that light and shade make on a plain surface
 _FEWEST = 30  # pixels that a correlation needs

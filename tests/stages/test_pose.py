@@ -84,7 +84,7 @@ def test_an_empty_mask_gives_a_reason_instead_of_a_pose(scenes, solver):
     assert "too few" in solution.reason
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(3))
 def test_garbage_never_raises(scenes, solver, seed):
     rng = np.random.default_rng(seed)
     pose = scenes.pose(seed)

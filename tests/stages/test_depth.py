@@ -1,0 +1,130 @@
+"""Kabsch, ICP, the surface table, the splat renderer and the scores."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from posebot.core.transforms import apply, inverse, make, perturb, rotation_from_vector
+from posebot.objects.bop_models import make_object
+from posebot.stages import depth, icp
+from posebot.stages.evidence import SIZE, gather
+from posebot.stages.score import score
+from posebot.stages.splat import splat
+from posebot.stages.surface import build_surface
+
+
+@pytest.fixture(scope="module")
+def evidence(scenes):
+    pose = scenes.pose(1)
+    frame = scenes.frame(pose, noise=0.001)
+    return gather(frame, scenes.localization(frame, pose, noise=0.02, outliers=0.2), scenes.model), pose
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 10_000))
+def test_fit_finds_the_transform(seed):
+    rng = np.random.default_rng(seed)
+    pose = make(rotation_from_vector(rng.normal(size=3)), rng.normal(size=3))
+    points = rng.normal(size=(2, 10, 3))
+    found = depth.fit(points, apply(pose, points.reshape(-1, 3)).reshape(points.shape), rng.uniform(0.1, 1, (2, 10)))
+    np.testing.assert_allclose(found, np.stack([pose, pose]), atol=1e-9)
+
+
+def test_kabsch_withstands_outliers(scenes, evidence):
+    (pose,) = depth.kabsch(evidence[0])
+    assert scenes.error(pose, evidence[1]) < 0.03
+
+
+def test_nearest_agrees_with_a_search_of_all_points(scenes):
+    surface = scenes.surface
+    rng = np.random.default_rng(0)
+    points = (surface.points[rng.integers(0, 6000, 200)] + rng.normal(scale=0.005, size=(200, 3))).astype(np.float32)
+    exact = np.linalg.norm(points[:, None] - surface.points[None], axis=2).min(axis=1)
+    found = np.linalg.norm(points - surface.points[surface.nearest(points)], axis=1)
+    assert (found - exact).max() < 2 * surface._cell
+    assert np.median(found - exact) < 0.3 * surface._cell
+
+
+def test_lookalikes_of_a_box_are_its_flips(scenes):
+    low, high = np.zeros(3), np.array([0.05, 0.08, 0.12])
+    corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)]) * (high - low)
+    faces = np.array([[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1], [2, 3, 7], [2, 7, 6],
+                      [0, 2, 6], [0, 6, 4], [1, 5, 7], [1, 7, 3]], np.int32)
+    from posebot.core.objects import Mesh
+
+    surface = build_surface(make_object(1, "box", Mesh(corners, faces)))
+    assert len(surface.lookalikes) == 4
+    assert len(scenes.surface.lookalikes) == 1  # an L with unequal arms looks like nothing but itself
+    for pose in surface.lookalikes:
+        np.testing.assert_allclose(apply(pose, surface.model.center[None])[0], surface.model.center, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_icp_returns_to_the_surface(scenes, seed):
+    surface, pose = scenes.surface, scenes.pose(seed)
+    frame = scenes.frame(pose)
+    seen = gather(frame, scenes.localization(frame, pose), scenes.model)
+    points, trust = depth.sensed_points(seen)
+    start = perturb(pose, np.array([0.005, -0.005, 0.01, 0.1, -0.1, 0.1]))
+    moved = icp.refine(start[None], surface, points, trust, np.array([0.02, 0.01, 0.01, 0.005, 0.005, 0.005, 0.005]))[0]
+    assert scenes.error(moved, pose) < 0.05 < scenes.error(start, pose)
+
+
+def test_polish_keeps_a_pose_that_icp_would_spoil(scenes, evidence):
+    seen, pose = evidence
+    nowhere = np.zeros((40, 3), np.float32) + np.float32([0, 0, 0.9])  # readings of something else
+    kept = depth.polish(pose[None], seen, scenes.surface, nowhere, np.ones(40, np.float32))
+    assert scenes.error(kept[0], pose) < 0.02
+
+
+def test_splat_has_the_size_of_the_silhouette(scenes, evidence):
+    seen, pose = evidence
+    drawn = splat(apply(pose[None], scenes.surface.points).astype(np.float32), seen.K, SIZE)
+    assert drawn.cover[0].sum() == pytest.approx(seen.amodal.sum(), rel=0.05)
+    both = (drawn.depth[0] > 0) & (seen.points[..., 2] > 0) & (seen.visible > 0.9)
+    assert np.median(np.abs(drawn.depth[0] - seen.points[..., 2])[both]) < 0.003
+
+
+def test_the_truth_scores_best(scenes, evidence):
+    seen, pose = evidence
+    rng = np.random.default_rng(0)
+    wrong = perturb(pose, rng.normal(scale=[0.02, 0.02, 0.02, 0.5, 0.5, 0.5], size=(20, 6)))
+    scores = score(np.concatenate([pose[None], wrong]), seen, scenes.surface)
+    assert np.argmax(scores.total) == 0
+    for part in (scores.silhouette, scores.coordinates, scores.geometry, scores.print):
+        assert ((part >= 0) & (part <= 1)).all()
+        assert part[0] > np.median(part[1:])
+
+
+def test_halved_evidence_ranks_alike(scenes, evidence):
+    seen, pose = evidence
+    rough = seen.halved()
+    assert rough.visible.shape == (SIZE // 2, SIZE // 2)
+    wrong = perturb(pose, np.array([0.03, 0, 0, 0, 0.5, 0]))
+    scores = score(np.stack([pose, wrong]), rough, scenes.surface, 800)
+    assert scores.total[0] > scores.total[1]
+
+
+def test_rotation_grid_is_dense():
+    rotations = rotation_from_vector(np.random.default_rng(0).normal(size=(200, 3)) * 2)
+    grid = depth.rotation_grid()
+    cosine = (np.einsum("aij,bij->ab", rotations, grid).max(axis=1) - 1) / 2
+    assert np.degrees(np.arccos(cosine.min())) < 45
+
+
+def test_distinct_leaves_out_near_copies(scenes):
+    pose = scenes.pose(0)
+    near, far = perturb(pose, np.full(6, 1e-3)), perturb(pose, np.array([0.1, 0, 0, 0, 0, 0]))
+    kept = depth.distinct(np.stack([near, pose, far]), np.array([0.5, 0.9, 0.4]), 0.14)
+    assert kept.tolist() == [1, 2]
+
+
+def test_place_puts_the_part_where_it_is_seen(scenes, evidence):
+    seen, pose = evidence
+    points, _ = depth.sensed_points(seen)
+    placed = depth.place(pose[None, :3, :3], seen, scenes.surface, points)[0]
+    assert np.linalg.norm(placed[:3, 3] - pose[:3, 3]) < 0.15 * scenes.model.diameter
+    assert np.allclose(inverse(placed) @ placed, np.eye(4))

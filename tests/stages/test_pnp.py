@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from posebot.core.transforms import difference, inverse, perturb, rotation_angle
+from posebot.stages import pnp
+from posebot.stages.evidence import gather
+
+
+def evidence_of(scenes, seed, noise=0.0, outliers=0.0):
+    pose = scenes.pose(seed)
+    frame = scenes.frame(pose, depth=False)
+    localization = scenes.localization(frame, pose, noise=noise, outliers=outliers, seed=seed)
+    return gather(frame, localization, scenes.model), pose
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_exact_coordinates_give_the_exact_pose(scenes, seed):
+    evidence, pose = evidence_of(scenes, seed)
+    found, _ = pnp.refine(pnp.ransac(evidence)[0], evidence, pnp.Prior(evidence.origin))
+    assert scenes.error(found, pose) < 0.003
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_outliers_do_no_harm(scenes, seed):
+    evidence, pose = evidence_of(scenes, seed, outliers=0.4)
+    found, _ = pnp.refine(pnp.ransac(evidence)[0], evidence, pnp.Prior(evidence.origin))
+    assert scenes.error(found, pose) < 0.01
+
+
+def test_the_result_does_not_depend_on_the_object_frame(scenes):
+    """Another origin and other axes of the mesh give the same place in the world."""
+    evidence, _ = evidence_of(scenes, 2, noise=0.01)
+    turn = scenes.pose(7)
+    moved = replace(evidence, coordinates=evidence.coordinates @ turn[:3, :3].T + turn[:3, 3])
+    weak = pnp.Prior(evidence.origin, weight=0.0)
+    first, _ = pnp.refine(pnp.ransac(evidence)[0], evidence, weak, steps=30)
+    second, _ = pnp.refine(first @ inverse(turn), moved, weak, steps=30)
+    np.testing.assert_allclose(second @ turn, first, atol=1e-4)
+
+
+def test_covariance_explains_the_errors(scenes):
+    """Squared errors in units of the covariance are chi-square with 6 degrees of freedom: their mean is 6."""
+    evidence, pose = evidence_of(scenes, 1)
+    rng, squares = np.random.default_rng(0), []
+    sigma = 0.5 * evidence.focal / pose[2, 3] * 0.01 * scenes.model.diameter
+    for _ in range(60):
+        noisy = replace(evidence, pixels=evidence.pixels + rng.normal(scale=np.hypot(sigma, pnp._PIXEL), size=(
+            len(evidence.pixels), 2)), sigma=np.full(len(evidence.sigma), 0.5 * 0.01 * scenes.model.diameter))
+        found, information = pnp.refine(pose, noisy, pnp.Prior(evidence.origin, weight=0.0))
+        step = difference(found, pose)
+        squares.append(step @ information @ step)
+    assert 3 < np.mean(squares) < 12
+
+
+def test_the_prior_holds_what_coordinates_do_not(scenes):
+    """With coordinates shrunk by a tenth, a trusted origin keeps the distance right."""
+    evidence, pose = evidence_of(scenes, 3)
+    middle = evidence.coordinates.mean(axis=0)
+    shrunk = replace(evidence, coordinates=middle + 0.9 * (evidence.coordinates - middle))
+    trusted = pnp.Prior(pose[:3, 3], 0.6, 0.01, 1000.0)
+    loose, held = (pnp.refine(pose, shrunk, prior)[0] for prior in (pnp.Prior(pose[:3, 3], weight=0.0), trusted))
+    assert abs(loose[2, 3] / pose[2, 3] - 1) > 0.05
+    assert abs(held[2, 3] / pose[2, 3] - 1) < 0.02
+    assert np.degrees(rotation_angle(held[:3, :3], pose[:3, :3])) < 5
+
+
+def test_too_few_pixels_give_nothing(scenes):
+    evidence, _ = evidence_of(scenes, 0)
+    few = replace(evidence, pixels=evidence.pixels[:5], coordinates=evidence.coordinates[:5])
+    assert pnp.ransac(few) == []
+
+
+def test_refine_goes_downhill_from_far_away(scenes):
+    evidence, pose = evidence_of(scenes, 4)
+    start = perturb(pose, np.array([0.02, -0.02, 0.08, 0.4, -0.3, 0.3]))
+    found, _ = pnp.refine(start, evidence, pnp.Prior(evidence.origin), steps=30)
+    assert scenes.error(found, pose) < 0.01
