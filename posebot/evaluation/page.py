@@ -137,8 +137,8 @@ def _certainty(report: dict[str, Any]) -> str:
              f"average {_percent(sure['mean_p'])} %. ECE {sure['ECE']:.3f}, Brier {sure['Brier']:.3f}, "
              f"log loss {sure['log_loss']:.3f}. Wrong poses: {risk}."]
     if (region := sure["region90"]) is not None:
-        lines.append(f"region90 of {region['count']} poses: position inside {_covered(region['translation'])}, attitude "
-                     f"{_covered(region['rotation'])}, both {_covered(region['both'])}; median radii "
+        lines.append(f"region90 of {region['count']} poses: position inside {_covered(region['translation'])}, "
+                     f"attitude {_covered(region['rotation'])}, both {_covered(region['both'])}; median radii "
                      f"{region['median_translation_mm']:.1f} mm and {region['median_rotation_deg']:.1f}°.")
     if (cloud := sure["covariance"]) is not None:
         levels = ", ".join(f"{level}: {_covered(share)}" for level, share in cloud["coverage"].items())
