@@ -49,7 +49,7 @@ def find_symmetries(mesh: Mesh, use_colors: bool = True) -> Symmetries:
     fit = SelfFit(mesh, search, use_colors)
     judged = [(turn, fit.shape(turn.transform)) for turn in search.candidates()]
     fitting = [_snapped(turn, fit, search.diameter) for turn, shape in judged if shape.fits]
-    axes = _distinct(turn for turn in fitting if _any_angle_fits(turn, fit))
+    axes = [turn for turn in _distinct(turn for turn in fitting if turn.fold > 2) if _any_angle_fits(turn, fit)]
     round_axes = [axis for axis in axes if _any_angle_prints(axis, fit)]
     printed = [turn for turn in fitting if fit.print_fits(turn.transform)]
     discrete = _beside_round(round_axes, printed) if round_axes else _closed_group(printed, fit)
@@ -75,7 +75,7 @@ def _remark(what: str, names: list[str]) -> tuple[str, ...]:
 
 
 def _any_angle_fits(turn: Turn, fit: SelfFit) -> bool:
-    return turn.fold > 2 and all(fit.shape(rotation_about(turn.axis, turn.center, a)).fits for a in _GOLDEN_ANGLES)
+    return all(fit.shape(rotation_about(turn.axis, turn.center, angle)).fits for angle in _GOLDEN_ANGLES)
 
 
 def _any_angle_prints(turn: Turn, fit: SelfFit) -> bool:

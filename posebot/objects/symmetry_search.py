@@ -12,7 +12,7 @@ from posebot.objects.distance import Surface
 from posebot.objects.geometry import face_vectors, sample_surface
 
 FOLDS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12)
-_DIRECTIONS = 3000  # on half a sphere: 2.6 degrees apart
+_DIRECTIONS = 2000  # on half a sphere: 3.2 degrees apart
 _COARSE_FIT = 0.035  # of the diameter: mean distance that a candidate may have before it is refined
 _MOMENT_SLACK = 0.03  # of the trace: how far second moments may be from those of a symmetric surface
 
@@ -40,11 +40,14 @@ class SelfSearch:
     """A mesh prepared for comparing it with turned copies of itself."""
 
     def __init__(self, mesh: Mesh, diameter: float) -> None:
+        from scipy.spatial import cKDTree
+
         self.diameter, self.surface = diameter, Surface(mesh)
         cloud = sample_surface(mesh, 20_000, seed=1)[0]
         self.center = cloud.mean(axis=0)  # any symmetry leaves it where it is
         self.moments = np.cov((cloud - self.center).T)
         self.points = cloud[np.random.default_rng(2).permutation(len(cloud))]
+        self._cloud = cKDTree(self.points[:5000])
         vectors = face_vectors(mesh)
         self.normals = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
 
@@ -58,21 +61,27 @@ class SelfSearch:
         return found
 
     def _coarse(self, most: int) -> list[Turn]:
-        from scipy.spatial import cKDTree
-
-        tree, probe = cKDTree(self.points[:8000]), self.points[8000:8150]
-        scored: list[tuple[float, Turn]] = []
-        for axis in self._axes():
-            for fold in FOLDS if self._round_about(axis) else FOLDS[:1]:
-                turn = Turn(axis, self.center, fold)
-                error = float(tree.query(apply(turn.transform, probe))[0].mean()) / self.diameter
-                if error < _COARSE_FIT:
-                    scored.append((error, turn))
+        """Unrefined turns whose mean distance is small, the best first, none near another of the same fold."""
+        turns = [Turn(axis, self.center, fold) for axis in self._axes()
+                 for fold in (FOLDS if self._round_about(axis) else FOLDS[:1])]
+        errors = np.zeros(len(turns))
+        for probes, limit in ((30, 1.5 * _COARSE_FIT), (150, _COARSE_FIT)):  # most are ruled out by a few points
+            errors = self._mean_distances(turns, probes)
+            turns, errors = [turns[i] for i in np.flatnonzero(errors < limit)], errors[errors < limit]
         chosen: list[Turn] = []
-        for _, turn in sorted(scored, key=lambda entry: entry[0]):
-            if len(chosen) < most and not any(_alike(turn, other, 12.0) for other in chosen):
-                chosen.append(turn)
+        for index in np.argsort(errors, kind="stable"):
+            if len(chosen) < most and not any(_alike(turns[index], other, 12.0) for other in chosen):
+                chosen.append(turns[index])
         return chosen
+
+    def _mean_distances(self, turns: list[Turn], probes: int) -> Array:
+        """Mean distance (N,), in diameters, of a few turned points from the nearest of many points of the surface."""
+        if not turns:
+            return np.empty(0)
+        vectors = np.stack([turn.axis * (2 * np.pi / turn.fold) for turn in turns])
+        arms = self.points[-probes:] - self.center
+        moved = arms @ np.swapaxes(rotation_from_vector(vectors), 1, 2) + self.center
+        return np.asarray(self._cloud.query(moved, eps=0.5)[0].mean(axis=1) / self.diameter)
 
     def _axes(self) -> Array:
         """Directions (N, 3) that are eigenvectors of the second moments, as every axis of symmetry is."""
@@ -85,9 +94,11 @@ class SelfSearch:
 
     def _round_about(self, axis: Array) -> bool:
         """Whether the second moments across the axis are equal, as three-fold and higher symmetry needs."""
-        across = np.linalg.svd(axis[None])[2][1:]
-        values = np.linalg.eigvalsh(across @ self.moments @ across.T)
-        return bool(values[1] - values[0] < 2 * _MOMENT_SLACK * np.trace(self.moments))
+        along = axis @ self.moments @ axis
+        across = self.moments - along * np.outer(axis, axis)  # for an eigenvector: what is left is the plane's part
+        trace = np.trace(across)
+        spread = np.sqrt(max(2 * float(np.sum(across * across)) - float(trace) ** 2, 0.0))  # of its two eigenvalues
+        return bool(spread < 2 * _MOMENT_SLACK * np.trace(self.moments))
 
     def _refined(self, turn: Turn, steps: int = 8) -> Turn | None:
         """The turn after a few steps of point-to-plane alignment, or None if it slid away to another."""

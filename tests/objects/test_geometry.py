@@ -68,7 +68,7 @@ def test_normals_of_a_sphere_point_outwards_also_across_a_seam() -> None:
 
     ball = trimesh.creation.icosphere(subdivisions=3, radius=0.05)
     mesh = Mesh(np.asarray(ball.vertices), np.asarray(ball.faces, dtype=np.int32))
-    apart = Mesh(mesh.vertices[mesh.faces].reshape(-1, 3), np.arange(3 * len(mesh.faces)).reshape(-1, 3).astype(np.int32))
+    apart = Mesh(mesh.vertices[mesh.faces].reshape(-1, 3), np.arange(mesh.faces.size, dtype=np.int32).reshape(-1, 3))
     for one in (mesh, apart):
         normals = geometry.vertex_normals(one)
         np.testing.assert_allclose(np.linalg.norm(normals, axis=1), 1.0)
@@ -79,9 +79,10 @@ def test_sharp_edges_are_doubled_and_smooth_ones_are_not() -> None:
     cube = geometry.with_sharp_edges(box())
     assert len(cube.vertices) == 24
     assert (np.abs(geometry.vertex_normals(cube)).max(axis=1) > 1 - 1e-12).all()
-    round_side = geometry.with_sharp_edges(prism(star(1, depth=0.0, points=60), 0.1))
+    cylinder = prism(star(1, depth=0.0, points=60), 0.1)
+    round_side = geometry.with_sharp_edges(cylinder)
     assert len(round_side.vertices) == 2 * 60 + 2 * 61  # the mantle's two rings, and each cap with its middle
-    np.testing.assert_allclose(geometry.signed_volume(round_side), geometry.signed_volume(prism(star(1, 0.0, points=60), 0.1)))
+    assert geometry.signed_volume(round_side) == pytest.approx(geometry.signed_volume(cylinder))
 
 
 def test_samples_lie_on_their_faces_and_follow_the_area() -> None:

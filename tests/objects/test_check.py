@@ -1,0 +1,188 @@
+"""The mesh linter finds what was done to a mesh, and says nothing bad about a good one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from posebot.core.errors import InputError
+from posebot.core.objects import Mesh
+from posebot.objects.build import BuildOptions, build_objects
+from posebot.objects.check import check_file
+from posebot.objects.findings import Finding, mesh_findings, unit_findings
+from posebot.objects.geometry import diameter, moved, scaled, signed_volume
+from posebot.objects.kit import build_kit
+from posebot.objects.mesh_io import write_ply
+from posebot.objects.topology import measure_topology, repaired
+from posebot.objects.units import METRES_PER, guess_unit
+from tests.objects.shapes import box, inside_out, l_shape, printed_square, prism, star
+
+
+def about(mesh: Mesh) -> list[Finding]:
+    return mesh_findings(mesh, diameter(mesh.vertices))
+
+
+def found(findings: list[Finding], check: str) -> Finding:
+    return next(finding for finding in findings if finding.check == check)
+
+
+@pytest.mark.parametrize("model", build_kit().values(), ids=lambda model: model.label)
+def test_the_kit_is_flawless(model) -> None:
+    assert {finding.severity for finding in mesh_findings(model.mesh, model.diameter)} <= {"info"}
+
+
+def test_a_hole_is_found_with_its_length() -> None:
+    mesh = box()
+    finding = found(about(Mesh(mesh.vertices, mesh.faces[1:])), "open")
+    assert finding.severity == "warning"
+    assert finding.found.startswith("3 edges with one face only")
+
+
+@pytest.mark.parametrize("mesh", [box(), l_shape(), moved(box(), [0.05, 0, 0])])
+def test_inverted_surfaces_are_errors_and_can_be_repaired(mesh: Mesh) -> None:
+    assert not any(finding.check == "inside out" for finding in about(mesh))
+    flipped = inside_out(mesh)
+    assert found(about(flipped), "inside out").severity == "error"
+    assert signed_volume(repaired(flipped)) == pytest.approx(signed_volume(mesh))
+
+
+@given(seed=st.integers(0, 2**31))
+def test_faces_turned_at_random_are_turned_back(seed: int) -> None:
+    mesh = prism(star(3, points=30), 0.05)
+    some = np.random.default_rng(seed).random(len(mesh.faces)) < 0.4
+    mixed = Mesh(mesh.vertices, np.where(some[:, None], mesh.faces[:, ::-1], mesh.faces))
+    if some.any() and not some.all():
+        assert found(about(mixed), "inside out").severity in ("error", "warning")
+    mended = repaired(mixed)
+    assert signed_volume(mended) == pytest.approx(signed_volume(mesh))
+    assert measure_topology(mended).flipped_edges == 0
+
+
+def test_duplicates_slivers_and_twins_are_counted_and_repaired() -> None:
+    mesh = box()
+    apart = mesh.vertices[mesh.faces].reshape(-1, 3)
+    faces = np.vstack([np.arange(36).reshape(-1, 3), [[0, 1, 2], [0, 0, 1]]]).astype(np.int32)
+    bad = Mesh(np.vstack([apart, [[0.0, 0.0, 0.0]]]), faces)
+    topology = measure_topology(bad)
+    assert (topology.repeats, topology.unused, topology.slivers, topology.twins) == (28, 1, 1, 1)
+    checks = {(finding.check, finding.severity) for finding in about(bad)}
+    assert {("vertices", "warning"), ("faces", "warning")} <= checks
+    mended = repaired(bad)
+    assert (len(mended.vertices), len(mended.faces)) == (8, 12)
+    assert measure_topology(mended).closed
+
+
+def test_repair_keeps_texture_seams() -> None:
+    model = build_kit()[1]
+    mended = repaired(model.mesh)
+    assert mended.texture is model.mesh.texture
+    assert len(mended.vertices) == len(model.mesh.vertices)
+
+
+def test_origin_far_away() -> None:
+    assert found(about(moved(box(), [0.1, 0, 0])), "origin").severity == "warning"
+    assert found(about(moved(box(), [1.0, 0, 0])), "origin").severity == "error"
+
+
+def test_bodies_amount_colour_and_flatness_are_told() -> None:
+    one, two = box(), moved(box(), [0.2, 0, 0])
+    both = Mesh(np.vstack([one.vertices, two.vertices]), np.vstack([one.faces, two.faces + 8]))
+    assert found(about(both), "bodies").found == "2 separate, the largest has 50% of the surface"
+    many = prism(star(1, 0.1, points=6000), 0.1)
+    assert found(about(many), "amount").severity == "info"
+    assert found(about(one), "color").found.startswith("plain")
+    flat = found(about(printed_square(np.zeros((2, 2, 3), np.uint8))), "shape")
+    assert (flat.severity, flat.found) == ("error", "flat: 0 mm along z")
+
+
+@given(size=st.floats(0.061, 0.29), unit=st.sampled_from(["mm", "m"]))
+def test_the_unit_of_ordinary_objects_is_certain(size: float, unit: str) -> None:
+    guess = guess_unit(size / METRES_PER[unit])
+    assert guess.unit == unit
+    assert not guess.others
+
+
+@pytest.mark.parametrize(("across", "given_unit", "severity", "words"), [
+    (142.0, None, "info", "taken as millimetres"),
+    (0.142, None, "info", "taken as metres: 142 mm"),
+    (33.0, None, "warning", "the unit is not certain"),
+    (142.0, "m", "error", "read in metres it is 142 m across"),
+    (0.142, "mm", "error", "read in millimetres it is 0.142 mm across"),
+    (14.2, "m", "error", "read in metres it is 14.2 m across"),
+    (1.42, "m", "warning", "1.42 m across is unusual"),
+    (9000.0, "mm", "error", "9 m across"),
+])
+def test_units(across: float, given_unit: str | None, severity: str, words: str) -> None:
+    (finding,) = unit_findings(across, given_unit)
+    assert finding.severity == severity
+    assert words in finding.found
+
+
+def test_right_unit_given_is_silent() -> None:
+    assert list(unit_findings(142.0, "mm")) == []
+
+
+def write(folder: Path, name: str, mesh: Mesh, factor: float = 1000.0) -> Path:
+    write_ply(folder / name, scaled(mesh, factor))
+    return folder / name
+
+
+def test_report_of_a_file(tmp_path: Path) -> None:
+    report = check_file(write(tmp_path, "box.ply", box()))
+    data = report.to_dict()
+    assert report.usable
+    assert (data["unit"], data["faces"], data["color"]) == ("mm", 12, "plain")
+    np.testing.assert_allclose(data["size_mm"], [60, 90, 140], rtol=1e-6)
+    assert len(data["symmetries"]["symmetries_discrete"]) == 3
+
+
+def test_unreadable_file_is_a_finding(tmp_path: Path) -> None:
+    report = check_file(tmp_path / "none.stl")
+    assert not report.usable
+    assert report.errors[0].found == "no such file"
+
+
+def test_build_numbers_labels_and_measures(tmp_path: Path) -> None:
+    paths = [write(tmp_path, "bracket.ply", l_shape()), write(tmp_path, "brick.ply", box(), factor=1.0)]
+    bracket, brick = build_objects(paths, first_id=4)
+    assert [(b.model.obj_id, b.model.label) for b in (bracket, brick)] == [(4, "bracket"), (5, "brick")]
+    assert brick.model.diameter == pytest.approx(np.sqrt(0.06**2 + 0.09**2 + 0.14**2))
+    assert len(brick.model.symmetries_discrete) == 3
+    (named,) = build_objects(paths[:1], ["angle"], options=BuildOptions(symmetries=False))
+    assert named.model.label == "angle"
+
+
+def test_build_refuses_and_mends(tmp_path: Path) -> None:
+    far = write(tmp_path, "far.ply", inside_out(moved(l_shape(), [0, 2.0, 0])))
+    with pytest.raises(InputError, match=r"far\.ply: origin: 2 m from the middle.*--center"):
+        build_objects([far])
+    with pytest.raises(InputError, match="inside out"):
+        build_objects([far], options=BuildOptions(center=True))
+    (built,) = build_objects([far], options=BuildOptions(center=True, repair=True))
+    np.testing.assert_allclose(built.model.center, 0, atol=1e-6)
+    assert signed_volume(built.model.mesh) > 0
+    (forced,) = build_objects([far], options=BuildOptions(force=True, symmetries=False))
+    assert np.linalg.norm(forced.model.center) > 1.9
+
+
+def test_build_refuses_uncertain_and_wrong_units(tmp_path: Path) -> None:
+    small = write(tmp_path, "nut.ply", box((0.015, 0.02, 0.022)))
+    with pytest.raises(InputError, match="the unit is not certain"):
+        build_objects([small])
+    (nut,) = build_objects([small], options=BuildOptions(unit="mm", symmetries=False))
+    assert nut.model.extents.max() == pytest.approx(0.022)
+    with pytest.raises(InputError, match="--unit mm"):
+        build_objects([small], options=BuildOptions(unit="m"))
+
+
+@pytest.mark.parametrize(("labels", "first_id", "problem"), [
+    (["a"], 1, "1 labels for 2 meshes"), (["a", "a"], 1, "'a' is empty or given twice"), ((), 0, "--first-id: 0"),
+])
+def test_build_checks_numbers_and_names(labels: list[str], first_id: int, problem: str, tmp_path: Path) -> None:
+    paths = [write(tmp_path, name, box()) for name in ("a.ply", "b.ply")]
+    with pytest.raises(InputError, match=problem):
+        build_objects(paths, labels, first_id)
