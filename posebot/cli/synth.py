@@ -95,12 +95,15 @@ def _camera(path: Path | None, size: str, fov: float) -> Camera:
     import numpy as np
 
     from posebot.core.camera import Camera
+    from posebot.core.errors import InputError
 
     if path is not None:
         from posebot.video.intrinsics import load_intrinsics
 
         return load_intrinsics(path).camera.undistorted()
     width, height = _pair(size, "x", "--size", "like 640x480")
+    if not (16 <= width <= 8192 and 16 <= height <= 8192):
+        raise InputError("--size", f"{size} cannot be used", "16x16 to 8192x8192 pixels")
     focal = width / 2 / np.tan(np.deg2rad(fov) / 2)
     K = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
     return Camera(K, round(width), round(height))

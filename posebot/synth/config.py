@@ -56,6 +56,8 @@ class SynthConfig:
                   ("workers", self.workers, self.workers >= 0, "0 or more"),
                   ("mix", self.mix, 0 <= self.mix <= 1, "0 to 1"),
                   ("renderer", self.renderer, self.renderer in ("raster", "path", "mix"), "raster, path or mix"),
+                  ("split", repr(self.split), re.fullmatch(r"(?!models$)[\w-][\w.-]*", self.split),
+                   "a folder's name, like train or val"),
                   ("jitter", self.jitter, 0 <= self.jitter < 0.9, "0 to 0.9"),
                   ("distance", self.distance, 0.05 < self.distance[0] <= self.distance[1] < 6.5,
                    "nearest <= farthest, between 0.05 and 6.5 metres"))
