@@ -1,0 +1,76 @@
+"""Calibration: thresholds, matching, and a log that survives a kill."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from posebot.core.camera import Camera
+from posebot.core.frame import Frame
+from posebot.datasets.bop import Annotation, BopDataset
+from posebot.objects.bop_models import make_object
+from posebot.stages.certainty import FEATURES
+from posebot.stages.detect import Detection
+from posebot.training import calibrate
+from posebot.training.calibrate import HIGHEST, LOWEST, Observation
+from tests.training.scenes import HEIGHT, SIZES, WIDTH, K, box_mesh, write_scenes
+
+OBJECTS = [make_object(i, f"box{i}", box_mesh(SIZES[i])) for i in SIZES]
+FRAME = Frame(np.zeros((HEIGHT, WIDTH, 3), np.uint8), Camera(K, WIDTH, HEIGHT))
+
+
+def truth(obj_id: int, box: list[float]) -> Annotation:
+    return Annotation(0, obj_id, np.eye(4), np.array(box), np.array(box), 1.0)
+
+
+def test_threshold_is_the_lowest_with_the_wanted_precision() -> None:
+    scores, right = np.array([0.9, 0.3, 0.2, 0.15, 0.1]), np.array([1, 1, 0, 0, 0], bool)
+    assert calibrate.chosen_threshold(scores, right, 0.5) == 0.15
+    assert calibrate.chosen_threshold(scores, right, 1.0) == 0.3
+    assert calibrate.chosen_threshold(scores, ~right, 0.99) == HIGHEST
+    assert calibrate.chosen_threshold(np.zeros(0), np.zeros(0, bool), 0.5) == LOWEST
+
+
+def test_each_truth_is_matched_once_by_class_and_overlap() -> None:
+    truths = [truth(1, [10, 10, 40, 40]), truth(2, [60, 10, 90, 40])]
+    detections = [Detection(0, 0.9, np.array([11.0, 10, 40, 41])), Detection(0, 0.8, np.array([10.0, 10, 40, 40])),
+                  Detection(0, 0.7, np.array([60.0, 10, 90, 40])), Detection(1, 0.6, np.array([60.0, 10, 90, 40]))]
+    found = calibrate.matched(detections, truths, OBJECTS, FRAME)
+    assert [None if one is None else one.obj_id for one in found] == [1, None, None, 2]
+
+
+def test_the_same_seed_holds_out_the_same_pictures(tmp_path: Path) -> None:
+    dataset = BopDataset(write_scenes(tmp_path), "train")
+    keys = calibrate.held_out(dataset, [1], 4, seed=3)
+    assert keys == calibrate.held_out(dataset, [1], 4, seed=3)
+    assert len(keys) == 4
+    assert {key.scene_id for key in keys} == {1}
+    assert len(calibrate.held_out(dataset, [0, 1], 1000, seed=3)) == 12
+
+
+def observation(error: float, certain: float) -> Observation:
+    return Observation("rgb", 1, [certain] * len(FEATURES), (np.eye(6) * 1e-6).tolist(), error, error, error * 5)
+
+
+def test_fitted_calibration_tells_right_from_wrong() -> None:
+    rng = np.random.default_rng(0)
+    limit = OBJECTS[0].diameter * calibrate.CORRECT
+    seen = [observation(limit * 0.3 * rng.random(), 0.9) for _ in range(80)]
+    seen += [observation(limit * (2 + rng.random()), 0.1) for _ in range(40)]
+    calibration, metrics = calibrate.fitted(seen, OBJECTS)
+    assert metrics["rgb_correct"] == pytest.approx(80 / 120)
+    assert calibration.rgb.samples == 120
+    assert calibration.rgb.ok_threshold < 1
+    assert calibration.depth.samples == 0
+
+
+def test_a_line_that_was_cut_off_is_dropped_and_the_rest_kept(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    whole = json.dumps({"frame": "000000/000001", "observations": [asdict(observation(0.1, 0.5))]}) + "\n"
+    log.write_text(whole + whole[:40])
+    assert list(calibrate._read(log)) == ["000000/000001"]
+    assert log.read_text() == whole
