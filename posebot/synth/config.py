@@ -55,6 +55,7 @@ class SynthConfig:
         checks = (("frames", self.frames, self.frames >= 1, "1 or more"),
                   ("seed", self.seed, self.seed >= 0, "0 or more"),
                   ("workers", self.workers, self.workers >= 0, "0 or more"),
+                  ("per_scene", self.per_scene, self.per_scene >= 1, "1 or more"),
                   ("mix", self.mix, 0 <= self.mix <= 1, "0 to 1"),
                   ("renderer", self.renderer, self.renderer in ("raster", "path", "mix"), "raster, path or mix"),
                   ("split", repr(self.split), re.fullmatch(r"(?!models$)[\w-][\w.-]*", self.split),

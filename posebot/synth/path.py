@@ -129,7 +129,7 @@ class PathRenderer:
         down = (y0 + (np.arange(scene.camera.height) + 0.5) / scene.camera.height * (y1 - y0)) * height - 0.5
         columns, rows = np.meshgrid(across.astype(np.float32), down.astype(np.float32))
         seen = cv2.remap(picture, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-        return (seen.astype(np.float32) / 255) ** 2 * np.float32(scene.backdrop.gain)
+        return np.asarray((seen / np.float32(255)) ** 2 * np.float32(scene.backdrop.gain), np.float32)
 
 
 def _lamp(light: Light, cam_from_world: Array, focus: Array) -> dict[str, Any]:

@@ -35,7 +35,8 @@ def opengl() -> None:
 
 
 def command(models: Path, out: Path, *more: str) -> list[str]:
-    return ["synth", "--objects", str(models), "--frames", "3", "--out", str(out), "--size", "96x72", "--workers", "1", *more]
+    return ["synth", "--objects", str(models), "--out", str(out), "--frames", "3", "--size", "96x72", "--workers", "1",
+            *more]
 
 
 @pytest.mark.usefixtures("opengl")
@@ -79,6 +80,7 @@ def test_intrinsics_come_from_a_file(models: Path, tmp_path: Path) -> None:
     (["--objects", "nowhere"], "nowhere"),
     (["--split", "../elsewhere"], "split"),
     (["--split", ""], "split"),
+    (["--split", "models"], "split"),
 ])
 def test_bad_options_are_one_line_and_exit_code_2(
     models: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str], options: list[str], said: str

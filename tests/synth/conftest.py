@@ -18,6 +18,7 @@ from posebot.synth.labels import Labeller
 from posebot.synth.library import Library
 from tests.synth.scenes import BOX, CAMERA, ROD
 
+
 def colored(shape: trimesh.Trimesh, color: tuple[int, int, int]) -> Mesh:
     vertices = np.asarray(shape.vertices)
     return Mesh(vertices, np.asarray(shape.faces, np.int32), np.tile(np.array(color, np.uint8), (len(vertices), 1)))
@@ -38,7 +39,7 @@ def models(objects: Mapping[int, ObjectModel], tmp_path_factory: pytest.TempPath
     return folder
 
 
-@pytest.fixture()
+@pytest.fixture
 def config(models: Path, tmp_path: Path) -> SynthConfig:
     """Six tiny frames in two scene folders, made in this process."""
     return SynthConfig(models, 6, tmp_path / "data", camera=CAMERA, per_scene=4, seed=7, workers=0)
@@ -52,7 +53,7 @@ def gl(objects: Mapping[int, ObjectModel]) -> Gl:
         pytest.skip(str(error))
 
 
-@pytest.fixture()
+@pytest.fixture
 def labeller(gl: Gl) -> Labeller:
     gl.context.__enter__()  # another test may have made a context of its own since
     return Labeller(gl)

@@ -19,7 +19,7 @@ from posebot.synth.table import table_scene
 FRAMES = range(4 * VIEWS)
 
 
-@pytest.fixture()
+@pytest.fixture
 def composer(config: SynthConfig, objects: Mapping[int, ObjectModel]) -> Composer:
     return Composer(config, Library(objects))
 
@@ -32,7 +32,7 @@ def same(a: Scene, b: Scene) -> bool:
     return (np.array_equal(a.camera.K, b.camera.K) and np.array_equal(a.world_from_cam, b.world_from_cam)
             and (a.backdrop, a.optics) == (b.backdrop, b.optics)
             and [(i.shape, i.material, i.scale) for i in a.items] == [(i.shape, i.material, i.scale) for i in b.items]
-            and all(np.array_equal(i.world_from_item, j.world_from_item) for i, j in zip(a.items, b.items, strict=True)))
+            and np.array_equal([i.world_from_item for i in a.items], [i.world_from_item for i in b.items]))
 
 
 def test_a_scene_follows_from_its_number_alone(config: SynthConfig, objects: Mapping[int, ObjectModel]) -> None:

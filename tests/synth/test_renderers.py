@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from posebot.core.errors import InputError
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import make, rotation_from_vector
-from posebot.synth.gl import Gl
 from posebot.synth.labels import Labeller
 from posebot.synth.library import Library
 from posebot.synth.raster import RasterRenderer
@@ -21,12 +20,12 @@ from tests.synth.scenes import box_item, rod_item, scene
 SHARP = Optics(blur_px=0.0, noise=0.0)
 
 
-@pytest.fixture()
+@pytest.fixture
 def raster(labeller: Labeller) -> RasterRenderer:
     return RasterRenderer(labeller.gl)
 
 
-@pytest.fixture()
+@pytest.fixture
 def path(objects: Mapping[int, ObjectModel]):
     pytest.importorskip("mitsuba")
     from posebot.synth.path import PathRenderer
@@ -37,7 +36,7 @@ def path(objects: Mapping[int, ObjectModel]):
         pytest.skip(str(error))
 
 
-@pytest.fixture()
+@pytest.fixture
 def things() -> Scene:
     """A box and a rod in front of nothing (black), bright enough to stand out."""
     return replace(scene(box_item(make(rotation_from_vector([0.5, 0.4, 0.3]), [-0.08, 0.03, 0.6])),
@@ -61,7 +60,7 @@ def middle(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     return np.array([np.nonzero(mask)[1].mean(), np.nonzero(mask)[0].mean()])
 
 
-def test_the_picture_shows_things_where_their_labels_say(raster: RasterRenderer, labeller: Labeller, things: Scene) -> None:
+def test_the_picture_shows_what_its_labels_say(raster: RasterRenderer, labeller: Labeller, things: Scene) -> None:
     truths = labeller.labels(things).truths
     assert overlap(covered(raster.picture(things)), truths[0].mask_visib | truths[1].mask_visib) > 0.98
 
@@ -83,7 +82,8 @@ def test_more_samples_smooth_the_edges(labeller: Labeller, things: Scene) -> Non
 
 
 def test_a_thing_casts_a_shadow(raster: RasterRenderer) -> None:
-    wall = Item("quad", make(rotation_from_vector([np.pi, 0, 0]), [0, 0, 0.9]), Material(roughness=1.0), scale=(4, 4, 1))
+    facing = make(rotation_from_vector([np.pi, 0, 0]), [0, 0, 0.9])
+    wall = Item("quad", facing, Material(roughness=1.0), scale=(4, 4, 1))
     lamp = (Light(np.array([0.0, -1.0, -0.3]), (1.0, 1.0, 1.0), 0.02),)
     made = replace(scene(wall, box_item(make(translation=[0, -0.05, 0.6]))), lights=lamp, optics=SHARP)
     lit = raster.picture(replace(made, items=(wall,))).astype(int).sum(axis=2)
@@ -92,7 +92,9 @@ def test_a_thing_casts_a_shadow(raster: RasterRenderer) -> None:
     assert ((shaded < 0.8 * lit) & ~mask).sum() > 50
 
 
-def test_path_and_raster_show_the_same_silhouettes(raster: RasterRenderer, path, labeller: Labeller, things: Scene) -> None:
+def test_path_and_raster_show_the_same_silhouettes(
+    raster: RasterRenderer, path, labeller: Labeller, things: Scene
+) -> None:
     """To a fraction of a pixel, so that both fit the same labels."""
     large = replace(things, camera=things.camera.scaled(3.0))
     truths = labeller.labels(large).truths
