@@ -33,7 +33,7 @@ def demo(
     bundle: BundleOption = "kit",
     depth: DepthFlag = True,
     out: Annotated[Path, typer.Option("--out", help="Folder for results, video and picture.")] = Path("runs/demo"),
-    fps: Annotated[float, typer.Option("--fps", min=0.1, max=60, help="Pictures a second of the camera.")] = 5.0,
+    fps: Annotated[float, typer.Option("--fps", min=0.1, max=60, help="Pictures a second of the camera.")] = 10.0,
     speed: Annotated[float, typer.Option("--speed", min=0.0, max=10, help="Of the robot's hand; 1 is careful.")] = 1.0,
     as_json: JsonFlag = False,
 ) -> None:
@@ -43,9 +43,9 @@ def demo(
     """
     from posebot.models.bundle import Bundle
     from posebot.stages.pipeline import Pipeline
-    from posebot.video.live import LiveSource
     from posebot.video.overlay import Overlay
     from posebot.video.run import Summary, run
+    from posebot.video.simcam import SimulatedSource
     from posebot.video.sinks import JsonlSink, VideoSink
     from posebot.video.truth import Judge
 
@@ -57,7 +57,7 @@ def demo(
     (out / "results.jsonl").parent.mkdir(parents=True, exist_ok=True)
     (out / "results.jsonl").write_bytes(b"")
     log = _Log(judge, camera, out / "still.jpg")
-    source = LiveSource(camera.name, lambda: camera.frames(paced=True), fps, ends=True)
+    source = SimulatedSource(camera)
     with ExitStack() as stack:
         stack.callback(source.close)
         sinks: list[Sink] = [JsonlSink(out / "results.jsonl"), VideoSink(out / "overlay.mp4", None)]

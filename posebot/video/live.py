@@ -34,16 +34,15 @@ class LiveSource:
         name: the camera's name in the configuration. opened: starts the camera and yields frames, or the reason why one
             could not be used; runs in the thread, and again after the camera broke off. backoff_s: pauses before each
             further attempt, the last one for good; they start anew once a frame has come.
-        ends: whether the camera ending by itself is the end of the source (a simulation) and not a break.
     """
 
     live: bool = True
     total: int | None = None
 
     def __init__(self, name: str, opened: Callable[[], Iterator[Frame | str]], fps: float | None = None,
-                 backoff_s: tuple[float, ...] = BACKOFF_S, ends: bool = False) -> None:
+                 backoff_s: tuple[float, ...] = BACKOFF_S) -> None:
         self.name, self.fps = name, fps
-        self._opened, self._backoff_s, self._ends = opened, backoff_s, ends
+        self._opened, self._backoff_s = opened, backoff_s
         self._slot: Latest[Frame] = Latest()
         self._events: queue.SimpleQueue[Skipped] = queue.SimpleQueue()
         self._failure: BaseException | None = None
@@ -96,7 +95,7 @@ class LiveSource:
                 if self._count == 0:
                     raise
                 reason = str(error)
-            if self._ends or self._stop.is_set():
+            if self._stop.is_set():
                 return
             attempt = 0 if self._count > before else attempt + 1
             pause = self._backoff_s[min(attempt, len(self._backoff_s) - 1)]

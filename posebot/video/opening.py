@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from posebot.core.errors import InputError
-from posebot.core.frame import Frame
 from posebot.video.cameras import CameraEntry, load_cameras
 from posebot.video.files import VIDEO_SUFFIXES, BopSource, PictureSource, VideoSource
 from posebot.video.intrinsics import load_intrinsics
@@ -89,9 +87,6 @@ def open_camera(name: str, entry: CameraEntry, options: SourceOptions | None = N
 
 
 def _sim_source(name: str, entry: CameraEntry, with_depth: bool) -> Source:
-    from posebot.video.simcam import SimulatedCamera
+    from posebot.video.simcam import SimulatedCamera, SimulatedSource
 
-    def frames() -> Iterator[Frame | str]:
-        yield from SimulatedCamera(seed=entry.seed, fps=entry.fps or 10.0, depth=with_depth).frames(paced=True)
-
-    return LiveSource(name, frames, entry.fps)
+    return SimulatedSource(SimulatedCamera(seed=entry.seed, fps=entry.fps or 10.0, depth=with_depth, name=name))

@@ -7,7 +7,7 @@ World and base: z up, metres. The base frame lies at the table's near edge, on i
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ import numpy as np
 from posebot.core.camera import Camera
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array, make
+from posebot.video.source import Shot, Skipped
 from posebot.video.wrist import WristPath
 
 if TYPE_CHECKING:
@@ -45,9 +46,11 @@ class TrueObject:
 class SimulatedCamera:
     """A moving RGB-D camera over one scene. Frame i is the same for the same seed, whatever was drawn before it.
 
+    To be used in one thread only (OpenGL), but for `truth`.
+
     Args:
         objects: what may lie on the table, by number; default: the kit. seed: scene and path. fps: frames a second of
-            the motion, and the pace where one is asked for. depth: whether frames have depth. speed: of the hand.
+            the motion. depth: whether frames have depth. speed: of the hand.
     """
 
     def __init__(self, objects: Mapping[int, ObjectModel] | None = None, seed: int = 0, fps: float = 10.0,
@@ -57,15 +60,9 @@ class SimulatedCamera:
         self._truths: dict[int, list[TrueObject]] = {}
         self.path = WristPath(_SEEDS + seed, speed=speed)
 
-    def frames(self, count: int | None = None, paced: bool = False) -> Iterator[Frame]:
-        """Frames in order. `paced`: not faster than fps, as a camera. Must be used in one thread (OpenGL)."""
-        start = time.monotonic()
-        index = 0
-        while count is None or index < count:
-            if paced:
-                time.sleep(max(0.0, start + index / self.fps - time.monotonic()))
-            yield self.frame(index)
-            index += 1
+    def frames(self, count: int) -> Iterator[Frame]:
+        """The first `count` frames, in order, as fast as they can be drawn."""
+        return (self.frame(index) for index in range(count))
 
     def frame(self, index: int) -> Frame:
         """The frame at `index` / fps seconds."""
@@ -134,6 +131,38 @@ class SimulatedCamera:
         from posebot.synth.library import Library
 
         return Labeller(Gl(Library(self.objects)))
+
+
+class SimulatedSource:
+    """The simulated camera as a live source: in its own time, and the newest frame wins.
+
+    A real camera's frames are thrown away while nobody looks; the simulation's are not even drawn then, which leaves
+    the processor to those who look. What was passed over counts as dropped all the same.
+    """
+
+    live: bool = True
+    total: int | None = None
+
+    def __init__(self, camera: SimulatedCamera) -> None:
+        self.camera, self.name = camera, camera.name
+        self.fps: float | None = camera.fps
+        self._stopped = False
+
+    def shots(self, done: Container[str] = ()) -> Iterator[Shot | Skipped]:
+        """Endless, until `close`. The camera's clock starts when its first frame has been drawn."""
+        first = self.camera.frame(0)
+        start, last = time.monotonic(), 0
+        yield Shot(first)
+        while not self._stopped:
+            now = (time.monotonic() - start) * self.camera.fps
+            index = max(int(now), last + 1)
+            time.sleep(max(0.0, (index - now) / self.camera.fps))
+            yield Shot(self.camera.frame(index), dropped=index - last - 1)
+            last = index
+
+    def close(self) -> None:
+        self._stopped = True
+        self.camera.close()
 
 
 def _visible_share(label: Truth) -> float:

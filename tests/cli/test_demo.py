@@ -28,7 +28,7 @@ def test_it_ends_by_itself_and_leaves_three_files(bundle_dir: Path, tmp_path: Pa
     import cv2
 
     out = tmp_path / "demo"
-    assert run(["demo", "--frames", "2", "--fps", "2", "--bundle", str(bundle_dir), "--out", str(out), "--json"]) == 0
+    assert run(["demo", "--frames", "2", "--bundle", str(bundle_dir), "--out", str(out), "--json"]) == 0
     told = capfd.readouterr()
     summary = json.loads(told.out)
     assert summary["frames"] == 2
@@ -44,8 +44,8 @@ def test_it_ends_by_itself_and_leaves_three_files(bundle_dir: Path, tmp_path: Pa
 
 def test_ctrl_c_ends_it_well(bundle_dir: Path, tmp_path: Path) -> None:  # noqa: F811
     out = tmp_path / "demo"
-    process = subprocess.Popen([sys.executable, "-m", "posebot.cli.main", "demo", "--fps", "3", "--bundle",
-                                str(bundle_dir), "--out", str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-m", "posebot.cli.main", "demo", "--bundle", str(bundle_dir), "--out",
+                                str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     results = out / "results.jsonl"
     while process.poll() is None and (not results.exists() or results.read_bytes().count(b"\n") < 2):
         time.sleep(0.05)

@@ -113,8 +113,11 @@ def test_a_bad_picture_is_reported_and_the_stream_goes_on() -> None:
         yield "a frame cannot be decoded"
         time.sleep(0.1)
         yield frame()
+        time.sleep(0.3)
 
-    events = list(LiveSource("wrist", camera, ends=True).shots())
+    source = LiveSource("wrist", camera)
+    events = [event for event, _ in zip(source.shots(), range(3))]
+    source.close()
     assert [type(event) for event in events].count(Skipped) == 1
     assert [event.frame.frame_id for event in events if isinstance(event, Shot)] == ["wrist/0", "wrist/1"]
 

@@ -10,6 +10,7 @@ from posebot.video.cameras import load_cameras
 from posebot.video.files import BopSource, PictureSource, VideoSource
 from posebot.video.live import LiveSource
 from posebot.video.opening import SourceOptions, open_camera, open_source
+from posebot.video.simcam import SimulatedSource
 from posebot.video.source import Shot
 from tests.video.plumbing import CAMERA
 
@@ -70,7 +71,7 @@ cameras:
     cameras = load_cameras(path)
     kinds = {name: type(open_camera(name, entry)) for name, entry in cameras.items()}
     assert kinds == {"shelf": PictureSource, "single": PictureSource, "clip": VideoSource, "web": LiveSource,
-                     "wrist": LiveSource, "sim": LiveSource}
+                     "wrist": LiveSource, "sim": SimulatedSource}
     assert cameras["wrist"].source == "rtsp://me:secret@host/live"
     assert "secret" not in repr(cameras["wrist"])
     (first, *_) = open_source("shelf", SourceOptions(config=path)).shots()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from posebot.core.transforms import apply, inverse, is_transform, rotation_angle
 from posebot.objects.bop_models import make_object
-from posebot.video.simcam import BASE_FROM_WORLD, SimulatedCamera
+from posebot.video.simcam import BASE_FROM_WORLD, SimulatedCamera, SimulatedSource
+from posebot.video.source import Shot
 from posebot.video.wrist import WristPath
 from tests.video.plumbing import brick
 
@@ -95,3 +97,19 @@ def test_other_seeds_give_other_scenes(camera: SimulatedCamera) -> None:
 def test_frames_are_counted(camera: SimulatedCamera) -> None:
     assert [frame.frame_id for frame in camera.frames(3)] == ["wrist/0", "wrist/1", "wrist/2"]
     assert camera.truth("wrist/999") == []
+
+
+def test_a_live_simulation_passes_over_what_nobody_looked_at() -> None:
+    source = SimulatedSource(SimulatedCamera(OBJECTS, seed=3, fps=50.0, depth=False))
+    shots = []
+    for shot in source.shots():
+        assert isinstance(shot, Shot)
+        shots.append(shot)
+        if len(shots) == 3:
+            break
+        time.sleep(0.2)
+    source.close()
+    numbers = [int(shot.frame.frame_id.split("/")[1]) for shot in shots]
+    assert numbers[0] == 0
+    assert [shot.dropped for shot in shots] == [0, numbers[1] - 1, numbers[2] - numbers[1] - 1]
+    assert shots[1].dropped >= 8
