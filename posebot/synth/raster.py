@@ -8,10 +8,10 @@
     labels = labeller.labels(scene)        # exact depth, masks, poses; see labels.py
 
 OpenGL through moderngl, with shaders of our own, rather than MuJoCo's renderer (MuJoCo does the physics): it draws
-vertex colours, textures, roughness and new materials in every picture without building a model anew, and one pass gives
-depth and all visible masks. Measured on software OpenGL (llvmpipe), one core, 640x480, the kit among distractors, caches
-warm: 36 ms the picture, 19 ms the labels, 19 ms the files, 2 ms the scene = 13 labelled frames a second a core; MuJoCo's
-renderer took 260 ms for the three passes on comparable scenes.
+vertex colours, textures, roughness and new materials in every picture without building a model anew, and one pass
+gives depth and all visible masks. Measured on software OpenGL (llvmpipe), one core, 640x480, the kit among
+distractors, caches warm: 36 ms the picture, 19 ms the labels, 19 ms the files, 2 ms the scene = 13 labelled frames a
+second a core. MuJoCo's renderer took 260 ms for its three passes on comparable scenes.
 """
 
 from __future__ import annotations
