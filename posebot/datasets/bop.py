@@ -8,7 +8,6 @@ sound.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,13 +20,13 @@ from posebot.core.camera import Camera, box_from_bop, box_from_mask, project
 from posebot.core.errors import InputError
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array, apply, inverse, make, orthonormal
+from posebot.datasets.bop_files import by_image, decode, numbers, read_json
 
 if TYPE_CHECKING:
     from posebot.core.objects import ObjectModel
 
 _MM = 1e-3
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
-_ENDS = {b"\x89PNG": b"IEND", b"\xff\xd8\xff\xe0": b"\xff\xd9", b"\xff\xd8\xff\xe1": b"\xff\xd9"}
 
 
 class ImageKey(NamedTuple):
@@ -110,19 +109,19 @@ class BopDataset:
         """
         entry, where = self._camera(key), self._where(key, "scene_camera.json")
         rgb = self._rgb(key)
-        camera = Camera(_numbers(entry, "cam_K", 9, where).reshape(3, 3), rgb.shape[1], rgb.shape[0])
+        camera = Camera(numbers(entry, "cam_K", 9, where).reshape(3, 3), rgb.shape[1], rgb.shape[0])
         return Frame(rgb, camera, self.depth(key), _world_from_cam(entry, where), key.frame_id)
 
     def camera_K(self, key: ImageKey) -> Array:
         """The picture's 3x3 K, without opening the picture."""
-        return _numbers(self._camera(key), "cam_K", 9, self._where(key, "scene_camera.json")).reshape(3, 3)
+        return numbers(self._camera(key), "cam_K", 9, self._where(key, "scene_camera.json")).reshape(3, 3)
 
     def depth(self, key: ImageKey) -> NDArray[np.float32] | None:
         """Depth (H, W) in metres, 0 = no reading, or None where the data set has none."""
         path = self._find(key, "depth")
         if path is None:
             return None
-        raw = _decode(path, grey=True)
+        raw = decode(path, grey=True)
         return raw.astype(np.float32) * np.float32(float(self._camera(key).get("depth_scale", 1.0)) * _MM)
 
     def annotations(self, key: ImageKey) -> list[Annotation]:
@@ -153,7 +152,7 @@ class BopDataset:
         path = self.root / "test_targets_bop19.json"
         if not path.is_file():
             return self._own_targets()
-        rows = _json(path)
+        rows = read_json(path)
         try:
             targets = [Target(ImageKey(int(row["scene_id"]), int(row["im_id"])), int(row["obj_id"]),
                               int(row["inst_count"])) for row in rows]
@@ -172,7 +171,7 @@ class BopDataset:
     def _scene(self, scene_id: int) -> _Scene:
         if scene_id not in self._read:
             folder = self.folder / f"{scene_id:06d}"
-            self._read[scene_id] = _Scene(*(_by_image(folder / f"{name}.json", optional=name != "scene_camera")
+            self._read[scene_id] = _Scene(*(by_image(folder / f"{name}.json", optional=name != "scene_camera")
                                             for name in ("scene_camera", "scene_gt", "scene_gt_info")))
         return self._read[scene_id]
 
@@ -193,23 +192,23 @@ class BopDataset:
         path = self._find(key, "rgb") or self._find(key, "gray")
         if path is None:
             raise InputError(self._where(key, "rgb"), "no picture", f"rgb/{key.im_id:06d}.png or .jpg (or in gray/)")
-        return np.ascontiguousarray(_decode(path, grey=False)[..., ::-1])
+        return np.ascontiguousarray(decode(path, grey=False)[..., ::-1])
 
     def _mask(self, key: ImageKey, index: int, folder: str) -> NDArray[np.bool_] | None:
         path = self._find(key, folder, f"{key.im_id:06d}_{index:06d}")
-        return None if path is None else _decode(path, grey=True) > 0
+        return None if path is None else decode(path, grey=True) > 0
 
     def _annotation(self, key: ImageKey, index: int, truth: dict[str, Any], info: dict[str, Any] | None) -> Annotation:
         where = f"{self._where(key, 'scene_gt.json')}, entry {index}"
         if not isinstance(truth, dict) or not isinstance(truth.get("obj_id"), int):
             raise InputError(where, "no obj_id", "a whole number >= 1")
-        pose = make(orthonormal(_numbers(truth, "cam_R_m2c", 9, where).reshape(3, 3)),
-                    _numbers(truth, "cam_t_m2c", 3, where) * _MM)
+        pose = make(orthonormal(numbers(truth, "cam_R_m2c", 9, where).reshape(3, 3)),
+                    numbers(truth, "cam_t_m2c", 3, where) * _MM)
         if info is None:
             return self._measured(key, index, truth["obj_id"], pose)
         info_where = f"{self._where(key, 'scene_gt_info.json')}, entry {index}"
-        visible, whole = (_numbers(info, name, 4, info_where) for name in ("bbox_visib", "bbox_obj"))
-        fraction = float(_numbers({"visib_fract": [info.get("visib_fract")]}, "visib_fract", 1, info_where)[0])
+        visible, whole = (numbers(info, name, 4, info_where) for name in ("bbox_visib", "bbox_obj"))
+        fraction = float(numbers({"visib_fract": [info.get("visib_fract")]}, "visib_fract", 1, info_where)[0])
         return Annotation(index, truth["obj_id"], pose, box_from_bop(visible) if visible[2] > 0 else None,
                           box_from_bop(whole), fraction)
 
@@ -242,51 +241,5 @@ def _world_from_cam(entry: dict[str, Any], where: str) -> Array | None:
     """BOP's cam_R_w2c, cam_t_w2c (world to camera, mm), inverted."""
     if "cam_R_w2c" not in entry or "cam_t_w2c" not in entry:
         return None
-    return inverse(make(orthonormal(_numbers(entry, "cam_R_w2c", 9, where).reshape(3, 3)),
-                        _numbers(entry, "cam_t_w2c", 3, where) * _MM))
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise InputError(path, "no such file", "a BOP scene has it") from None
-    except (ValueError, OSError) as error:
-        raise InputError(path, f"not readable as JSON ({error})", "the file may be cut off; write it again") from None
-
-
-def _by_image(path: Path, optional: bool) -> dict[int, Any]:
-    if optional and not path.is_file():
-        return {}
-    data = _json(path)
-    if not isinstance(data, dict) or not all(key.isdigit() for key in data):
-        raise InputError(path, "keys are not image numbers", 'an object like {"0": ..., "1": ...}')
-    return {int(key): value for key, value in data.items()}
-
-
-def _numbers(entry: dict[str, Any], field: str, count: int, where: str) -> Array:
-    value = entry.get(field)
-    try:
-        numbers = np.asarray(value, dtype=float).ravel()
-    except (TypeError, ValueError):
-        numbers = np.full(count, np.nan)
-    if numbers.size != count:
-        raise InputError(where, f"{field} has {numbers.size} numbers", f"{count} are needed")
-    if not np.isfinite(numbers).all():
-        raise InputError(where, f"{field} = {value} is not made of {count} finite numbers")
-    return numbers
-
-
-def _decode(path: Path, grey: bool) -> NDArray[Any]:
-    """The picture: BGR uint8 (H, W, 3), or with `grey` one channel (H, W) in the file's own depth."""
-    import cv2
-
-    data = path.read_bytes()
-    end = _ENDS.get(data[:4])
-    if end is not None and end not in data[-64:]:
-        raise InputError(path, f"the picture is cut off ({len(data)} bytes)", "a whole PNG or JPEG file")
-    flags = cv2.IMREAD_UNCHANGED if grey else cv2.IMREAD_COLOR
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
-    if picture is None:
-        raise InputError(path, "not readable as a picture", "PNG, JPEG or TIFF")
-    return picture[..., 0] if grey and picture.ndim == 3 else picture
+    return inverse(make(orthonormal(numbers(entry, "cam_R_w2c", 9, where).reshape(3, 3)),
+                        numbers(entry, "cam_t_w2c", 3, where) * _MM))
