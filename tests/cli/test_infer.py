@@ -146,7 +146,8 @@ def test_ctrl_c_leaves_whole_files_and_says_so(bundle_dir: Path, camera_file: Pa
     assert "Traceback" not in errors
     assert out.read_bytes().endswith(b"\n")
     with av.open(str(video)) as container:
-        assert sum(1 for _ in container.decode(video=0)) == len(results(out))
+        shown = sum(1 for _ in container.decode(video=0))
+    assert len(results(out)) - shown in (0, 1)  # the line comes first: Ctrl-C may fall between it and the picture
 
 
 @pytest.mark.parametrize(("change", "problem"), [
