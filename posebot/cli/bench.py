@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator
-from itertools import islice
+from itertools import cycle, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -42,10 +41,11 @@ def bench(
     from posebot.models.runtime import available, choose
     from posebot.stages.timing import WARM_UP, time_stages
 
+    runtimes = available() if runtime == "all" else [choose(runtime)]
     opened = Bundle.open(bundle)
-    pictures = list(islice(_frames(opened, dataset, split), frames + WARM_UP))
+    pictures = _frames(opened, dataset, split, frames + WARM_UP)
     reports = []
-    for name in available() if runtime == "all" else [choose(runtime)]:
+    for name in runtimes:
         timings, objects = time_stages(opened, pictures, name, threads, depth)
         reports.append({"runtime": name, "threads": threads, "frames": max(len(pictures) - WARM_UP, 1),
                         "objects_per_frame": round(objects, 2), "stages": [timing.to_dict() for timing in timings]})
@@ -79,7 +79,8 @@ def _processor() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _frames(bundle: Bundle, dataset: Path | None, split: str) -> Iterator[Frame]:
+def _frames(bundle: Bundle, dataset: Path | None, split: str, count: int) -> list[Frame]:
+    """So many frames of a data set (gone round again where it is small), or of the simulated camera."""
     if dataset is not None:
         from posebot.datasets.bop import BopDataset
 
@@ -87,13 +88,13 @@ def _frames(bundle: Bundle, dataset: Path | None, split: str) -> Iterator[Frame]
         keys = data.keys()
         if not keys:
             raise InputError(dataset / split, "has no pictures", "a BOP split")
-        while True:  # a small split is gone round again
-            for key in keys:
-                yield data.frame(key)
+        return [data.frame(key) for key in islice(cycle(keys), count)]
     from posebot.video.simcam import SimulatedCamera
 
     camera = SimulatedCamera({model.obj_id: model for model in bundle.objects}, fps=2.0)
-    yield from camera.frames()
+    frames = [camera.frame(index) for index in range(count)]
+    camera.close()
+    return frames
 
 
 def _show(report: dict[str, Any], name: str) -> None:

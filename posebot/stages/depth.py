@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.camera import rays
-from posebot.core.transforms import Array, apply, make, orthonormal, rotation_from_vector
+from posebot.core.transforms import Array, apply, exp, inverse, make, orthonormal, rotation_from_vector
 from posebot.stages import icp
 from posebot.stages.evidence import Evidence
 from posebot.stages.score import score
-from posebot.stages.surface import Points, Surface, about
+from posebot.stages.surface import Points, Surface
 
 MIN_POINTS = 30
 _COARSE, _FINE = 96, 500  # sensed points used for many and for few hypotheses
@@ -120,12 +120,19 @@ def _roughly(seeds: Array, rough: Evidence, surface: Surface, points: Points, tr
 
 def _turned(poses: Array, surface: Surface) -> Array:
     """The poses; each turned a little about every axis; and the best two turned all round about every axis."""
-    middle = surface.points.mean(axis=0, dtype=float)
-    steps = np.concatenate([sign * np.eye(3) for sign in (1, -1)])
+    middle = make(translation=surface.points.mean(axis=0, dtype=float))
+    tilts, rounds = _turns()
+    near, far = middle @ tilts @ inverse(middle), middle @ rounds @ inverse(middle)
+    turned = [(poses @ near[:, None]).reshape(-1, 4, 4), (poses[:2] @ far[:, None]).reshape(-1, 4, 4)]
+    return np.concatenate([poses, *turned])
+
+
+@cache
+def _turns() -> tuple[Array, Array]:
+    """A little turn each way about each axis (6, 4, 4), and all turns round about each (3 * (_ROUND - 1), 4, 4)."""
+    steps = np.concatenate([np.eye(3), -np.eye(3)]) * _TILT
     around = np.concatenate([np.eye(3) * angle for angle in np.arange(1, _ROUND) * 2 * np.pi / _ROUND])
-    near = np.concatenate([poses @ about(make(rotation_from_vector(_TILT * step)), middle) for step in steps])
-    far = np.concatenate([poses[:2] @ about(make(rotation_from_vector(turn)), middle) for turn in around])
-    return np.concatenate([poses, near, far])
+    return exp(np.pad(steps, ((0, 0), (3, 0)))), exp(np.pad(around, ((0, 0), (3, 0))))
 
 
 def polish(poses: Array, evidence: Evidence, surface: Surface, points: Points, trust: Points) -> Array:
@@ -138,12 +145,12 @@ def polish(poses: Array, evidence: Evidence, surface: Surface, points: Points, t
 
 def distinct(poses: Array, scores: Array, diameter: float) -> NDArray[np.int64]:
     """Indices of the poses, best first, without those that lie within 8 degrees and 4 % of a better one."""
+    flat = poses[:, :3, :3].reshape(-1, 9)
+    turned = (flat @ flat.T - 1) / 2 > np.cos(np.radians(8))
+    apart = np.linalg.norm(poses[:, None, :3, 3] - poses[None, :, :3, 3], axis=-1)
+    alike = turned & (apart < 0.04 * diameter)
     kept: list[int] = []
     for i in np.argsort(-scores):
-        if kept:
-            cosine = (np.einsum("hij,ij->h", poses[kept][:, :3, :3], poses[i, :3, :3]) - 1) / 2
-            apart = np.linalg.norm(poses[kept][:, :3, 3] - poses[i, :3, 3], axis=1)
-            if ((cosine > np.cos(np.radians(8))) & (apart < 0.04 * diameter)).any():
-                continue
-        kept.append(int(i))
+        if not alike[i, kept].any():
+            kept.append(int(i))
     return np.array(kept, dtype=np.int64)
