@@ -161,15 +161,20 @@ def _color_error(mesh: Mesh, colors: _Colors) -> Array:
 
 
 def _simplified(mesh: Mesh, faces: int) -> Mesh:
+    """The shape with `faces` faces or fewer, more where it is made of needles, which the package does not collapse."""
     vertices, triangles = merged(mesh)
-    if len(triangles) > faces:
-        import fast_simplification
+    shape = Mesh(vertices, triangles.astype(np.int32))
+    for haste in (3.0, 7.0):  # slow keeps the surface better, but may end before the target is reached
+        if len(shape.faces) > faces:
+            shape = _collapsed(shape, faces, haste)
+    return shape
 
-        points, corners = vertices.astype(np.float32), triangles.astype(np.int32)
-        for haste in (3.0, 7.0):  # slow keeps the surface better, but may end before the target is reached
-            vertices, triangles = fast_simplification.simplify(points, corners, target_count=faces, agg=haste)
-            if len(triangles) <= faces:
-                break
+
+def _collapsed(mesh: Mesh, faces: int, haste: float) -> Mesh:
+    import fast_simplification
+
+    points = mesh.vertices.astype(np.float32)
+    vertices, triangles = fast_simplification.simplify(points, mesh.faces, target_count=faces, agg=haste)
     return Mesh(np.asarray(vertices, dtype=float), np.asarray(triangles, dtype=np.int32))
 
 

@@ -15,6 +15,7 @@ from posebot.objects.units import METRES_PER, UNIT_NAMES, common, guess_unit, pl
 
 Severity = Literal["error", "warning", "info"]
 MANY_FACES = 20_000
+_NEVER_JOINED = 0.7  # share of repeated vertices; a box with hard edges has two thirds, triangles on their own more
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def unit_findings(across: float, given: str | None) -> Iterator[Finding]:
     size = across * METRES_PER[unit]
     if not possible(size) and guess.unit != unit:
         yield Finding("error", "unit", f"read in {UNIT_NAMES[unit]} it is {plainly(size)} across",
-                      f"the numbers look like {UNIT_NAMES[guess.unit]}: --unit {guess.unit}")
+                      " or ".join(f"--unit {name}" for name in (guess.unit, *guess.others)) + " would make sense")
     elif not possible(size):
         yield Finding("error", "size", f"{plainly(size)} across in {UNIT_NAMES[unit]}",
                       "objects from 5 mm to 2 m make sense here; scale the mesh")
@@ -104,7 +105,8 @@ def _orientation(mesh: Mesh, topology: Topology, size: float) -> Iterator[Findin
 def _vertices(mesh: Mesh, topology: Topology, size: float) -> Iterator[Finding]:
     if topology.repeats:
         share = topology.repeats / len(mesh.vertices)
-        yield Finding("warning" if share > 0.5 else "info", "vertices", f"{topology.repeats} repeated ({share:.0%})",
+        severity: Severity = "warning" if share > _NEVER_JOINED else "info"
+        yield Finding(severity, "vertices", f"{topology.repeats} repeated ({share:.0%})",
                       "hard edges, or a mesh never joined; objects build --repair joins them")
     if topology.unused:
         yield Finding("info", "vertices", f"{topology.unused} that no face uses", "left out by objects build")

@@ -53,7 +53,7 @@ def test_check_of_several_goes_on_after_a_bad_one(bracket: str, tmp_path: Path, 
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
-    (["--unit", "m"], "the numbers look like millimetres: --unit mm"),
+    (["--unit", "m"], "read in metres it is 108 m across; --unit mm would make sense"),
     (["--first-id", "0"], "BOP numbers objects from 1"),
     (["--label", "a", "--label", "b"], "2 labels for 1 meshes"),
 ])
@@ -69,12 +69,12 @@ def test_build_refuses_with_one_line(
 
 
 def test_build_writes_a_models_folder(bracket: str, tmp_path: Path, capsys: Capture) -> None:
-    write_ply(tmp_path / "brick.ply", scaled(inside_out(box()), 100.0))
+    write_ply(tmp_path / "brick.ply", scaled(inside_out(box()), 200.0))
     out = tmp_path / "models"
     meshes = [bracket, str(tmp_path / "brick.ply")]
     command = ["objects", "build", *meshes, "--out", str(out), "--center", "--repair"]
     command += ["--label", "angle", "--label", "brick"]
-    assert run(command) == 2  # 17 cm in centimetres, or 1.7 cm in millimetres?
+    assert run(command) == 2  # 35 cm in centimetres, or 35 mm in millimetres?
     assert "brick.ply" in capsys.readouterr().err
     write_ply(tmp_path / "brick.ply", inside_out(box()))
     assert run(command) == 0
