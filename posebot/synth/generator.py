@@ -9,6 +9,7 @@ import os
 import queue
 import shutil
 import time
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -191,3 +192,5 @@ def _worker(config: SynthConfig, scenes: list[int], next_scene: Any, done: Any, 
         errors.put(error)
     except KeyboardInterrupt:
         pass
+    except Exception:  # a bug: the parent logs it, and nothing is printed from here
+        errors.put(RuntimeError(traceback.format_exc()))
