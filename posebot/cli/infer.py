@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +16,10 @@ from posebot.cli._stream import until_interrupted
 from posebot.core.errors import InputError
 
 if TYPE_CHECKING:
+    from posebot.core.frame import Frame
+    from posebot.core.results import FrameResult
     from posebot.models.bundle import Bundle
+    from posebot.stages.pipeline import Pipeline
     from posebot.video.run import Summary
     from posebot.video.sinks import Output, Sink
     from posebot.video.source import Skipped, Source
@@ -60,16 +63,16 @@ def infer(
         raise InputError("--bop", "a BOP csv needs scene and image numbers", "a BOP data set as --source, with --split")
     parts, joined = Bundle.open(bundle), _fuses(opened, fuse)
     pipeline = Pipeline(parts, depth=depth, fuse=joined)
-    known = resume(out, _made_from(opened, parts, split, depth, joined, camera, scale_camera), overwrite, opened.live)
+    known = resume(out, _made_from(source, parts, split, depth, joined, camera, scale_camera), overwrite, opened.live)
     summary = Summary()
     with ExitStack() as stack:
         stack.callback(opened.close)
         sinks: list[Sink] = [JsonlSink(out), *_picture_sinks(opened, video, overlays, mcap)]
         for sink in sinks:
             stack.callback(sink.close)
-        told = stack.enter_context(_progress(opened, frames))
+        told = stack.enter_context(_progress(opened, frames, 0 if len(sinks) > 1 else len(known)))
         interrupted = stack.enter_context(until_interrupted())
-        run(opened, pipeline, sinks, Overlay(parts.objects), summary, limit=frames,
+        run(opened, _scene_by_scene(pipeline), sinks, Overlay(parts.objects), summary, limit=frames,
             known={result.frame_id: result for result in known}, progress=told)
     _refuse_nothing(opened, summary, bool(interrupted))
     if bop is not None:
@@ -86,13 +89,29 @@ def _fuses(source: Source, fuse: bool | None) -> bool:
     return fuse if fuse is not None else source.live or isinstance(source, VideoSource)
 
 
-def _made_from(source: Source, bundle: Bundle, split: str | None, depth: bool, fuse: bool, camera: Path | None,
+def _scene_by_scene(pipeline: Pipeline) -> Callable[[Frame], FrameResult]:
+    """The pipeline, forgetting what it saw when another scene begins: each has a world frame of its own."""
+    scenes: set[str] = set()
+
+    def process(frame: Frame) -> FrameResult:
+        scene = frame.frame_id.rpartition("/")[0]
+        if scene not in scenes:
+            pipeline.reset()
+            scenes.clear()
+            scenes.add(scene)
+        return pipeline(frame)
+
+    return process
+
+
+def _made_from(source: str, bundle: Bundle, split: str | None, depth: bool, fuse: bool, camera: Path | None,
                scale_camera: bool) -> dict[str, Any]:
     """What the results depend on, for a later run that wants to go on."""
     digest = hashlib.sha256(bundle.detector + bundle.localizer)
     digest.update(json.dumps(bundle.manifest.to_dict(), sort_keys=True, default=str).encode())
     intrinsics = None if camera is None else hashlib.sha256(camera.read_bytes()).hexdigest()
-    return {"source": source.name, "split": split, "bundle": digest.hexdigest(), "depth": depth, "fuse": fuse,
+    name = str(Path(source).resolve()) if Path(source).exists() else source
+    return {"source": name, "split": split, "bundle": digest.hexdigest(), "depth": depth, "fuse": fuse,
             "camera": intrinsics, "scale_camera": scale_camera}
 
 
@@ -111,8 +130,8 @@ def _picture_sinks(source: Source, video: Path | None, overlays: Path | None, mc
 
 
 @contextmanager
-def _progress(source: Source, limit: int | None) -> Iterator[Any]:
-    """A bar on stderr, and a line for every bad picture. Yields what `run` tells its progress to."""
+def _progress(source: Source, limit: int | None, known: int) -> Iterator[Any]:
+    """A bar on stderr that begins at `known`, and a line for every bad picture. Yields what `run` is to tell events."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from posebot.video.source import Skipped
@@ -128,7 +147,7 @@ def _progress(source: Source, limit: int | None) -> Iterator[Any]:
         bar.advance(task)
 
     with bar:
-        task = bar.add_task(source.name, total=total)
+        task = bar.add_task(source.name, total=total, completed=known)
         yield tell
 
 

@@ -54,6 +54,8 @@ def _open_path(path: Path, options: SourceOptions) -> Source:
         raise InputError("--source", f"{path} does not exist", "a path, or a camera's name with --config FILE")
     splits = sorted({found.parent.parent.name for found in path.glob(_BOP_ROOT)}) if path.is_dir() else []
     if options.split is not None:
+        if options.camera is not None:
+            raise InputError("--camera", "a BOP data set has intrinsics of its own", "leave --camera out")
         return BopSource(path, options.split, options.depth)
     if splits:
         raise InputError("--source", f"{path} is a BOP data set", f"--split {' or --split '.join(splits)}")

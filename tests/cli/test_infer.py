@@ -157,7 +157,7 @@ def test_ctrl_c_leaves_whole_files_and_says_so(bundle_dir: Path, camera_file: Pa
     ({"--bundle": "nowhere"}, "nowhere"),
     ({"--camera": "nowhere.json"}, "nowhere.json"),
     ({"--bop": "out.csv"}, "--split"),
-    ({"--split": "test"}, "no such folder"),
+    ({"--split": "test", "--camera": None}, "no such folder"),
     ({"--config": "nowhere.yaml"}, "nowhere.yaml"),
 ])
 def test_bad_input_is_one_line_and_exit_code_2(folder: Path, bundle_dir: Path, camera_file: Path,  # noqa: F811

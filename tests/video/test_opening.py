@@ -52,6 +52,11 @@ def test_a_bop_data_set_wants_a_split(bop_root: Path) -> None:
         open_source(str(bop_root), SourceOptions())
 
 
+def test_a_bop_data_set_keeps_its_own_intrinsics(bop_root: Path, camera_file: Path) -> None:
+    with pytest.raises(InputError, match="of its own"):
+        open_source(str(bop_root), SourceOptions(split="test", camera=camera_file))
+
+
 def test_named_cameras_of_every_kind(tmp_path: Path, folder: Path, video_file: Path,
                                      monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CAMERA_PASSWORD", "secret")
