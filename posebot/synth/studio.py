@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
@@ -74,7 +75,8 @@ class Studio:
     def path(self) -> Renderer:
         from posebot.synth.path import PathRenderer
 
-        return PathRenderer(self.library)
+        threads = max(1, (os.cpu_count() or 1) // max(self.config.workers, 1))  # more would wait for each other
+        return PathRenderer(self.library, threads=threads)
 
     def write_scene(self, scene: int, report: Callable[[], None]) -> None:
         """Write one scene folder; `report` is called after each frame."""
