@@ -75,7 +75,7 @@ class PathRenderer:
         picture = cv2.resize(self.library.texture(name), (64, 32), interpolation=cv2.INTER_AREA)
         light = (picture.astype(np.float32) / 255) ** 2
         tint = light.mean(axis=(0, 1))
-        light /= np.maximum(0.7 * tint + 0.3 * tint.mean(), 0.02)  # a red room does not paint all things red
+        light /= np.maximum(0.9 * tint + 0.1 * tint.mean(), 0.02)  # a red room does not paint all things red
         height = np.cos(np.linspace(0, np.pi, 32))[:, None, None] * 0.5 + 0.5
         light *= np.asarray(scene.backdrop.ground) * (1 - height) + np.asarray(scene.backdrop.sky) * height
         world_from_map = np.array([[1, 0, 0, 0], [0, 0, -1, 0], [0, 1, 0, 0], [0, 0, 0, 1.0]])  # the map's up is y
