@@ -128,7 +128,7 @@ def _refined(mesh: Mesh, colors: _Colors, max_faces: int) -> Mesh:
     """Split faces, first those much larger than the print's detail, then those whose colours are most wrong."""
     while True:
         loss = _loss(mesh, colors)
-        finer, room = mesh, max_faces - len(mesh.faces)
+        finer, room = mesh, max(0, max_faces - len(mesh.faces))
         while room and (finer is mesh or len(finer.faces) > max_faces):  # each split brings others with it
             room //= 4
             finer = split_faces(mesh, _worst(loss, room))
