@@ -31,7 +31,7 @@ def read_mesh(path: str | Path, unit: float = 1.0) -> Mesh:
         raise InputError(path, f"unknown kind of file '{path.suffix}'", _EXPECTED)
     _require_ply_texture(path)
     try:
-        mesh = _to_mesh(_load(path))
+        mesh = _load(path)
     except Exception as error:  # trimesh and Pillow raise errors of every kind on damaged files
         detail = " ".join(str(error).split())[:120] or type(error).__name__
         raise InputError(path, f"cannot be read as {path.suffix[1:].upper()} ({detail})", _EXPECTED) from error
@@ -106,21 +106,35 @@ def _png(rgb: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def _load(path: Path) -> Any:
-    """All triangles of a file as one trimesh.Trimesh, or None."""
+def _load(path: Path) -> Mesh | None:
+    """All triangles of a file, or None if it has none."""
     import trimesh
 
     scene = trimesh.load_scene(path, process=False)
     parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh) and len(part.faces)]
+    if not parts:
+        return None
     if path.suffix.lower() == ".stl":  # a STL repeats every vertex for each of its triangles
         for part in parts:
             part.merge_vertices()
-    return trimesh.util.concatenate(parts) if len(parts) > 1 else next(iter(parts), None)
+    if len({getattr(part.visual, "kind", None) for part in parts}) > 1:  # some printed, some painted: colours at vertices suit all
+        return _painted_together([_to_mesh(part) for part in parts])
+    return _to_mesh(trimesh.util.concatenate(parts) if len(parts) > 1 else parts[0])
 
 
-def _to_mesh(loaded: Any) -> Mesh | None:
-    if loaded is None:
-        return None
+def _painted_together(parts: list[Mesh]) -> Mesh:
+    from posebot.objects.baking import with_vertex_colors
+
+    painted = [with_vertex_colors(part) for part in parts]
+    starts = np.cumsum([0, *(len(part.vertices) for part in painted)])
+    faces = [part.faces + start for part, start in zip(painted, starts, strict=False)]
+    colors = [part.colors for part in painted if part.colors is not None]
+    return Mesh(np.concatenate([part.vertices for part in painted]), np.concatenate(faces).astype(np.int32),
+                np.concatenate(colors))
+
+
+def _to_mesh(loaded: Any) -> Mesh:
+    """A trimesh.Trimesh as Mesh."""
     vertices, faces = np.array(loaded.vertices, dtype=float), np.array(loaded.faces, dtype=np.int32)
     visual = loaded.visual
     if visual.kind == "face":  # a vertex of its own for each corner, to carry its face's colour

@@ -88,6 +88,21 @@ def test_parts_of_a_scene_are_joined_in_place(tmp_path: Path) -> None:
     assert set(map(tuple, mesh.colors.tolist())) == {(200, 0, 0), (0, 200, 0)}
 
 
+def test_parts_with_a_picture_and_with_paint_keep_their_colours(tmp_path: Path) -> None:
+    from trimesh.visual import TextureVisuals
+    from trimesh.visual.material import PBRMaterial
+
+    printed, painted = trimesh.creation.box((0.1, 0.1, 0.1)), trimesh.creation.box((0.1, 0.1, 0.1))
+    material = PBRMaterial(baseColorTexture=Image.new("RGB", (8, 8), (255, 0, 0)))
+    printed.visual = TextureVisuals(uv=np.full((8, 2), 0.5), material=material)
+    painted.apply_translation([0.3, 0, 0])
+    painted.visual.vertex_colors = np.tile(np.uint8((0, 0, 255, 255)), (8, 1))
+    trimesh.Scene([printed, painted]).export(tmp_path / "both.glb")
+    mesh = read_mesh(tmp_path / "both.glb")
+    assert mesh.colors is not None
+    np.testing.assert_array_equal(mesh.colors[:, 2], np.where(mesh.vertices[:, 0] > 0.15, 255, 0))
+
+
 @given(unit=st.floats(1e-4, 10))
 def test_unit_scales_the_numbers(unit: float, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("unit") / "a.ply"
