@@ -117,7 +117,7 @@ def _load(path: Path) -> Mesh | None:
     if path.suffix.lower() == ".stl":  # a STL repeats every vertex for each of its triangles
         for part in parts:
             part.merge_vertices()
-    if len({getattr(part.visual, "kind", None) for part in parts}) > 1:  # some printed, some painted: colours at vertices suit all
+    if len({getattr(part.visual, "kind", None) for part in parts}) > 1:  # colours at vertices suit printed and painted
         return _painted_together([_to_mesh(part) for part in parts])
     return _to_mesh(trimesh.util.concatenate(parts) if len(parts) > 1 else parts[0])
 

@@ -193,5 +193,5 @@ def _axis_name(axis: Array) -> str:
     largest = int(np.abs(axis).argmax())
     if abs(float(axis[largest])) > np.cos(_SNAP_ANGLE):
         return "xyz"[largest]
-    upward = axis * np.sign(axis[largest])
+    upward = (axis * np.sign(axis[largest])).round(2) + 0.0  # no "-0.00"
     return "(" + ", ".join(f"{value:.2f}" for value in upward) + ")"
