@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -12,6 +13,10 @@ os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", MLFLOW_DISABLE_
                   RAY_USAGE_STATS_ENABLED="0")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads that spin for each other make small machines slower
 os.environ.setdefault("MUJOCO_GL", "egl")
+
+# Triton (torch brings it, YOLO's trainer loads it) crashes if it is loaded after the LLVM of Mesa or Mitsuba, not before.
+with contextlib.suppress(ImportError):
+    import triton  # noqa: F401
 
 settings.register_profile("posebot", deadline=None, max_examples=60)
 settings.load_profile("posebot")
