@@ -14,7 +14,7 @@ os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", MLFLOW_DISABLE_
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # threads that spin for each other make small machines slower
 os.environ.setdefault("MUJOCO_GL", "egl")
 
-# Triton (torch brings it, YOLO's trainer loads it) crashes when loaded after the LLVM of Mesa or Mitsuba, not before.
+# Triton (behind torch; YOLO loads it) crashes when loaded after the LLVM of Mesa or Mitsuba, but not before it.
 with contextlib.suppress(ImportError):
     import triton  # noqa: F401
 
