@@ -157,7 +157,7 @@ def test_an_empty_mesh(refused: Refuse, tmp_path: Path) -> None:
 def test_a_wrong_unit(refused: Refuse, tmp_path: Path, stored_in: float, told: str, right: str) -> None:
     mesh = _box(tmp_path / "box.ply", stored_in)
     line = refused("objects", "build", mesh, "--unit", told, "--out", "models")
-    assert line.endswith(f"{right}\n")
+    assert right in line
     assert not Path("models").exists()
 
 
