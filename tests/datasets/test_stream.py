@@ -1,0 +1,76 @@
+"""Ray Data pipelines: the same samples as the plain functions give, in a cache or as a stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from posebot.datasets import stream
+from posebot.datasets.bop import BopDataset, ImageKey
+from posebot.datasets.cache import Cache
+from posebot.datasets.crops import META, image_crops
+from posebot.datasets.stream import Kind, Source
+from tests.training.scenes import write_scenes
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Source:
+    root = write_scenes(tmp_path / "bop", images=3)
+    return Source(str(root), "train", str(root / "models"), ((1, 0), (2, 1)), (0, 1), (96, 128))
+
+
+@pytest.fixture
+def caches(tmp_path: Path) -> dict[Kind, Path]:
+    return {"crops": tmp_path / "crops", "frames": tmp_path / "frames"}
+
+
+@pytest.fixture(scope="module")
+def ray_cluster() -> Iterator[None]:
+    pytest.importorskip("ray")
+    from posebot.training.ray_train import cluster
+
+    with cluster(None, 1):
+        yield
+
+
+def test_records_survive_the_packing(source: Source) -> None:
+    crops = stream.cut(source, "crops", ImageKey(0, 1))
+    again = stream.unpacked(stream.packed(crops))
+    assert again["meta"].dtype == META
+    assert np.array_equal(again["meta"], np.stack([crop["meta"] for crop in crops]))
+    [frame] = stream.cut(source, "frames", ImageKey(0, 1))
+    boxes = stream.unpacked(stream.packed([frame, frame]))["boxes"]
+    assert boxes.shape == (2, *frame["boxes"].shape)
+    assert np.array_equal(boxes[1], frame["boxes"])
+    assert stream.packed([]) == {}
+
+
+def test_a_scene_is_cut_once(source: Source, caches: dict[Kind, Path]) -> None:
+    assert stream.missing_scenes(source, caches) == [0, 1]
+    assert stream.fill_cache(source, 0, caches) == 6 + 3
+    assert stream.fill_cache(source, 0, caches) == 0
+    assert stream.missing_scenes(source, caches) == [1]
+    assert (len(Cache(caches["crops"])), len(Cache(caches["frames"]))) == (6, 3)
+
+
+def test_ray_fills_what_is_missing(source: Source, caches: dict[Kind, Path], ray_cluster: None) -> None:
+    stream.fill_cache(source, 0, caches)
+    assert list(stream.fill_caches(source, caches)) == [1]
+    assert list(stream.fill_caches(source, caches)) == []
+    assert len(Cache(caches["crops"])) == 12
+
+
+def test_a_stream_gives_every_sample_once_an_epoch(source: Source, ray_cluster: None) -> None:
+    def augment(batch: stream.Batch) -> stream.Batch:
+        return {"rgb": batch["rgb"], "label": batch["meta"]["label"].astype(np.int64)}
+
+    rows = stream.rows(source, "crops", augment, batch=4)
+    dataset, labels = BopDataset(source.root, source.split), dict(source.labels)
+    keys = [ImageKey(scene, image) for scene in dataset.scenes for image in range(3)]
+    expected = [crop["rgb"] for key in keys for crop in image_crops(dataset, key, labels)]
+    for _ in range(2):
+        found = [row for batch in rows.iter_batches(batch_size=5) for row in batch["rgb"]]
+        assert sorted(row.tobytes() for row in found) == sorted(crop.tobytes() for crop in expected)

@@ -1,0 +1,51 @@
+"""Ray Train for real: two workers that average their gradients, killed with kill -9 and continued."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("ray")
+
+from tests.training.scenes import write_scenes
+
+CONFIG = """
+tracking: false
+checkpoint_s: 1
+detector: {pictures: 400, minutes: null, batch: 4}
+localizer: {crops: 400, minutes: null, batch: 8}
+calibration: {frames: 2}
+"""
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("source", ["cache", "stream"])
+def test_two_workers_are_killed_and_go_on(tmp_path: Path, source: str) -> None:
+    write_scenes(tmp_path / "bop", scenes=3)
+    (tmp_path / "train.yaml").write_text(f"source: {source}{CONFIG}")
+    command = [sys.executable, "-m", "posebot.cli.main", "train", "--dataset", "bop", "--out", "bundle", "--tiny",
+               "--config", "train.yaml", "--workers", "2"]
+    folder = tmp_path / "runs" / "train" / "bundle" / "detector"
+    first = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, stderr=subprocess.DEVNULL)
+    try:
+        while not (folder / "checkpoint.pt").exists():
+            assert first.poll() is None, "ended before it could be killed"
+            time.sleep(0.1)
+    finally:
+        os.killpg(first.pid, signal.SIGKILL)
+        first.wait()
+    second = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=1200)
+    assert second.returncode == 0, second.stderr
+    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    samples = [line["metrics"]["samples"] for line in lines]
+    assert samples == sorted(samples), "the second process went on where the first one was"
+    assert samples[-1] == 400
+    assert (tmp_path / "bundle" / "bundle.yaml").exists()
