@@ -1,4 +1,4 @@
-"""Training the centre-heatmap detector: samples from the frame cache, the loss, the run."""
+"""Training the centre-heatmap detector: samples from the frame cache, and the loss."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from posebot.datasets import augment
 from posebot.datasets.cache import Cache
 from posebot.datasets.frames import MIN_VISIBLE
-from posebot.models.detector_net import STRIDE, DetectorNet, boxes_from_map
-from posebot.training.loop import Batch, Hooks, LoopConfig, Progress, fit, resume_salt
+from posebot.models.detector_net import STRIDE, boxes_from_map
+from posebot.training.loop import Batch
 
 Rng = np.random.Generator
 
@@ -140,19 +140,3 @@ def giou(boxes: Tensor, truth: Tensor) -> Tensor:
     )
     union = area(*a) + area(*b) - common
     return common / union.clamp(min=1e-6) - (hull - union) / hull.clamp(min=1e-6)
-
-
-def train(
-    net: DetectorNet,
-    cache: Path,
-    samples: SampleConfig,
-    config: LoopConfig,
-    out: Path,
-    seed: int,
-    hooks: Hooks | None = None,
-    rank: int = 0,
-) -> Progress:
-    """Train from a frame cache, which may still grow. Resumes from `out`."""
-    rng = np.random.default_rng([seed, rank, resume_salt(out)])
-    stream = batches(cache, config.batch, samples, rng)
-    return fit(net, DetectorLoss(), stream, config, out, hooks or Hooks())

@@ -1,4 +1,4 @@
-"""Training the localizer: samples from the crop cache, the loss, the run."""
+"""Training the localizer: samples from the crop cache, and the loss."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from posebot.datasets import augment
 from posebot.datasets.cache import Cache
 from posebot.datasets.crops import AMODAL, VISIBLE
 from posebot.datasets.warp import warp, warp_labels
-from posebot.models.localizer_net import STRIDE, LocalizerNet, RawMaps, decode_bins
-from posebot.training.loop import Batch, Hooks, LoopConfig, Progress, fit, resume_salt
+from posebot.models.localizer_net import STRIDE, RawMaps, decode_bins
+from posebot.training.loop import Batch
 
 Rng = np.random.Generator
 REOPEN = 500  # batches after which the cache is looked at anew
@@ -191,21 +191,3 @@ def _two_bins(log_p: Tensor, truth: Tensor) -> Tensor:
     index = low.long().unsqueeze(2)
     nearest = log_p.gather(2, index), log_p.gather(2, index + 1)
     return -((1 - share) * nearest[0] + share * nearest[1]).squeeze(2)
-
-
-def train(
-    net: LocalizerNet,
-    loss: LocalizerLoss,
-    cache: Path,
-    samples: SampleConfig,
-    config: LoopConfig,
-    out: Path,
-    seed: int,
-    hooks: Hooks | None = None,
-    rank: int = 0,
-) -> Progress:
-    """Train from a crop cache, which may still grow. Resumes from `out`."""
-    hooks = hooks or Hooks()
-    rng = np.random.default_rng([seed, rank, resume_salt(out)])
-    stream = batches(cache, config.batch, samples, rng)
-    return fit(net, loss, stream, config, out, hooks)
