@@ -113,7 +113,7 @@ class DetectorLoss:
     """Penalty-reduced focal loss on the heatmap (Law and Deng, "CornerNet", ECCV 2018) and generalised IoU on boxes."""
 
     def __call__(self, net: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        logits, log_distances = net(batch["image"].float())
+        logits, log_distances = (part.float() for part in net(batch["image"].float()))
         heat, truth, weight = targets(batch["boxes"].cpu(), batch["labels"].cpu(), logits.shape[1], *logits.shape[2:])
         heat, truth, weight = (part.to(logits.device) for part in (heat, truth, weight))
         positive, known = (heat >= 0.999).float(), (heat >= 0).float()

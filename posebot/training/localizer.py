@@ -143,6 +143,7 @@ class LocalizerLoss:
 
     def __call__(self, net: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         raw: RawMaps = net(batch["crop"].float(), batch["label"])
+        raw = RawMaps(raw.masks.float(), raw.bins.float(), raw.log_scale.float(), raw.center.float())
         bits = batch["maps"][:, 3]
         visible, amodal = (bits & VISIBLE > 0).float(), (bits & AMODAL > 0).float()
         mask = F.binary_cross_entropy_with_logits(raw.masks, torch.stack([visible, amodal], dim=1))

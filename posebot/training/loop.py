@@ -83,6 +83,16 @@ def rate(progress: float, config: LoopConfig) -> float:
     return config.lr * (0.01 + 0.99 * 0.5 * (1 + float(np.cos(np.pi * turned))))
 
 
+def fast_bfloat16(device: str) -> bool:
+    """Whether the device multiplies bfloat16 faster than float32. Such steps take two thirds of the time on a CPU with
+    AVX512-BF16, and a third on a GPU; where the instructions are missing they are many times slower.
+    """
+    if torch.device(device).type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    features = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
+    return bool(features.get("avx512_bf16") or features.get("amx_bf16"))
+
+
 class Averaged:
     """Exponential moving average of a network's weights (Polyak); short at the start, so that it is never stale."""
 
@@ -124,6 +134,7 @@ class _Run:
         out.mkdir(parents=True, exist_ok=True)
         net.to(hooks.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.net, self.loss, self.config, self.hooks = net, loss, config, hooks
+        self.mixed = fast_bfloat16(hooks.device)
         self.path = out / "checkpoint.pt"
         trained = [parameter for parameter in net.parameters() if parameter.requires_grad]
         self.optimizer = torch.optim.AdamW(trained, config.lr, weight_decay=config.weight_decay, foreach=True)
@@ -157,7 +168,8 @@ class _Run:
         before = time.monotonic()
         batch = {name: torch.from_numpy(array).to(self.hooks.device) for name, array in next(batches).items()}
         self.done.waited += time.monotonic() - before
-        values = self.loss(wrapped, batch)
+        with torch.autocast(torch.device(self.hooks.device).type, torch.bfloat16, enabled=self.mixed):
+            values = self.loss(wrapped, batch)
         self.optimizer.zero_grad(set_to_none=True)
         values["loss"].backward()
         norm = nn.utils.clip_grad_norm_(self.net.parameters(), self.config.clip)
