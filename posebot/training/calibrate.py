@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from posebot.core.camera import box_iou
 from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
+from posebot.core.results import PoseEstimate
 from posebot.core.transforms import Array, difference
+from posebot.datasets.augment import harsh
 from posebot.datasets.bop import Annotation, BopDataset, ImageKey
 from posebot.datasets.crops import clip_box
 from posebot.evaluation.errors import mssd
@@ -23,9 +25,11 @@ from posebot.models.calibration import Calibration, ModeCalibration
 from posebot.models.runtime import Network
 from posebot.stages import certainty
 from posebot.stages.detect import Detection, OnnxDetector
+from posebot.stages.fuse import suppress
 from posebot.stages.pipeline import Pipeline
 from posebot.stages.pose import PoseSolution
 from posebot.stages.symmetry import nearest_equivalent
+from posebot.training import certainty_fit
 
 Mode = Literal["rgb", "depth"]
 CORRECT = 0.1  # of the diameter, MSSD
@@ -39,18 +43,22 @@ class Observation:
     """One estimate and how far off it was.
 
     Attributes:
-        mode: whether depth was used. obj_id: of the estimate. features: of `certainty.features`. covariance: 6x6.
-        mssd, translation: metres. rotation: radians modulo symmetry. Where no such object is in the picture, the errors
-        are a diameter and half a turn.
+        frame: its picture. mode: whether depth was used. obj_id, score, pose (cam_from_obj 4x4): of the estimate.
+        features: of `certainty.features`. covariance: 6x6 of the weighted Hessian.
+        mssd: metres. twist: six numbers, error of position (metres) and attitude (radians) modulo symmetry. Where no
+        such object is in the picture, `present` is false, and the errors are a diameter and half a turn.
     """
 
+    frame: str
     mode: Mode
     obj_id: int
+    score: float
+    pose: list[list[float]]
     features: list[float]
     covariance: list[list[float]]
     mssd: float
-    translation: float
-    rotation: float
+    twist: list[float]
+    present: bool = True
 
 
 def held_out(dataset: BopDataset, scenes: Iterable[int], count: int, seed: int) -> list[ImageKey]:
@@ -120,6 +128,9 @@ def observe(bundle: Bundle, dataset: BopDataset, keys: Sequence[ImageKey], log: 
             tick: Callable[[int], None] = lambda done: None) -> list[Observation]:
     """All estimates on those pictures, with and without depth, beside the truth.
 
+    Every other picture is made worse (`datasets.augment.harsh`): what is calibrated on an easier world than it meets is
+    too sure of itself.
+
     Args:
         log: a line of JSON is added for each picture when it is done; pictures already in it are not run again.
         tick: called with the number of pictures done.
@@ -130,8 +141,11 @@ def observe(bundle: Bundle, dataset: BopDataset, keys: Sequence[ImageKey], log: 
     for count, key in enumerate(keys, 1):
         if key.frame_id not in done:
             frame, truths = dataset.frame(key), dataset.annotations(key)
+            if count % 2 == 0:
+                rng = np.random.default_rng([key.scene_id, key.im_id])
+                frame = replace(frame, rgb=harsh(frame.rgb, rng))
             modes: tuple[Mode, ...] = ("rgb",) if frame.depth is None else ("rgb", "depth")
-            done[key.frame_id] = [judged(solution, truths, bundle.objects, mode)
+            done[key.frame_id] = [judged(solution, truths, bundle.objects, mode, key.frame_id)
                                   for mode in modes for solution in pipelines[mode].observe(frame)
                                   if solution.pose is not None]
             line = {"frame": key.frame_id, "observations": [asdict(one) for one in done[key.frame_id]]}
@@ -141,44 +155,66 @@ def observe(bundle: Bundle, dataset: BopDataset, keys: Sequence[ImageKey], log: 
     return [one for key in keys for one in done[key.frame_id]]
 
 
-def judged(solution: PoseSolution, truths: Sequence[Annotation], objects: Sequence[ObjectModel], mode: Mode
-           ) -> Observation:
+def judged(solution: PoseSolution, truths: Sequence[Annotation], objects: Sequence[ObjectModel], mode: Mode,
+           frame: str = "") -> Observation:
     """One solution beside the nearest truth of the same object."""
     assert solution.pose is not None
     assert solution.covariance is not None
-    model = objects[solution.localization.detection.class_index]
-    features = certainty.features(solution, model.diameter).tolist()
-    covariance = solution.covariance.tolist()
+    detection = solution.localization.detection
+    model = objects[detection.class_index]
     same = [truth for truth in truths if truth.obj_id == model.obj_id]
-    if not same:
-        return Observation(mode, model.obj_id, features, covariance, model.diameter, model.diameter, float(np.pi))
-    vertices = model.mesh.vertices[:: max(1, len(model.mesh.vertices) // _MAX_VERTICES)]
-    errors = [float(mssd(solution.pose[None], truth.cam_from_obj, vertices, model.symmetry_transforms())[0])
-              for truth in same]
-    truth = same[int(np.argmin(errors))].cam_from_obj
-    twist = difference(nearest_equivalent(solution.pose, truth, model), truth)
-    return Observation(mode, model.obj_id, features, covariance, min(errors), float(np.linalg.norm(twist[:3])),
-                       float(np.linalg.norm(twist[3:])))
+    error, twist = model.diameter, np.array([model.diameter, 0, 0, np.pi, 0, 0])
+    if same:
+        vertices = model.mesh.vertices[:: max(1, len(model.mesh.vertices) // _MAX_VERTICES)]
+        errors = [float(mssd(solution.pose[None], truth.cam_from_obj, vertices, model.symmetry_transforms())[0])
+                  for truth in same]
+        error, truth = min(errors), same[int(np.argmin(errors))].cam_from_obj
+        twist = difference(nearest_equivalent(solution.pose, truth, model), truth)
+    return Observation(frame, mode, model.obj_id, detection.score, solution.pose.tolist(),
+                       certainty.features(solution, model.diameter).tolist(), solution.covariance.tolist(), error,
+                       twist.tolist(), bool(same))
 
 
 def fitted(observations: Sequence[Observation], objects: Sequence[ObjectModel]) -> tuple[Calibration, dict[str, float]]:
     """The calibration, and what was observed: the share of right poses and the median errors with and without depth."""
-    diameters = {model.obj_id: model.diameter for model in objects}
+    models = {model.obj_id: model for model in objects}
     modes: dict[str, ModeCalibration] = {}
     metrics: dict[str, float] = {}
     for mode in ("rgb", "depth"):
         own = [one for one in observations if one.mode == mode]
         if len(own) < 2:
             continue
-        sizes = np.array([diameters[one.obj_id] for one in own])
-        correct = (np.array([one.mssd for one in own]) < CORRECT * sizes).astype(float)
-        translations, rotations = np.array([[one.translation, one.rotation] for one in own]).T
-        features, covariances = np.array([one.features for one in own]), np.array([one.covariance for one in own])
-        modes[mode] = certainty.fit(features, correct, translations, rotations, covariances, sizes)
-        metrics |= {f"{mode}_estimates": len(own), f"{mode}_correct": float(correct.mean()),
-                    f"{mode}_translation_mm": float(1000 * np.median(translations)),
-                    f"{mode}_rotation_deg": float(np.degrees(np.median(rotations)))}
+        kept = survivors(own, certainty_fit.fit_probability(sampled(own, models)), models)
+        sample = sampled(kept, models)
+        modes[mode] = certainty_fit.fit(sample)
+        size = np.linalg.norm(sample.twist.reshape(-1, 2, 3), axis=2)
+        metrics |= {f"{mode}_estimates": len(kept), f"{mode}_correct": float(sample.correct.mean()),
+                    f"{mode}_translation_mm": float(1000 * np.median(size[:, 0])),
+                    f"{mode}_rotation_deg": float(np.degrees(np.median(size[:, 1])))}
     return Calibration(**modes), metrics
+
+
+def survivors(observations: Sequence[Observation], mode: ModeCalibration, models: dict[int, ObjectModel]
+              ) -> list[Observation]:
+    """Those that `stages.fuse.suppress` would let through: what is never shown must not be calibrated on."""
+    frames: dict[str, list[PoseEstimate]] = {}
+    for index, one in enumerate(observations):
+        p_correct = certainty.probability(np.array(one.features), one.obj_id, mode)
+        estimate = PoseEstimate("", one.obj_id, one.score, np.zeros(4), cam_from_obj=np.array(one.pose),
+                                p_correct=p_correct, track_id=index)
+        frames.setdefault(one.frame, []).append(estimate)
+    kept = {estimate.track_id for estimates in frames.values() for estimate in suppress(estimates, models)}
+    return [one for index, one in enumerate(observations) if index in kept]
+
+
+def sampled(observations: Sequence[Observation], models: dict[int, ObjectModel]) -> certainty_fit.Sample:
+    """The observations as arrays."""
+    diameters = np.array([models[one.obj_id].diameter for one in observations])
+    return certainty_fit.Sample(
+        np.array([one.features for one in observations]), np.array([one.obj_id for one in observations]), diameters,
+        np.array([one.mssd for one in observations]) < CORRECT * diameters,
+        np.array([one.present for one in observations]), np.array([one.twist for one in observations]),
+        np.array([one.covariance for one in observations]))
 
 
 def _read(log: Path) -> dict[str, list[Observation]]:

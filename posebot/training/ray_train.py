@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from posebot.core.errors import InputError
+from posebot.core.errors import InputError, PosebotError
 from posebot.datasets import stream
 from posebot.training import jobs
 from posebot.training.jobs import Job
@@ -42,7 +42,7 @@ def cluster(address: str | None, workers: int) -> Iterator[None]:
     """A connection to the Ray cluster at `address` (default: `RAY_ADDRESS`, else a cluster of this machine's own).
 
     Raises:
-        InputError: there is no cluster at the address.
+        InputError: there is no cluster at the address. PosebotError: this machine's own did not start.
     """
     import ray
 
@@ -61,6 +61,10 @@ def cluster(address: str | None, workers: int) -> Iterator[None]:
     except (ConnectionError, ValueError) as error:
         where = f"--address {address or os.environ.get('RAY_ADDRESS')}"
         raise InputError(where, f"no Ray cluster answers ({error})", "the address that `ray start` prints") from None
+    except RuntimeError as error:  # a raylet that was not up in time, no room in /dev/shm or /tmp
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise PosebotError(f"Ray did not start ({reason}); try again when the machine is less busy, "
+                           "or leave Ray out: --no-ray") from None
     try:
         yield
     finally:

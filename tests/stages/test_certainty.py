@@ -4,18 +4,19 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from posebot.models.calibration import Calibration, ModeCalibration
+from posebot.models.calibration import LEVELS, Calibration, ModeCalibration
 from posebot.stages.certainty import (
     FEATURES,
     assess,
-    conformal_quantile,
+    calibrated,
     features,
-    fit,
     probability,
     radii,
     restate,
-    threshold,
+    segments,
 )
 from posebot.stages.evidence import gather
 from posebot.stages.pose import solve
@@ -31,75 +32,43 @@ def solution(scenes):
     return solve(gather(frame, localization, scenes.model), scenes.surface, localization)
 
 
-def sample(count: int, seed: int = 0):
-    """Held-out estimates: the first feature decides whether they are right, errors have the covariance's size x 3."""
-    rng = np.random.default_rng(seed)
-    values = rng.normal(size=(count, len(FEATURES)))
-    correct = rng.random(count) < 1 / (1 + np.exp(-(3 * values[:, 0] + 1)))
-    sigma = rng.uniform(0.001, 0.004, count)
-    covariances = np.stack([np.diag([s**2] * 3 + [(s * 10) ** 2] * 3) for s in sigma])
-    factor = np.where(correct, 3, 30)
-    shift = np.linalg.norm(rng.normal(size=(count, 3)), axis=1) * sigma * factor
-    turn = np.linalg.norm(rng.normal(size=(count, 3)), axis=1) * sigma * 10 * factor
-    return values, correct, shift, turn, covariances, np.full(count, DIAMETER)
+MODE = ModeCalibration({"silhouette": (1.0, 4.0, 0.5)}, {"silhouette": (0.3, 0.7)}, -1.0, {2: 1.5}, samples=100,
+                       edges=(0.5,), translation_quantiles=(4.0, 2.0), rotation_quantiles=(9.0, 3.0),
+                       object_scale={2: (0.4, 0.7, 1.5, 2.0)})
 
 
-def test_fit_finds_what_matters():
-    mode = fit(*sample(1000))
-    assert max(mode.weights, key=mode.weights.get) == FEATURES[0]
-    assert all(weight > 0 for weight in mode.weights.values())
-    assert mode.samples == 1000
+@given(value=st.floats(-3, 3), knots=st.lists(st.floats(-2, 2), max_size=3, unique=True))
+def test_segments_add_up_to_the_value_and_none_falls(value, knots):
+    knots = np.sort(knots)
+    parts = segments(np.array(value), knots)
+    assert parts.shape == (len(knots) + 1,)
+    assert parts.sum() == pytest.approx(value)
+    assert (segments(np.array(value + 0.1), knots) >= parts - 1e-12).all()
 
 
-def test_probabilities_are_calibrated_on_new_data():
-    mode = fit(*sample(2000))
-    values, correct, *_ = sample(2000, seed=1)
-    p = probability(values, mode)
-    for low in (0.0, 0.25, 0.5, 0.75):
-        inside = (p >= low) & (p < low + 0.25)
-        assert abs(correct[inside].mean() - p[inside].mean()) < 0.08
+def test_probability_rises_with_the_feature_and_knows_the_object():
+    rows = np.zeros((5, len(FEATURES)))
+    rows[:, FEATURES.index("silhouette")] = np.linspace(0, 1, 5)
+    p = [probability(row, 1, MODE) for row in rows]
+    assert (np.diff(p) > 0).all()
+    assert all(probability(row, 2, MODE) > value for row, value in zip(rows, p))
+    assert probability(rows[2], 1, MODE) == pytest.approx(1 / (1 + np.exp(1.0 - 0.3 - 4 * 0.2)))
 
 
-def test_regions_cover_nine_in_ten_of_new_errors_in_every_bin():
-    mode = fit(*sample(2000))
-    values, _, shift, turn, covariances, _ = sample(2000, seed=1)
-    p = probability(values, mode)
-    regions = [radii(q, c * mode.sample_factor, DIAMETER, mode) for q, c in zip(p, covariances)]
-    inside = np.array([[s * 1000 <= r.translation_mm, np.degrees(t) <= r.rotation_deg]
-                       for s, t, r in zip(shift, turn, regions)])
-    for low, high in zip((0, *mode.edges), (*mode.edges, 1)):
-        chosen = (p >= low) & (p < high)
-        assert (inside[chosen].mean(axis=0) > 0.86).all()
+def test_covariance_is_scaled_and_has_a_floor():
+    mode = replace(MODE, sample_factor=9.0, floor=(0.01, 0.02))
+    found = calibrated(np.eye(6) * 1e-6, DIAMETER, mode)
+    np.testing.assert_allclose(np.diag(found), [9e-6 + (0.01 * DIAMETER) ** 2] * 3 + [9e-6 + 4e-4] * 3)
 
 
-def test_sure_poses_get_smaller_regions():
-    mode = fit(*sample(2000))
-    sure, unsure = (radii(p, np.eye(6) * 1e-5, DIAMETER, mode) for p in (0.99, 0.05))
-    assert sure.translation_mm < unsure.translation_mm
-
-
-def test_sample_factor_brings_the_covariance_to_the_errors():
-    assert fit(*sample(2000)).sample_factor == pytest.approx(9, rel=0.15)
-
-
-def test_fit_of_few_or_of_all_wrong_says_never():
-    values, _, *rest = sample(20)
-    mode = fit(values, np.zeros(20), *rest)
-    assert mode.ok_threshold > 1
-    assert mode.edges == ()
-
-
-def test_threshold_keeps_the_wanted_precision():
-    p, correct = np.linspace(0.99, 0.01, 100), np.arange(100) < 60
-    place = threshold(p, correct, 0.9)
-    assert correct[p >= place].mean() >= 0.9
-    assert (p >= place).sum() > 40
-
-
-def test_conformal_quantile_is_the_ninth_tenth():
-    assert conformal_quantile(np.arange(1.0, 100.0)) == 90
-    assert conformal_quantile(np.array([3.0])) == 3
-    assert conformal_quantile(np.zeros(0)) > 0
+def test_regions_depend_on_certainty_object_and_level():
+    region = radii(0.9, np.eye(6) * 1e-5, DIAMETER, 1, MODE)
+    assert radii(0.2, np.eye(6) * 1e-5, DIAMETER, 1, MODE).translation_mm == pytest.approx(2 * region.translation_mm)
+    assert radii(0.9, np.eye(6) * 1e-5, DIAMETER, 2, MODE).rotation_deg == pytest.approx(1.5 * region.rotation_deg)
+    sizes = [radii(0.9, np.eye(6) * 1e-5, DIAMETER, 1, MODE, level).translation_mm for level in LEVELS]
+    assert sizes == sorted(sizes)
+    assert sizes[LEVELS.index(0.9)] == region.translation_mm
+    assert radii(0.1, np.eye(6), DIAMETER, 1, MODE).rotation_deg == 180.0
 
 
 def test_features_are_finite_and_named(solution, scenes):

@@ -52,20 +52,32 @@ def test_the_same_seed_holds_out_the_same_pictures(tmp_path: Path) -> None:
     assert len(calibrate.held_out(dataset, [0, 1], 1000, seed=3)) == 12
 
 
-def observation(error: float, certain: float) -> Observation:
-    return Observation("rgb", 1, [certain] * len(FEATURES), (np.eye(6) * 1e-6).tolist(), error, error, error * 5)
+def observation(error: float, certain: float, frame: str = "") -> Observation:
+    twist = [error, 0.0, 0.0, error * 5, 0.0, 0.0]
+    return Observation(frame, "rgb", 1, 0.9, np.eye(4).tolist(), [certain] * len(FEATURES), (np.eye(6) * 1e-6).tolist(),
+                       error, twist)
 
 
 def test_fitted_calibration_tells_right_from_wrong() -> None:
     rng = np.random.default_rng(0)
     limit = OBJECTS[0].diameter * calibrate.CORRECT
-    seen = [observation(limit * 0.3 * rng.random(), 0.9) for _ in range(80)]
-    seen += [observation(limit * (2 + rng.random()), 0.1) for _ in range(40)]
+    seen = [observation(limit * 0.3 * rng.random(), 0.9, f"good/{number}") for number in range(80)]
+    seen += [observation(limit * (2 + rng.random()), 0.1, f"bad/{number}") for number in range(40)]
     calibration, metrics = calibrate.fitted(seen, OBJECTS)
     assert metrics["rgb_correct"] == pytest.approx(80 / 120)
     assert calibration.rgb.samples == 120
     assert calibration.rgb.ok_threshold < 1
     assert calibration.depth.samples == 0
+
+
+def test_what_is_suppressed_is_not_calibrated_on() -> None:
+    limit = OBJECTS[0].diameter * calibrate.CORRECT
+    good = [observation(limit * 0.1, 0.9, str(number)) for number in range(30)]
+    twins = [observation(limit * 3, 0.1, str(number)) for number in range(30)]
+    apart = [observation(limit * 3, 0.1, f"apart/{number}") for number in range(30)]
+    _, metrics = calibrate.fitted(good + twins + apart, OBJECTS)
+    assert metrics["rgb_estimates"] == 60
+    assert metrics["rgb_correct"] == pytest.approx(0.5)
 
 
 def test_a_line_that_was_cut_off_is_dropped_and_the_rest_kept(tmp_path: Path) -> None:

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from posebot.models.calibration import LEVELS
+from posebot.stages.certainty import FEATURES, calibrated, radii
+from posebot.training.certainty_fit import Sample, conformal_quantile, fit, probabilities, threshold
+
+DIAMETER = 0.2
+HARD = 3  # an object whose errors are twice as large as its covariance lets one think
+
+
+def sample(count: int, seed: int = 0) -> Sample:
+    """Estimates whose first feature decides whether they are right; errors have three times the covariance's size."""
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(count, len(FEATURES)))
+    objects = rng.integers(1, 4, count)
+    correct = rng.random(count) < 1 / (1 + np.exp(-(3 * values[:, 0] + 1)))
+    sigma = rng.uniform(0.001, 0.004, count)
+    covariances = np.stack([np.diag([s**2] * 3 + [(s * 10) ** 2] * 3) for s in sigma])
+    factor = np.where(correct, 3, 9) * np.where(objects == HARD, 2, 1)
+    twist = rng.normal(size=(count, 6)) * (sigma * factor)[:, None] * [1, 1, 1, 10, 10, 10]
+    return Sample(values, objects, np.full(count, DIAMETER), correct, np.ones(count, bool), twist, covariances)
+
+
+def test_fit_finds_what_matters():
+    mode = fit(sample(1000))
+    assert max(mode.weights, key=lambda name: sum(mode.weights[name])) == FEATURES[0]
+    assert all(slope >= 0 for slopes in mode.weights.values() for slope in slopes)
+    assert mode.samples == 1000
+
+
+def test_probabilities_are_calibrated_on_new_data():
+    mode, new = fit(sample(3000)), sample(3000, seed=1)
+    p = probabilities(new, mode)
+    for low in (0.0, 0.25, 0.5, 0.75):
+        inside = (p >= low) & (p < low + 0.25)
+        assert abs(new.correct[inside].mean() - p[inside].mean()) < 0.08
+
+
+def covered(mode, new, level):
+    p = probabilities(new, mode)
+    inside = []
+    for q, obj, covariance, twist in zip(p, new.obj_id, new.covariance, new.twist):
+        region = radii(q, calibrated(covariance, DIAMETER, mode), DIAMETER, int(obj), mode, level)
+        inside.append(np.linalg.norm(twist[:3]) * 1000 <= region.translation_mm
+                      and np.degrees(np.linalg.norm(twist[3:])) <= region.rotation_deg)
+    return np.array(inside), p
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_regions_hold_both_errors_as_often_as_they_say_for_every_object(level):
+    mode, new = fit(sample(3000)), sample(3000, seed=1)
+    inside, _ = covered(mode, new, level)
+    assert inside.mean() == pytest.approx(level, abs=0.03)
+    for obj in (1, 2, HARD):
+        assert inside[new.obj_id == obj].mean() == pytest.approx(level, abs=0.05)
+
+
+def test_regions_hold_in_every_bin_of_certainty():
+    mode, new = fit(sample(3000)), sample(3000, seed=1)
+    inside, p = covered(mode, new, 0.9)
+    for low, high in zip((0, *mode.edges), (*mode.edges, 1)):
+        assert inside[(p >= low) & (p < high)].mean() > 0.78
+
+
+def test_sure_poses_get_smaller_regions():
+    mode = fit(sample(2000))
+    sure, unsure = (radii(p, np.eye(6) * 1e-5, DIAMETER, 1, mode) for p in (0.99, 0.05))
+    assert sure.translation_mm < unsure.translation_mm
+
+
+def test_the_covariance_is_brought_to_the_errors():
+    whole = sample(3000)
+    mode = fit(whole.rows(whole.obj_id != HARD))
+    assert mode.sample_factor == pytest.approx(9, rel=0.2)
+    assert mode.floor[0] < 0.01
+
+
+def test_absent_objects_lower_the_probability_and_leave_the_regions_alone():
+    whole = sample(1000)
+    absent = Sample(whole.features, whole.obj_id, whole.diameter, whole.correct & (np.arange(1000) % 2 == 0),
+                    np.arange(1000) % 2 == 0, whole.twist, whole.covariance)
+    assert probabilities(whole, fit(absent)).mean() < 0.7 * probabilities(whole, fit(whole)).mean()
+    assert fit(absent).translation_quantiles[-1] < 3 * fit(whole).translation_quantiles[-1]
+
+
+def test_fit_of_few_or_of_all_wrong_says_never():
+    few = sample(20)
+    mode = fit(Sample(few.features, few.obj_id, few.diameter, np.zeros(20, bool), few.present, few.twist, few.covariance))
+    assert mode.ok_threshold > 1
+    assert mode.edges == ()
+
+
+def test_threshold_keeps_the_wanted_precision():
+    p, correct = np.linspace(0.99, 0.01, 100), np.arange(100) < 60
+    place = threshold(p, correct, 0.9)
+    assert correct[p >= place].mean() >= 0.9
+    assert (p >= place).sum() > 40
+
+
+def test_conformal_quantile_is_the_ninth_tenth():
+    assert conformal_quantile(np.arange(1.0, 100.0)) == 90
+    assert conformal_quantile(np.array([3.0])) == 3
+    assert conformal_quantile(np.zeros(0)) > 0
