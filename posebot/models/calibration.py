@@ -9,7 +9,6 @@ import numpy as np
 
 from posebot.core.errors import InputError
 
-
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 """Shares of the cases that a region can be asked to hold."""
 

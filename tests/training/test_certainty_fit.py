@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -80,15 +82,15 @@ def test_the_covariance_is_brought_to_the_errors():
 
 def test_absent_objects_lower_the_probability_and_leave_the_regions_alone():
     whole = sample(1000)
-    absent = Sample(whole.features, whole.obj_id, whole.diameter, whole.correct & (np.arange(1000) % 2 == 0),
-                    np.arange(1000) % 2 == 0, whole.twist, whole.covariance)
+    even = np.arange(1000) % 2 == 0
+    absent = replace(whole, correct=whole.correct & even, present=even)
     assert probabilities(whole, fit(absent)).mean() < 0.7 * probabilities(whole, fit(whole)).mean()
     assert fit(absent).translation_quantiles[-1] < 3 * fit(whole).translation_quantiles[-1]
 
 
 def test_fit_of_few_or_of_all_wrong_says_never():
     few = sample(20)
-    mode = fit(Sample(few.features, few.obj_id, few.diameter, np.zeros(20, bool), few.present, few.twist, few.covariance))
+    mode = fit(replace(few, correct=np.zeros(20, bool)))
     assert mode.ok_threshold > 1
     assert mode.edges == ()
 
