@@ -15,6 +15,8 @@ from posebot.datasets.bop import ImageKey
 from posebot.evaluation.records import Judged
 from posebot.evaluation.worker import CsvSource, Estimates, Source, Split
 from posebot.models.bundle import Bundle, file_sha256, resolve
+from posebot.models.calibration import LEVELS, ModeCalibration
+from posebot.stages.certainty import at_level
 
 
 def recipe(split: Split, bundle: str | None, estimates: Path | None,
@@ -55,13 +57,17 @@ class BundleSource:
         """Run the pipeline."""
         result = self.pipeline(frame)
         kept = [estimate for estimate in result.estimates if estimate.obj_id in self.judgeable]
-        return Estimates(tuple(_judged(estimate) for estimate in kept),
+        calibration = self.pipeline.bundle.manifest.calibration
+        mode = calibration.rgb if frame.depth is None else calibration.depth
+        return Estimates(tuple(_judged(estimate, mode) for estimate in kept),
                          tuple(estimate.covariance for estimate in kept), result.stage_ms["total"] / 1000)
 
 
-def _judged(estimate: PoseEstimate) -> Judged:
-    region = estimate.region90
+def _judged(estimate: PoseEstimate, mode: ModeCalibration) -> Judged:
+    region, regions = estimate.region90, None
+    if region is not None:
+        scaled = [at_level(region, level, estimate.obj_id, mode) for level in LEVELS]
+        regions = [[one.translation_mm / 1000, radians(one.rotation_deg)] for one in scaled]
     return Judged(
         estimate.obj_id, float(estimate.score), estimate.cam_from_obj, estimate.box_xyxy.tolist(), estimate.status,
-        None if estimate.cam_from_obj is None else float(estimate.p_correct),
-        None if region is None else (region.translation_mm / 1000, radians(region.rotation_deg)))
+        None if estimate.cam_from_obj is None else float(estimate.p_correct), regions)

@@ -29,6 +29,9 @@ def evaluate(
     partial_truth: Annotated[
         bool, typer.Option("--partial-truth", help="Pictures show objects without truth: those count for nothing.")
     ] = False,
+    shifted: Annotated[
+        bool, typer.Option("--shifted", help="Make every picture darker, softer and noisier first.")
+    ] = False,
     processes: Annotated[int, typer.Option("--processes", min=0, help="0: one for each core.")] = 0,
     ray: Annotated[bool, typer.Option("--ray", help="Judge on a Ray cluster; without --address, a new one.")] = False,
     address: Annotated[str | None, typer.Option("--address", help="A running Ray cluster.")] = None,
@@ -40,9 +43,10 @@ def evaluate(
     """
     from posebot.evaluation.worker import Split
 
-    folder = out or Path("runs/evaluate") / f"{dataset.name}-{split}-{Path(estimates or bundle or '').stem}"
+    name = f"{dataset.name}-{split}{'-shifted' if shifted else ''}-{Path(estimates or bundle or '').stem}"
+    folder = out or Path("runs/evaluate") / name
     on_cluster = ray or address is not None
-    chosen = Split(dataset.resolve() if on_cluster else dataset, split, depth, _numbers(objects))
+    chosen = Split(dataset.resolve() if on_cluster else dataset, split, depth, _numbers(objects), shifted)
     cores = os.cpu_count() or 1
     threads = 1 if on_cluster else max(1, cores // (processes or cores))
     report = run(chosen, bundle, estimates, folder, _judges(on_cluster, address, processes), partial_truth, threads)
@@ -66,7 +70,8 @@ def run(split: Split, bundle: str | None, estimates: Path | None, out: Path, jud
     from posebot.evaluation.run import evaluate as judge_all
 
     source, subject = recipe(split, bundle, estimates, threads)
-    subject |= {"dataset": str(split.root.resolve()), "split": split.name, "objects": list(split.objects)}
+    subject |= {"dataset": str(split.root.resolve()), "split": split.name, "objects": list(split.objects),
+                "shifted": split.shifted}
     with _progress() as advance:
         records = judge_all(split, source, out, subject, judges, advance)
     return write_report(out, split, records, subject, partial_truth)

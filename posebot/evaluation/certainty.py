@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array
 from posebot.evaluation.records import Judged, Record
+from posebot.models.calibration import LEVELS
 
 CORRECT = 0.1
 """Share of the diameter below which an MSSD counts as right."""
-LEVELS = (0.5, 0.8, 0.9, 0.95)
 BINS = 10
 _Z95 = 1.959963984540054
 
@@ -29,8 +29,8 @@ class Claims:
 
     Attributes:
         obj_id, p. correct: bool. visib_fract: of the nearest truth (by MSSD), nan where the picture has no such object.
-        translation (m), rotation (rad): errors, infinite without a truth. radius_translation (m), radius_rotation
-            (rad): `region90`, nan where not stated. mahalanobis (squared), nll (nats): nan without a covariance.
+        translation (m), rotation (rad): errors, infinite without a truth. mahalanobis (squared), nll (nats): nan
+            without a covariance. radii: (N, len(LEVELS), 2) of the regions (m, rad), nan where not stated.
     """
 
     obj_id: NDArray[np.int64]
@@ -39,10 +39,9 @@ class Claims:
     visib_fract: Array
     translation: Array
     rotation: Array
-    radius_translation: Array
-    radius_rotation: Array
     mahalanobis: Array
     nll: Array
+    radii: Array
 
     def __len__(self) -> int:
         return len(self.p)
@@ -58,19 +57,21 @@ def claims(records: Sequence[Record], models: Mapping[int, ObjectModel], absent_
             for record in records for estimate in record.estimates
             if estimate.p_correct is not None and estimate.cam_from_obj is not None
             and (estimate.errors or absent_is_wrong)]
-    columns = np.array(rows, dtype=float).reshape(-1, len(fields(Claims))).T
-    return Claims(columns[0].astype(np.int64), columns[1], columns[2] > 0, *columns[3:])
+    columns = np.array([row[0] for row in rows], dtype=float).reshape(-1, len(fields(Claims)) - 1).T
+    radii = np.array([row[1] for row in rows], dtype=float).reshape(-1, len(LEVELS), 2)
+    return Claims(columns[0].astype(np.int64), columns[1], columns[2] > 0, *columns[3:], radii)
 
 
-def _claim(estimate: Judged, record: Record, diameter: float) -> list[float]:
-    radii = estimate.region90 or (np.nan, np.nan)
+def _claim(estimate: Judged, record: Record, diameter: float) -> tuple[list[float], list[list[float]]]:
+    radii = estimate.regions or [[np.nan, np.nan]] * len(LEVELS)
     if not estimate.errors:
-        return [estimate.obj_id, estimate.p_correct or 0, 0, np.nan, np.inf, np.inf, *radii, np.nan, np.nan]
+        return [estimate.obj_id, estimate.p_correct or 0, 0, np.nan, np.inf, np.inf, np.nan, np.nan], radii
     best = int(estimate.errors["mssd"].argmin())
     error = {name: float(values[best]) for name, values in estimate.errors.items() if name != "vsd"}
-    return [estimate.obj_id, estimate.p_correct or 0, error["mssd"] < CORRECT * diameter,
-            record.truths[estimate.truths[best]].visib_fract, error["translation"], error["rotation"], *radii,
-            error.get("mahalanobis", np.nan), error.get("nll", np.nan)]
+    row = [estimate.obj_id, estimate.p_correct or 0, error["mssd"] < CORRECT * diameter,
+           record.truths[estimate.truths[best]].visib_fract, error["translation"], error["rotation"],
+           error.get("mahalanobis", np.nan), error.get("nll", np.nan)]
+    return row, radii
 
 
 def calibration_error(p: Array, correct: NDArray[np.bool_], bins: int = BINS) -> float:
@@ -136,17 +137,19 @@ def summary(rows: Claims) -> dict[str, Any] | None:
 
 def _regions(rows: Claims) -> dict[str, Any] | None:
     """Coverage of `region90` over the estimates that have one and a truth; at last also with those without a truth."""
-    told = rows.rows(np.isfinite(rows.radius_translation))
+    told = rows.rows(np.isfinite(rows.radii[:, 0, 0]))
     present = np.isfinite(told.translation)
     if not present.any():
         return None
-    inside = told.translation <= told.radius_translation, told.rotation <= told.radius_rotation
-    both = inside[0] & inside[1]
+    shift, turn = told.translation[:, None] <= told.radii[..., 0], told.rotation[:, None] <= told.radii[..., 1]
+    joint, ninety = shift & turn, LEVELS.index(0.9)
+    both, radii = joint[:, ninety], told.radii[:, ninety]
     return {
-        "count": int(present.sum()), "translation": _share(inside[0][present]), "rotation": _share(inside[1][present]),
-        "both": _share(both[present]), "both_with_absent": _share(both),
-        "median_translation_mm": float(1000 * np.median(told.radius_translation)),
-        "median_rotation_deg": float(np.degrees(np.median(told.radius_rotation))),
+        "count": int(present.sum()), "both": _share(both[present]), "both_with_absent": _share(both),
+        "translation": _share(shift[present, ninety]), "rotation": _share(turn[present, ninety]),
+        "levels": {f"{level:.0%}": _share(joint[present, index]) for index, level in enumerate(LEVELS)},
+        "median_translation_mm": float(1000 * np.median(radii[:, 0])),
+        "median_rotation_deg": float(np.degrees(np.median(radii[:, 1]))),
     }
 
 

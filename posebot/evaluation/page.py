@@ -137,9 +137,11 @@ def _certainty(report: dict[str, Any]) -> str:
              f"average {_percent(sure['mean_p'])} %. ECE {sure['ECE']:.3f}, Brier {sure['Brier']:.3f}, "
              f"log loss {sure['log_loss']:.3f}. Wrong poses: {risk}."]
     if (region := sure["region90"]) is not None:
-        lines.append(f"region90 of {region['count']} poses: position inside {_covered(region['translation'])}, "
-                     f"attitude {_covered(region['rotation'])}, both {_covered(region['both'])}; median radii "
-                     f"{region['median_translation_mm']:.1f} mm and {region['median_rotation_deg']:.1f}°.")
+        levels = ", ".join(f"{level}: {_covered(share)}" for level, share in region["levels"].items())
+        lines.append(f"region90 of {region['count']} poses holds {_covered(region['both'])}, its position alone "
+                     f"{_covered(region['translation'])}, its attitude {_covered(region['rotation'])}; median radii "
+                     f"{region['median_translation_mm']:.1f} mm and {region['median_rotation_deg']:.1f}°. "
+                     f"Regions for other shares: {levels}.")
     if (cloud := sure["covariance"]) is not None:
         levels = ", ".join(f"{level}: {_covered(share)}" for level, share in cloud["coverage"].items())
         lines.append(f"Covariance of the {cloud['count']} right poses, share inside its ellipsoids: {levels}; "
@@ -158,11 +160,10 @@ def _claims(report: dict[str, Any]) -> str:
             cells = [label, str(sure["count"]), _percent(sure["correct"]), _percent(sure["mean_p"]),
                      f"{sure['ECE']:.3f}"]
             if region is not None:
-                cells += [_covered(region["translation"]), _plain(region["median_translation_mm"]),
-                          _covered(region["rotation"]), _plain(region["median_rotation_deg"])]
+                cells += [_covered(region["both"]), _plain(region["median_translation_mm"]),
+                          _plain(region["median_rotation_deg"])]
             rows.append((False, cells))
-    return _table(("", "poses", "right %", "stated %", "ECE", "position in region90", "mm", "attitude in region90",
-                   "degrees"), rows)
+    return _table(("", "poses", "right %", "stated %", "ECE", "inside region90", "mm", "degrees"), rows)
 
 
 def _cases(cases: Sequence[Case]) -> str:

@@ -35,8 +35,8 @@ class Judged:
     """One estimate and how far it is from each truth of the same object.
 
     Attributes:
-        cam_from_obj: 4x4 metres, None for a detection without a pose. box, p_correct, region90 (metres, radians): None
-            where the source (a csv) does not tell them.
+        cam_from_obj: 4x4 metres, None for a detection without a pose. box, p_correct, regions: None where the source (a
+            csv) does not tell them. regions: radii (metres, radians) that hold in each of `calibration.LEVELS`.
         truths: indices (T,) of the picture's truths of the same object. errors: name of `ERRORS` to (T,), VSD (T, 10).
     """
 
@@ -46,7 +46,7 @@ class Judged:
     box: list[float] | None = None
     status: str = ""
     p_correct: float | None = None
-    region90: tuple[float, float] | None = None
+    regions: list[list[float]] | None = None
     truths: list[int] = field(default_factory=list)
     errors: dict[str, Array] = field(default_factory=dict)
 
@@ -93,10 +93,9 @@ def _estimate(judged: Judged) -> dict[str, Any]:
 
 
 def _judged(data: dict[str, Any]) -> Judged:
-    pose, region = data["cam_from_obj"], data["region90"]
+    pose = data["cam_from_obj"]
     return Judged(**{
         **data, "cam_from_obj": None if pose is None else np.asarray(pose, dtype=float),
-        "region90": None if region is None else (region[0], region[1]),
         "errors": {name: np.array([[np.inf if v is None else v for v in row] if isinstance(row, list)
                                    else (np.inf if row is None else row) for row in values], dtype=float)
                    for name, values in data["errors"].items()},

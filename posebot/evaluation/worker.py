@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +14,7 @@ import numpy as np
 from posebot.core.errors import InputError
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array, make
+from posebot.datasets.augment import harsh
 from posebot.datasets.bop import BopDataset, ImageKey
 from posebot.evaluation.csv import Row, read_csv
 from posebot.evaluation.judge import Scene, Yardstick, judge
@@ -28,13 +29,14 @@ class Split:
 
     Attributes:
         root: the data set's folder. name: of the split. depth: let the source see depth images (VSD uses them in any
-            case). objects: the objects that are asked for, empty for all.
+            case). objects: the objects that are asked for, empty for all. shifted: make every picture worse first.
     """
 
     root: Path
     name: str
     depth: bool = True
     objects: tuple[int, ...] = ()
+    shifted: bool = False
 
     def open(self) -> BopDataset:
         """The data set, opened once a process; with the meshes of `models_eval` where it has them, as BOP asks."""
@@ -121,9 +123,9 @@ class Worker:
     def judge(self, key: ImageKey) -> Record:
         """Judge one picture."""
         frame, inst_count = self.dataset.frame(key), self.wanted[key]
-        shown = frame
-        if not self.split.depth:
-            shown = Frame(frame.rgb, frame.camera, None, frame.base_from_cam, frame.frame_id)
+        shown = frame if self.split.depth else replace(frame, depth=None)
+        if self.split.shifted:
+            shown = replace(shown, rgb=harsh(frame.rgb, np.random.default_rng([key.scene_id, key.im_id])))
         found = self.source.estimate(key, shown)
         scene = read_scene(self.dataset, key, frame, inst_count)
         judged = judge(scene, found.judged, self.yardsticks, found.covariances)

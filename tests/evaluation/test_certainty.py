@@ -11,6 +11,7 @@ from posebot.core.objects import Mesh, ObjectModel
 from posebot.evaluation import certainty
 from posebot.evaluation.certainty import Claims
 from posebot.evaluation.records import Judged, Record, Truth
+from posebot.models.calibration import LEVELS
 
 MESH = Mesh(np.eye(3), np.array([[0, 1, 2]], np.int32))
 MODELS = {1: ObjectModel(1, "part", MESH, 0.2, np.zeros(3), np.ones(3))}
@@ -23,9 +24,10 @@ def simulated(count: int, seed: int, bend: float = 1.0, spread: float = 1.0) -> 
     correct = rng.random(count) < p**bend
     twist = rng.normal(size=(count, 6)) * spread
     squared = (twist**2).sum(axis=1)
-    nan = np.full(count, np.nan)
+    radii = np.full((count, len(LEVELS), 2), np.nan)
+    radii[..., 0] = [0.6744898, 1.2815516, 1.6448536, 1.959964]
     return Claims(np.ones(count, int), p, correct, rng.random(count), np.abs(rng.normal(size=count)),
-                  np.abs(rng.normal(size=count)), np.full(count, 1.6448536), nan, squared, squared / 2)
+                  np.abs(rng.normal(size=count)), squared, squared / 2, radii)
 
 
 def test_what_is_true_has_no_calibration_error_and_what_is_bent_has() -> None:
@@ -71,12 +73,15 @@ def test_risk_falls_with_what_is_kept_and_ties_share_their_risk() -> None:
 
 def test_coverage_of_regions_and_ellipsoids() -> None:
     told = simulated(20000, 3)
-    told = Claims(**{**vars(told), "radius_rotation": told.radius_translation, "correct": np.ones(20000, bool)})
+    radii = told.radii[..., :1].repeat(2, axis=2)
+    told = Claims(**{**vars(told), "radii": radii, "correct": np.ones(20000, bool)})
     figures = certainty.summary(told)
     assert figures is not None
     region = figures["region90"]
     assert region["translation"]["coverage"] == pytest.approx(0.9, abs=0.01)
     assert region["both"]["coverage"] == pytest.approx(0.81, abs=0.01)
+    assert [share["coverage"] for share in region["levels"].values()] == pytest.approx(
+        [level**2 for level in LEVELS], abs=0.012)
     assert region["median_translation_mm"] == pytest.approx(1644.85, abs=0.01)
     for level, share in figures["covariance"]["coverage"].items():
         assert share["coverage"] == pytest.approx(float(level.rstrip("%")) / 100, abs=0.012)
@@ -88,7 +93,7 @@ def test_coverage_of_regions_and_ellipsoids() -> None:
 
 def test_claims_of_records() -> None:
     errors = {"mssd": np.array([0.5, 0.019]), "translation": np.array([0.5, 0.004]), "rotation": np.array([1.0, 0.1])}
-    near = Judged(1, 0.9, np.eye(4), None, "ok", 0.8, (0.005, 0.05), [0, 1], errors)
+    near = Judged(1, 0.9, np.eye(4), None, "ok", 0.8, [[0.005, 0.05]] * 4, [0, 1], errors)
     absent = Judged(1, 0.9, np.eye(4), None, "ok", 0.3)
     silent = Judged(1, 0.9, np.eye(4), truths=[0], errors={"mssd": np.array([0.0])})
     truths = (Truth(1, 0.3, 1.0, True, None), Truth(1, 0.7, 1.0, True, None))

@@ -35,7 +35,7 @@ class Claiming:
             if obj_id == 2 and key.scene_id == 2:
                 continue
             off = make(rotation_from_vector([0, 0, np.pi] if key.im_id else [0, 0, 0]), [0, 0, 0.002])
-            found.append(Judged(obj_id, 0.9, pose @ off, [40, 30, 70, 60], "ok", 0.9, (0.005, 0.1)))
+            found.append(Judged(obj_id, 0.9, pose @ off, [40, 30, 70, 60], "ok", 0.9, [[0.005, 0.1]] * 4))
         return Estimates(tuple(found), tuple(np.eye(6) * 1e-4 for _ in found), 0.25)
 
 

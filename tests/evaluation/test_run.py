@@ -156,12 +156,12 @@ def test_a_csv_about_other_objects_or_pictures(small_dataset: Path, tmp_path: Pa
 
 def test_a_record_survives_its_line() -> None:
     errors = {"mssd": np.array([0.1, np.inf]), "vsd": np.ones((2, 10))}
-    judged = Judged(1, 0.5, np.eye(4), [0, 1, 2, 3], "ok", 0.75, (0.01, 0.1), [0, 1], errors)
+    judged = Judged(1, 0.5, np.eye(4), [0, 1, 2, 3], "ok", 0.75, [[0.01, 0.1]] * 4, [0, 1], errors)
     record = Record("000001/000002", 640, (), (judged, Judged(2, 0.1)), {1: 2}, None)
     again = Record.from_json(record.to_json())
     assert again.to_json() == record.to_json()
     assert again.estimates[0].errors["mssd"].tolist() == [0.1, np.inf]
-    assert again.estimates[0].region90 == (0.01, 0.1)
+    assert again.estimates[0].regions == [[0.01, 0.1]] * 4
     assert again.inst_count == {1: 2}
 
 

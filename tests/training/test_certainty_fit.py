@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from posebot.models.calibration import LEVELS
-from posebot.stages.certainty import FEATURES, calibrated, radii
+from posebot.stages.certainty import FEATURES, at_level, calibrated, radii
 from posebot.training.certainty_fit import Sample, conformal_quantile, fit, probabilities, threshold
 
 DIAMETER = 0.2
@@ -44,8 +44,8 @@ def test_probabilities_are_calibrated_on_new_data():
 def covered(mode, new, level):
     p = probabilities(new, mode)
     inside = []
-    for q, obj, covariance, twist in zip(p, new.obj_id, new.covariance, new.twist):
-        region = radii(q, calibrated(covariance, DIAMETER, mode), DIAMETER, int(obj), mode, level)
+    for q, obj, covariance, twist in zip(p, new.obj_id.tolist(), new.covariance, new.twist):
+        region = at_level(radii(q, calibrated(covariance, DIAMETER, mode), DIAMETER, obj, mode), level, obj, mode)
         inside.append(np.linalg.norm(twist[:3]) * 1000 <= region.translation_mm
                       and np.degrees(np.linalg.norm(twist[3:])) <= region.rotation_deg)
     return np.array(inside), p
