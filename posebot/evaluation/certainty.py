@@ -59,7 +59,7 @@ def claims(records: Sequence[Record], models: Mapping[int, ObjectModel], absent_
             and (estimate.errors or absent_is_wrong)]
     columns = np.array([row[0] for row in rows], dtype=float).reshape(-1, len(fields(Claims)) - 1).T
     radii = np.array([row[1] for row in rows], dtype=float).reshape(-1, len(LEVELS), 2)
-    return Claims(columns[0].astype(np.int64), columns[1], columns[2] > 0, *columns[3:], radii)
+    return Claims(columns[0].astype(np.int64), columns[1], columns[2] > 0, *columns[3:], radii=radii)
 
 
 def _claim(estimate: Judged, record: Record, diameter: float) -> tuple[list[float], list[list[float]]]:
