@@ -58,8 +58,9 @@ def claims(records: Sequence[Record], models: Mapping[int, ObjectModel], absent_
             if estimate.p_correct is not None and estimate.cam_from_obj is not None
             and (estimate.errors or absent_is_wrong)]
     columns = np.array([row[0] for row in rows], dtype=float).reshape(-1, len(fields(Claims)) - 1).T
+    obj_id, p, correct, visib_fract, translation, rotation, mahalanobis, nll = columns
     radii = np.array([row[1] for row in rows], dtype=float).reshape(-1, len(LEVELS), 2)
-    return Claims(columns[0].astype(np.int64), columns[1], columns[2] > 0, *columns[3:], radii=radii)
+    return Claims(obj_id.astype(np.int64), p, correct > 0, visib_fract, translation, rotation, mahalanobis, nll, radii)
 
 
 def _claim(estimate: Judged, record: Record, diameter: float) -> tuple[list[float], list[list[float]]]:
