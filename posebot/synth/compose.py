@@ -23,7 +23,8 @@ from posebot.synth.physics import Body, settle
 from posebot.synth.scene import Item, Scene, look_at
 
 VIEWS = 6
-_DROPPED = 0.6
+_DROPPED = 0.7
+_UNTIDY = 0.7  # share of the scenes in which more lies about than what is looked for
 _MOST_TARGETS = 8
 
 
@@ -84,8 +85,30 @@ class Composer:
         scenery = self.painter.room(eye, rng)
         focus = places.mean(axis=0)
         radius = float(np.linalg.norm(places - focus, axis=1).max()) + 0.25
+        scenery += self._litter(items, focus, radius, eye, rng)
         return Scene(camera, world_from_cam, (*items, *scenery), decor.lights(rng, focus), self.painter.backdrop(rng),
                      focus=focus, radius=radius)
+
+    def _litter(self, items: list[Item], focus: Array, radius: float, eye: Array, rng: np.random.Generator
+                ) -> list[Item]:
+        """What else lies about on a table in use: flat things below, other things around. None on a tidy table."""
+        papers = self.painter.papers(int(rng.integers(1, 21)) if rng.random() < _UNTIDY else 0, focus, radius, rng)
+        taken = [(item.world_from_item[:3, 3], _reach(self.library, item)) for item in items]
+        around = []
+        for item in self._distractors(rng, int(rng.integers(3, 20)) if rng.random() < _UNTIDY else 0):
+            item = _grown(item, rng.uniform(-0.3, 0.8))
+            turn = make(rotation_from_quaternion(rng.normal(size=4)))
+            reach = _reach(self.library, item)
+            away, angle = rng.uniform(0.3, 1.0) * (radius + 0.4), rng.uniform(0, 2 * np.pi)
+            low = apply(turn, self.library.mesh(item.shape).vertices * item.scale)[:, 2].min()
+            at = np.array([focus[0] + away * np.cos(angle), focus[1] + away * np.sin(angle), -low])
+            if np.linalg.norm(at - eye) < 0.2 + reach or any(np.linalg.norm(at - other) < 0.8 * (reach + its)
+                                                             for other, its in taken):
+                continue
+            taken.append((at, reach))
+            pose = make(turn[:3, :3], at)
+            around.append(self.painter.painted(replace(item, world_from_item=pose), rng))
+        return papers + around
 
     def _in_the_air(self, camera: Camera, rng: np.random.Generator) -> Scene:
         direction = _direction(rng, -0.8)
@@ -100,10 +123,22 @@ class Composer:
             pose = world_from_cam @ make(rotation_from_quaternion(rng.normal(size=4)), at)
             items.append(self.painter.painted(replace(item, world_from_item=pose), rng))
         far = max(float(at[2]) for at, _ in placed) + rng.uniform(0.2, 1.0)
+        items += self._behind(camera, world_from_cam, far, rng)
         wall = [self.painter.wall(world_from_cam, far, rng)] if rng.random() < 0.45 else []
         focus = (world_from_cam @ [0, 0, base, 1.0])[:3]
         return Scene(camera, world_from_cam, (*items, *wall), decor.lights(rng, focus), self.painter.backdrop(rng),
                      focus=focus, radius=0.35 + 0.3 * base)
+
+    def _behind(self, camera: Camera, world_from_cam: Array, far: float, rng: np.random.Generator) -> list[Item]:
+        """Things farther away than anything that is looked for, none in a tidy scene."""
+        items = []
+        for item in self._distractors(rng, int(rng.integers(3, 16)) if rng.random() < _UNTIDY else 0):
+            item = _grown(item, rng.uniform(0, 1.2))
+            pixel = rng.uniform(-0.05, 1.05, 2) * [camera.width, camera.height]
+            at = np.append((pixel - camera.K[:2, 2]) / np.diag(camera.K)[:2], 1.0) * (far - rng.uniform(0.0, 0.1))
+            pose = world_from_cam @ make(rotation_from_quaternion(rng.normal(size=4)), at)
+            items.append(self.painter.painted(replace(item, world_from_item=pose), rng))
+        return items
 
     def _targets(self, rng: np.random.Generator) -> list[Item]:
         """4 to 8 of the objects (all of a small set), some of them twice."""
@@ -166,6 +201,14 @@ def _direction(rng: np.random.Generator, lowest: float) -> Array:
     height, turn = rng.uniform(lowest, 0.98), rng.uniform(0, 2 * np.pi)
     flat = np.sqrt(1 - height**2)
     return np.array([flat * np.cos(turn), flat * np.sin(turn), height])
+
+
+def _grown(item: Item, log_size: float) -> Item:
+    """A made shape in another size; a mesh of something real keeps its own."""
+    if not item.shape.startswith("shape/"):
+        return item
+    x, y, z = (float(np.exp(log_size)) * part for part in item.scale)
+    return replace(item, scale=(x, y, z))
 
 
 def _reach(library: Library, item: Item) -> float:

@@ -79,6 +79,18 @@ class Painter:
             items.append(Item("quad", upright, paint, scale=(float(side[number]), 2.0, 1.0)))
         return items
 
+    def papers(self, count: int, around: Array, spread: float, rng: np.random.Generator) -> list[Item]:
+        """Flat things on the table: sheets, cards, markers, magazines. A later one lies on those before it."""
+        items = []
+        for number in range(count):
+            width, length = np.exp(rng.uniform(np.log(0.02), np.log(0.25), 2))
+            place = [*(around[:2] + rng.normal(0, spread, 2)), 0.0004 * (number + 1)]
+            pose = make(rotation_from_vector([0, 0, rng.uniform(-np.pi, np.pi)]), place)
+            tiling, roughness = float(rng.uniform(1, 10)), float(rng.uniform(0.2, 1))
+            cover = Material(self._cover(rng), self.texture(rng, 0.4), tiling, roughness)
+            items.append(Item("quad", pose, cover, scale=(float(width), float(length), 1.0)))
+        return items
+
     def wall(self, world_from_cam: Array, distance: float, rng: np.random.Generator) -> Item:
         """A slanted wall across the view."""
         lean = make(rotation_from_vector([*rng.normal(0, 0.35, 2), rng.uniform(-3, 3)]), [0, 0, distance])

@@ -116,3 +116,14 @@ def test_a_table_scene_holds_each_object_once(objects: Mapping[int, ObjectModel]
     assert sorted(item.obj_id for item in first.targets) == [2, 5]
     assert same(first, again)
     assert not same(first, table_scene(objects, seed=4))
+
+
+def test_many_scenes_are_untidy_and_what_lies_about_is_not_labelled(composer: Composer) -> None:
+    scenes = [composer.scene(index) for index in FRAMES]
+    flat = [sum(item.shape == "quad" for item in scene.items) for scene in scenes if on_table(scene)]
+    assert max(flat) > 4  # papers, beside table and walls
+    assert max(len(scene.items) for scene in scenes) > 25
+    for scene in scenes:
+        eye = scene.world_from_cam[:3, 3]
+        near = [np.linalg.norm(item.world_from_item[:3, 3] - eye) for item in scene.items if item.shape != "quad"]
+        assert min(near) > 0.1  # nothing covers the lens
