@@ -32,6 +32,7 @@ class Commands(LazyGroup):
         "train": Entry("posebot.cli.train", "Train detector and localizer, calibrate, write a bundle.", BUILD),
         "evaluate": Entry("posebot.cli.evaluate", "Judge a bundle on a BOP split with known poses.", BUILD),
         "models": Entry("posebot.cli.models", "Look into bundles: objects, networks, calibration, origin.", BUILD),
+        "calibrate": Entry("posebot.cli.calibrate", "Intrinsics, hand-eye pose, printable targets.", USE),
         "infer": Entry("posebot.cli.infer", "Poses for a picture, folder, BOP split, video or camera.", USE),
     }
 

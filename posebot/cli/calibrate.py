@@ -1,0 +1,159 @@
+"""`posebot calibrate`: a printable target, the camera's intrinsics, and where the camera sits on the robot.
+
+Exit codes: 0 calibrated (there may be warnings), 2 the pictures, poses or options cannot be used.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from posebot.cli._calibrate import (
+    find_target,
+    list_images,
+    missing_names,
+    show_camera,
+    show_hand_eye,
+    take_shots,
+    write_overlay,
+)
+from posebot.cli._common import JsonFlag, print_json
+from posebot.core.errors import InputError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="Intrinsics, hand-eye pose, printable targets. How to: docs/hand-eye.md.",
+    epilog="Exit codes: 0 calibrated, with or without warnings; 2 pictures, poses or options cannot be used.",
+)
+
+
+class ModeName(StrEnum):
+    """Where the camera is."""
+
+    eye_in_hand = "eye-in-hand"
+    eye_to_hand = "eye-to-hand"
+
+
+class Lens(StrEnum):
+    """Distortion models: none; k1 k2 p1 p2; and k3; and k4 k5 k6."""
+
+    none = "none"
+    radtan4 = "radtan4"
+    radtan5 = "radtan5"
+    rational = "rational"
+
+
+class Paper(StrEnum):
+    """Sheet sizes."""
+
+    fit = "fit"
+    a4 = "a4"
+    a3 = "a3"
+    letter = "letter"
+
+
+TargetOption = Annotated[str, typer.Option("--target", help="Such as charuco:7x5:40mm:30mm:DICT_4X4_50, "
+                                           "chessboard:9x6:25mm, apriltag:36h11:48mm:id0, circles:10x10:25.4mm; or a "
+                                           "YAML file.")]
+OverlayOption = Annotated[Path | None, typer.Option("--overlay", help="Folder for pictures with the points drawn in.")]
+KeepFlag = Annotated[bool, typer.Option("--keep-outliers", help="Leave no picture out.")]
+
+
+@app.command()
+def target(
+    spec: Annotated[str, typer.Option("--target", help="What to print; a single tag is printed as id0 or as given.")],
+    out: Annotated[Path, typer.Option("--out", help="PDF (best) or PNG to write, true size.")],
+    paper: Annotated[Paper, typer.Option("--paper", help="Sheet; fit: as large as needed.")] = Paper.fit,
+    dpi: Annotated[int, typer.Option("--dpi", min=100, max=1200, help="Resolution of a PNG.")] = 600,
+) -> None:
+    """Write a printable calibration target. Print at 100 %, then measure the line on it."""
+    from posebot.robots.printing import write_target
+    from posebot.robots.targets import parse_target
+
+    sheet = write_target(out, parse_target(spec), f"posebot {spec}", "" if paper is Paper.fit else paper.value, dpi)
+    size = f"{sheet[0] * 1e3:.0f} x {sheet[1] * 1e3:.0f} mm"
+    typer.echo(f"wrote {out}: {size}; print at 100 %, then measure the line of 100 mm")
+
+
+@app.command()
+def camera(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGES...", help="Pictures of the target, or folders.")],
+    spec: TargetOption,
+    out: Annotated[Path, typer.Option("--out", help="Intrinsics to write, for posebot infer --camera.")]
+    = Path("camera.yaml"),
+    lens: Annotated[Lens, typer.Option("--lens", help="Distortion: none, radtan4, radtan5 or rational.")]
+    = Lens.radtan4,
+    keep_outliers: KeepFlag = False,
+    overlay: OverlayOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """Intrinsics and distortion from pictures of a target, with the error of every picture."""
+    from posebot.robots.camera_calibration import calibrate_camera
+    from posebot.robots.report import camera_to_dict, write_yaml
+    from posebot.robots.targets import parse_target
+
+    pictures = list_images(images)
+    found = find_target(pictures, parse_target(spec))
+    detections = [detection for detection in found if detection is not None]
+    result = calibrate_camera(detections, lens.value, drop=not keep_outliers)
+    content = camera_to_dict(result, spec)
+    write_yaml(out, content)
+    if overlay is not None:
+        errors = {picture.name: f"{picture.error:.2f} px" + ("" if picture.used else ", left out")
+                  for picture in result.pictures}
+        for path, detection in zip(pictures, found):
+            write_overlay(overlay, path, detection, caption=errors.get(path.name, ""))
+    if json:
+        return print_json(content | {"out": str(out), "not_found": missing_names(pictures, found)})
+    return show_camera(result, missing_names(pictures, found), out)
+
+
+@app.command("hand-eye")
+def hand_eye(
+    poses: Annotated[Path, typer.Option("--poses", help="Robot poses: JSON, YAML, CSV, or a folder of one file each.")],
+    mode: Annotated[ModeName, typer.Option("--mode", help="eye-in-hand: camera on the gripper, target fixed. "
+                                           "eye-to-hand: camera fixed, target on the gripper.")],
+    images: Annotated[list[Path] | None, typer.Argument(metavar="[IMAGES...]", help="Pictures of the target, or "
+                                                        "folders; none where --poses names them.")] = None,
+    spec: Annotated[str | None, TargetOption.__metadata__[0]] = None,
+    camera: Annotated[Path | None, typer.Option("--camera", help="Intrinsics: posebot calibrate camera writes them.")]
+    = None,
+    out: Annotated[Path, typer.Option("--out", help="Calibration to write.")] = Path("hand_eye.yaml"),
+    fit_scale: Annotated[bool, typer.Option("--fit-scale", help="Find the target's true size, too.")] = False,
+    fit_camera: Annotated[bool, typer.Option("--fit-camera", help="Improve the intrinsics as well.")] = False,
+    camera_out: Annotated[Path | None, typer.Option("--camera-out", help="Where to write improved intrinsics.")] = None,
+    arm_mm: Annotated[float | None, typer.Option("--arm-mm", min=0, help="The arm's accuracy, one sigma; estimated "
+                                                 "otherwise. With --arm-deg.")] = None,
+    arm_deg: Annotated[float | None, typer.Option("--arm-deg", min=0, help="Likewise, degrees.")] = None,
+    keep_outliers: KeepFlag = False,
+    overlay: OverlayOption = None,
+    json: JsonFlag = False,
+) -> None:
+    """Where the camera sits on the gripper (or stands in the base frame), with covariance, residuals and warnings."""
+    from math import radians
+
+    from posebot.robots.hand_eye import Options, calibrate_hand_eye
+    from posebot.robots.poses import read_poses
+    from posebot.robots.refine import Free
+    from posebot.robots.report import hand_eye_to_dict, write_yaml
+
+    if (arm_mm is None) != (arm_deg is None):
+        raise InputError("--arm-mm", "needs --arm-deg, and the other way round", "both, or none to estimate them")
+    arm = None if arm_mm is None or arm_deg is None else (arm_mm / 1e3, radians(arm_deg))
+    shots = take_shots(read_poses(poses), images or [], spec, camera)
+    options = Options(arm, Free(fit_scale, fit_camera), drop=not keep_outliers)
+    result = calibrate_hand_eye(shots.views, mode.value, shots.camera, options)
+    content = hand_eye_to_dict(result, spec or "")
+    write_yaml(out, content)
+    if camera_out is not None and result.camera is not None:
+        write_yaml(camera_out, result.camera.to_dict())
+    if overlay is not None:
+        shots.draw(overlay, result, mode.value)
+    if json:
+        return print_json(content | {"out": str(out), "not_found": shots.missing})
+    return show_hand_eye(result, content, shots.missing, out)

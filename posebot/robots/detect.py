@@ -1,0 +1,211 @@
+"""Finding a calibration target's points in a picture, by OpenCV."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posebot.core.errors import InputError
+from posebot.core.transforms import Array
+from posebot.robots.targets import Target
+
+Gray = NDArray[np.uint8]
+_LARGER = 1.25  # a circle so much larger than its neighbours is the mark of the origin
+_FEWEST = 6  # corners of a ChArUco board: fewer give a shaky pose
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A target's points in one picture.
+
+    Attributes:
+        name: the picture. ids: (N,) index into `Target.points()`. points: (N, 3) metres, target frame.
+        pixels: (N, 2). size: (width, height) of the picture.
+        turns: in how many turns the target looks the same in this picture, so that the ids may be those of another.
+    """
+
+    name: str
+    ids: NDArray[np.intp]
+    points: Array
+    pixels: Array
+    size: tuple[int, int]
+    turns: int = 1
+
+
+def make_finder(target: Target) -> Callable[[NDArray[np.uint8], str], Detection | None]:
+    """A function from a picture (uint8, (H, W) or (H, W, 3)) and its name to a detection, or None if not found.
+
+    It may raise InputError: several tags are in sight and the target does not say which.
+    """
+    search = _SEARCHES[target.kind](target)
+    points = target.points()
+
+    def find(picture: NDArray[np.uint8], name: str) -> Detection | None:
+        gray = picture if picture.ndim == 2 else np.ascontiguousarray(picture @ np.array([0.299, 0.587, 0.114])
+                                                                      ).round().astype(np.uint8)
+        found = search(gray, name)
+        if found is None:
+            return None
+        ids, pixels, turns = found
+        return Detection(name, ids, points[ids], pixels, (gray.shape[1], gray.shape[0]), turns)
+
+    return find
+
+
+def turned(detection: Detection, target: Target, turn: int) -> Detection:
+    """The same picture read with the target turned by `turn` of its `turns` steps. Whole grids only."""
+    grid = detection.pixels.reshape(target.rows, target.columns, 2)
+    quarter_turns = turn * 4 // max(detection.turns, 1)
+    return replace(detection, pixels=np.rot90(grid, quarter_turns).reshape(-1, 2).copy())
+
+
+_Found = tuple[NDArray[np.intp], Array, int] | None
+_Search = Callable[[Gray, str], _Found]
+
+
+def _aruco_parameters() -> Any:
+    import cv2
+
+    parameters = cv2.aruco.DetectorParameters()
+    parameters.cornerRefinementMethod = cv2.aruco.CORNER_REFINE_SUBPIX
+    return parameters
+
+
+def _dictionary(target: Target) -> Any:
+    import cv2
+
+    return cv2.aruco.getPredefinedDictionary(getattr(cv2.aruco, target.dictionary))
+
+
+def _charuco(target: Target) -> _Search:
+    import cv2
+
+    size = (target.columns, target.rows)
+    board = cv2.aruco.CharucoBoard(size, float(target.pitch), float(target.marker), _dictionary(target))
+    board.setLegacyPattern(target.legacy)
+    detector = cv2.aruco.CharucoDetector(board)
+    detector.setDetectorParameters(_aruco_parameters())
+
+    def search(gray: Gray, name: str) -> _Found:
+        corners, ids, _, _ = detector.detectBoard(gray)
+        if ids is None or len(ids) < _FEWEST or _in_line(corners.reshape(-1, 2).astype(float)):
+            return None
+        return ids.ravel().astype(np.intp), corners.reshape(-1, 2).astype(float), 1
+
+    return search
+
+
+def _markers(target: Target) -> _Search:
+    import cv2
+
+    detector = cv2.aruco.ArucoDetector(_dictionary(target), _aruco_parameters())
+    single, count = target.kind != "markers", target.columns * target.rows
+
+    def search(gray: Gray, name: str) -> _Found:
+        corners, ids, _ = detector.detectMarkers(gray)
+        if ids is None:
+            return None
+        numbers, quads = ids.ravel(), np.array(corners, dtype=float).reshape(-1, 4, 2)
+        if single and target.marker_id is None and len(numbers) > 1:
+            raise InputError(name, f"shows the tags {sorted(numbers.tolist())}", "say which in --target, such as :id0")
+        wanted = numbers < count if not single else numbers == (numbers[0] if target.marker_id is None
+                                                                else target.marker_id)
+        if not wanted.any():
+            return None
+        first = np.zeros_like(numbers) if single else 4 * numbers
+        picked = first[wanted][:, None] + np.arange(4)
+        return picked.ravel().astype(np.intp), quads[wanted].reshape(-1, 2), 1
+
+    return search
+
+
+def _chessboard(target: Target) -> _Search:
+    import cv2
+
+    flags = cv2.CALIB_CB_EXHAUSTIVE | cv2.CALIB_CB_ACCURACY | cv2.CALIB_CB_NORMALIZE_IMAGE
+
+    def search(gray: Gray, name: str) -> _Found:
+        found, corners = cv2.findChessboardCornersSB(gray, (target.columns, target.rows), flags=flags)
+        if not found:
+            return None
+        grid = _right_handed(corners.reshape(target.rows, target.columns, 2).astype(float))
+        if target.turns == 1 and _inner_square(gray, grid) > _inner_square(gray, grid[::-1, ::-1]):
+            grid = grid[::-1, ::-1]  # the square inside the first corner is the black one
+        return np.arange(grid.size // 2), grid.reshape(-1, 2).copy(), target.turns
+
+    return search
+
+
+def _circles(target: Target) -> _Search:
+    cv2: Any = import_module("cv2")  # its stubs lack the blob detector
+    layout = cv2.CALIB_CB_SYMMETRIC_GRID if target.kind == "circles" else cv2.CALIB_CB_ASYMMETRIC_GRID
+    size = (target.columns, target.rows)
+
+    def search(gray: Gray, name: str) -> _Found:
+        blobs = cv2.SimpleBlobDetector_create(_blob_parameters(gray.size))
+        for flags in (layout, layout | cv2.CALIB_CB_CLUSTERING):
+            found, centers = cv2.findCirclesGrid(gray, size, flags=flags, blobDetector=blobs)
+            if found:
+                break
+        else:
+            return None
+        grid = centers.reshape(target.rows, target.columns, 2).astype(float)
+        turns = target.turns
+        if target.kind == "circles":
+            grid = _right_handed(grid)
+            grid, turns = _from_origin(grid, blobs.detect(gray), turns)
+        return np.arange(grid.size // 2), grid.reshape(-1, 2).copy(), turns
+
+    return search
+
+
+def _blob_parameters(pixels: int) -> Any:
+    cv2: Any = import_module("cv2")
+    parameters = cv2.SimpleBlobDetector_Params()
+    parameters.minThreshold, parameters.maxThreshold, parameters.thresholdStep = 20, 220, 10
+    parameters.minArea, parameters.maxArea = 20, pixels / 60
+    parameters.minDistBetweenBlobs = 5
+    parameters.filterByInertia, parameters.minConvexity = False, 0.9
+    return parameters
+
+
+def _from_origin(grid: Array, blobs: Any, turns: int) -> tuple[Array, int]:
+    """The grid turned so that its first circle is the larger one that marks the origin, if there is one."""
+    centers = np.array([blob.pt for blob in blobs])
+    sizes = np.array([blob.size for blob in blobs])
+    for quarter_turns in range(0, 4, 4 // turns):
+        turned_grid = np.rot90(grid, quarter_turns)
+        near = [int(np.argmin(np.linalg.norm(centers - turned_grid[at], axis=1))) for at in ((0, 0), (0, 1), (1, 0))]
+        if sizes[near[0]] > _LARGER * sizes[near[1:]].max():
+            return turned_grid, 1
+    return grid, turns
+
+
+def _right_handed(grid: Array) -> Array:
+    """Rows or columns reversed, if need be, so that x to the right, y down is seen from the front."""
+    across, down = grid[0, -1] - grid[0, 0], grid[-1, 0] - grid[0, 0]
+    return grid if across[0] * down[1] - across[1] * down[0] > 0 else grid[:, ::-1]
+
+
+def _inner_square(gray: Gray, grid: Array) -> float:
+    """Mean brightness in the middle of the square between the first four corners."""
+    middle = grid[:2, :2].reshape(4, 2).mean(axis=0)
+    reach = np.linalg.norm(grid[0, 1] - grid[0, 0]) / 6
+    low, high = np.maximum((middle - reach).astype(int), 0), (middle + reach).astype(int) + 1
+    return float(gray[low[1]:high[1], low[0]:high[0]].mean())
+
+
+def _in_line(pixels: Array) -> bool:
+    spread = np.linalg.svd(pixels - pixels.mean(axis=0), compute_uv=False)
+    return bool(spread[1] < 0.05 * spread[0])
+
+
+_SEARCHES: dict[str, Callable[[Target], _Search]] = {
+    "charuco": _charuco, "chessboard": _chessboard, "apriltag": _markers, "aruco": _markers, "markers": _markers,
+    "circles": _circles, "acircles": _circles,
+}

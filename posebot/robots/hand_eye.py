@@ -1,0 +1,270 @@
+"""Hand-eye calibration from views: outlying pairs, solvers, joint refinement, leave-one-out, warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posebot.core.camera import Camera
+from posebot.core.errors import InputError
+from posebot.core.transforms import Array, difference, rotation_angle
+from posebot.robots.motions import Motions, judge_motions
+from posebot.robots.refine import (
+    NOTHING,
+    Free,
+    Noise,
+    Solution,
+    foretold,
+    refine,
+    refine_with_noise,
+    reprojection,
+    start_from,
+)
+from posebot.robots.solvers import HAND_EYE, ROBOT_WORLD, Guess, disagreement, robust_guess, solve
+from posebot.robots.views import Mode, View, measured, planar_pose
+
+_FEWEST = 3
+_OUTLIER = 4.0  # times the median residual
+_OUTLIER_FROM = {True: 1.0, False: 1e-3}  # pixels, or metres where there are no pixels
+_GROSS = 0.01  # metres of disagreement that no pair is suspected for
+_SCALE_FROM, _SPREAD_MM = 0.01, 3.0
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to calibrate. `arm`: the robot's accuracy (metres, radians) where known, else it is estimated.
+    `free`: what is unknown besides the poses. `drop`: leave outlying pairs out."""
+
+    arm: tuple[float, float] | None = None
+    free: Free = NOTHING
+    drop: bool = True
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One view against the answer, arm taken as exact.
+
+    Attributes:
+        name: of the picture. used: False for an outlier that was left out.
+        residual: root mean square over the points, pixels (or metres). mm, deg: the target where the answer foretells
+            it, against the target as seen in this view alone.
+        left_out_mm, left_out_deg: how far the answer moves without this view.
+    """
+
+    name: str
+    used: bool
+    residual: float
+    mm: float
+    deg: float
+    left_out_mm: float = 0.0
+    left_out_deg: float = 0.0
+
+
+@dataclass(frozen=True)
+class SolverResult:
+    """A closed-form solver's answer, its distance from the refined one and its residual (pixels or metres)."""
+
+    solver: str
+    mount_from_cam: Array
+    mm: float
+    deg: float
+    residual: float
+
+
+@dataclass(frozen=True)
+class HandEyeResult:
+    """The answer and how good it is. Names as in `robots.views`.
+
+    Attributes:
+        mount_from_cam: 4x4, gripper_from_cam for eye-in-hand, base_from_cam for eye-to-hand; `covariance` 6x6 of it.
+        stand_from_target: 4x4. camera, scale: as found where they were free; scale_sigma: standard deviation of the
+            target's scale, 0 where it was not free. noise: estimated sigmas of corners and arm.
+    """
+
+    mode: Mode
+    mount_from_cam: Array
+    covariance: Array
+    stand_from_target: Array
+    pairs: tuple[Pair, ...]
+    solvers: tuple[SolverResult, ...]
+    motions: Motions
+    noise: Noise
+    camera: Camera | None
+    scale: float = 1.0
+    scale_sigma: float = 0.0
+    warnings: tuple[str, ...] = field(default=())
+
+    @property
+    def used(self) -> tuple[Pair, ...]:
+        """The pairs that the answer rests on."""
+        return tuple(pair for pair in self.pairs if pair.used)
+
+
+def calibrate_hand_eye(views: Sequence[View], mode: Mode, camera: Camera | None,
+                       options: Options | None = None) -> HandEyeResult:
+    """Where the camera sits on its mount.
+
+    Args:
+        views: `seen` in pixels of `camera`, or in metres where `camera` is None.
+    Raises:
+        InputError: fewer than three views, or no solver finds an answer.
+    """
+    if len(views) < _FEWEST:
+        raise InputError("hand-eye", f"{len(views)} views in which the target was found",
+                         f"{_FEWEST} at the very least, better 15")
+    views, options = list(views), options or Options()
+    if camera is None and options.free != NOTHING:
+        raise InputError("hand-eye", "the target's scale or the camera cannot be found from measured target poses",
+                         "pictures")
+    if options.free.camera and camera is not None:
+        camera = replace(camera, distortion=np.pad(camera.distortion, (0, max(0, 5 - camera.distortion.size))))
+    keep, solution = _fit_robustly(views, mode, camera, options)
+    used = [view for view, kept in zip(views, keep) if kept]
+    shifts = np.stack([difference(left_out.mount_from_cam, solution.mount_from_cam)
+                       for left_out in _leave_one_out(used, mode, solution, options.free)])
+    covariance = _covariance(solution, shifts)
+    pairs = _pairs(views, keep, shifts, solution, mode)
+    motions, solvers = judge_motions(used), _compare_solvers(used, mode, solution)
+    sigma = float(np.sqrt(solution.covariance[12, 12])) if options.free.scale else 0.0
+    result = HandEyeResult(mode, solution.mount_from_cam, covariance, solution.stand_from_target, pairs, solvers,
+                           motions, solution.noise, solution.camera, solution.scale, sigma)
+    warnings = [*motions.warnings(), *_mode_warning(used, mode), *_scale_warning(used, mode, solution, options),
+                *_result_warnings(result)]
+    return replace(result, warnings=tuple(warnings))
+
+
+def _fit_robustly(views: list[View], mode: Mode, camera: Camera | None,
+                  options: Options) -> tuple[NDArray[np.bool_], Solution]:
+    """Which views to keep, and the solution from them."""
+    guesses = [guess for solver in (*HAND_EYE, *ROBOT_WORLD) if (guess := solve(views, mode, solver)) is not None]
+    guess = robust_guess(views, mode, guesses)
+    if guess is None:
+        raise InputError("hand-eye", "no solver finds an answer", "views between which the gripper turns")
+    errors = disagreement(guess, views, mode)
+    keep = errors <= max(_OUTLIER * float(np.median(errors)), _GROSS)
+    if not options.drop or keep.sum() < max(_FEWEST, len(views) // 2):
+        keep[:] = True
+    solution = _fit(views, keep, mode, camera, guess, options)
+    if options.drop and not keep.all():  # a pair that the rough guess suspected may fit the refined answer
+        residuals = reprojection(_all_views(solution, len(views)), views, mode)
+        readmitted = residuals <= _limit(residuals[keep], camera)
+        if (readmitted & ~keep).any():
+            keep |= readmitted
+            solution = _fit(views, keep, mode, camera, solution.guess(), options)
+    while options.drop and keep.sum() > max(_FEWEST + 1, len(views) // 2):
+        used = [view for view, kept in zip(views, keep) if kept]
+        left_out = np.array([reprojection(_all_views(entry, 1), [view], mode)[0] for view, entry in
+                             zip(used, _leave_one_out(used, mode, solution, options.free))])
+        if left_out.max() <= _limit(left_out, camera):
+            break
+        keep[np.flatnonzero(keep)[left_out.argmax()]] = False
+        solution = _fit(views, keep, mode, camera, solution.guess(), options)
+    return keep, solution
+
+
+def _limit(residuals: Array, camera: Camera | None) -> float:
+    return max(_OUTLIER * float(np.median(residuals)), _OUTLIER_FROM[camera is not None])
+
+
+def _fit(views: list[View], keep: NDArray[np.bool_], mode: Mode, camera: Camera | None, guess: Guess,
+         options: Options) -> Solution:
+    used = [view for view, kept in zip(views, keep) if kept]
+    start = refine(used, mode, start_from(guess, used, camera), options.free)
+    return refine_with_noise(used, mode, start, options.free, options.arm)
+
+
+def _all_views(solution: Solution, count: int) -> Solution:
+    return replace(solution, arm_errors=np.zeros((count, 6)))
+
+
+def _leave_one_out(views: list[View], mode: Mode, solution: Solution, free: Free) -> list[Solution]:
+    """The solution without each view in turn, noise as in the whole one."""
+    return [refine(views[:i] + views[i + 1:], mode,
+                   replace(solution, arm_errors=np.delete(solution.arm_errors, i, axis=0)), free)
+            for i in range(len(views))]
+
+
+def _covariance(solution: Solution, shifts: Array) -> Array:
+    """6x6 of `mount_from_cam`: the model's, enlarged where leaving views out moves the answer more than it foretells.
+
+    The jackknife's estimate is (n - 1) / n times the sum of squared shifts (Efron and Stein, 1981).
+    """
+    model = solution.covariance[:6, :6]
+    jackknife = (len(shifts) - 1) / len(shifts) * shifts.T @ shifts
+    return model * max(1.0, float(np.trace(np.linalg.pinv(model, hermitian=True) @ jackknife)) / 6)
+
+
+def _pairs(views: list[View], keep: NDArray[np.bool_], shifts: Array, solution: Solution,
+           mode: Mode) -> tuple[Pair, ...]:
+    residuals = reprojection(_all_views(solution, len(views)), views, mode)
+    expected, seen = foretold(solution, views, mode), measured(_rescaled(views, solution))
+    mm = np.linalg.norm(expected[:, :3, 3] - seen[:, :3, 3], axis=1) * 1000
+    deg = np.degrees(rotation_angle(expected[:, :3, :3], seen[:, :3, :3]))
+    moved = np.zeros((len(views), 2))
+    moved[keep] = np.stack([np.linalg.norm(shifts[:, :3], axis=1) * 1000,
+                            np.degrees(np.linalg.norm(shifts[:, 3:], axis=1))], axis=1)
+    return tuple(Pair(view.name, bool(kept), float(residual), float(a), float(b), float(c), float(d))
+                 for view, kept, residual, a, b, (c, d) in zip(views, keep, residuals, mm, deg, moved))
+
+
+def _rescaled(views: list[View], solution: Solution) -> list[View]:
+    """The views as the found camera and the found size of the target show them."""
+    camera = solution.camera
+    if camera is None:
+        return views
+    poses = [planar_pose(view.points * solution.scale, view.seen, camera) for view in views]
+    return [replace(view, points=view.points * solution.scale,
+                    cam_from_target=view.cam_from_target if pose is None else pose)
+            for view, pose in zip(views, poses)]
+
+
+def _compare_solvers(views: list[View], mode: Mode, solution: Solution) -> tuple[SolverResult, ...]:
+    rescaled, results = _rescaled(views, solution), []
+    for solver in (*HAND_EYE, *ROBOT_WORLD):
+        guess = solve(rescaled, mode, solver)
+        if guess is None:
+            continue
+        away = difference(guess.mount_from_cam, solution.mount_from_cam)
+        residuals = reprojection(start_from(guess, rescaled, solution.camera), rescaled, mode)
+        results.append(SolverResult(solver, guess.mount_from_cam, float(np.linalg.norm(away[:3]) * 1000),
+                                    float(np.degrees(np.linalg.norm(away[3:]))),
+                                    float(np.sqrt((residuals**2).mean()))))
+    return tuple(results)
+
+
+def _mode_warning(views: list[View], mode: Mode) -> Iterator[str]:
+    other: Mode = "eye-to-hand" if mode == "eye-in-hand" else "eye-in-hand"
+    medians = {}
+    for tried in (mode, other):
+        guesses = [guess for name in ("park", "shah") if (guess := solve(views, tried, name)) is not None]
+        guess = robust_guess(views, tried, guesses)
+        medians[tried] = np.inf if guess is None else float(np.median(disagreement(guess, views, tried))) * 1000
+    if medians[other] < 0.4 * medians[mode] and medians[mode] > 5:
+        yield (f"the pairs fit {other} better ({medians[other]:.1f} against {medians[mode]:.1f} mm): another --mode, "
+               "or the poses are gripper_from_base")
+
+
+def _scale_warning(views: list[View], mode: Mode, solution: Solution, options: Options) -> Iterator[str]:
+    if solution.camera is None or options.free.scale:
+        return
+    freed = refine_with_noise(views, mode, solution, Free(scale=True), options.arm)
+    sigma = float(np.sqrt(max(freed.covariance[12, 12], 0.0)))
+    if abs(freed.scale - 1) > max(_SCALE_FROM, 4 * sigma):
+        yield (f"by the robot's motion the target is {freed.scale:.3f} +- {sigma:.3f} times its stated size: measure "
+               "the print, calibrate the camera, or find the size along with the rest (--fit-scale)")
+
+
+def _result_warnings(result: HandEyeResult) -> Iterator[str]:
+    dropped = [pair.name for pair in result.pairs if not pair.used]
+    if dropped:
+        yield f"left out as outliers: {', '.join(dropped)}"
+    moved = max(result.used, key=lambda pair: pair.left_out_mm)
+    if moved.left_out_mm > _SPREAD_MM:
+        yield (f"without {moved.name} the answer moves by {moved.left_out_mm:.1f} mm: it rests on too few views; "
+               "take more, with other tilts")
+    sigma = np.sqrt(np.diag(result.covariance)[:3]) * 1000
+    if sigma.max() > _SPREAD_MM:
+        yield f"the camera's position is known to {sigma.max():.1f} mm only (one sigma, {'xyz'[int(sigma.argmax())]})"

@@ -1,0 +1,167 @@
+"""Robot poses from files: one file for all, or one file for each picture. The forms are told apart by what is inside.
+
+- posebot's own, YAML or JSON: `poses:`, a list of records, each with a pose (see `robots.pose_values`) and, if wished,
+  `image` (a file name) and `time` (seconds);
+- CSV with a header: one row for each pose, columns named as in `robots.pose_values`, with `image` and `time`;
+- ROS-Industrial: `data:`, a list of {image, pose}, both file names relative to the file;
+- MoveIt: a list of pairs [effector_wrt_world, object_wrt_sensor], 4x4 each, or of mappings with these names; the
+  target's poses come with it, so that no pictures are needed;
+- a folder with one YAML or JSON file for each pose (ViSP's `pose_rPe_3.yaml`, ROS-Industrial's `3.yaml`).
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from posebot.core.errors import InputError
+from posebot.core.transforms import Array
+from posebot.robots.pose_values import EXPECTED, matrix_from, pose_from
+
+_LISTS = ("poses", "data", "samples")
+
+
+@dataclass(frozen=True)
+class RobotPose:
+    """What the robot reported.
+
+    Attributes:
+        base_from_gripper: 4x4, metres. name: where it was read, for messages and for pairing.
+        image: the picture that goes with it, where the file says so; with a folder, relative to the file's.
+        time: seconds, where given. cam_from_target: 4x4, the target's pose where the file brings it along.
+    """
+
+    base_from_gripper: Array
+    name: str
+    image: Path | None = None
+    time: float | None = None
+    cam_from_target: Array | None = None
+
+
+def read_poses(path: Path) -> list[RobotPose]:
+    """The poses of a file or folder, in its order (a folder's in the order of the numbers in the names).
+
+    Raises:
+        InputError: it is missing or not as described above; the message names file, entry and field.
+    """
+    if path.is_dir():
+        return _folder(path)
+    if path.suffix.lower() == ".csv":
+        rows = _csv(path)
+    else:
+        data = _load(path)
+        name = next((name for name in _LISTS if isinstance(data, Mapping) and isinstance(data.get(name), list)), None)
+        rows = data[name] if name is not None else data
+        if not isinstance(rows, list):
+            raise InputError(path, f"holds no list of poses ({', '.join(map(str, data))[:60] if data else 'empty'})",
+                             f"poses: [...], {EXPECTED}")
+    poses = [_entry(row, f"{path}: pose {i}", path.parent) for i, row in enumerate(rows, start=1)]
+    if not poses:
+        raise InputError(path, "no poses in it", EXPECTED)
+    return poses
+
+
+def pair(poses: list[RobotPose], pictures: list[Path]) -> list[tuple[Path, RobotPose]]:
+    """Pictures with their poses: by file name where poses name pictures; else by the last number in the names, where
+    both have such numbers and they are the same; else in order.
+
+    Raises:
+        InputError: a named picture is not there, or the numbers of pictures and poses differ.
+    """
+    if all(pose.image is not None for pose in poses):
+        by_name = {picture.name: picture for picture in pictures}
+        found = [(by_name.get(pose.image.name) if pictures else pose.image, pose)  # type: ignore[union-attr]
+                 for pose in poses]
+        return [(picture, pose) for picture, pose in found if picture is not None]
+    if len(poses) != len(pictures):
+        raise InputError("--poses", f"{len(poses)} poses for {len(pictures)} pictures",
+                         "one for each picture, or poses that name their image")
+    numbers = {_number(picture.stem): picture for picture in pictures}
+    wanted = [_number(Path(pose.name).stem) for pose in poses]
+    if len(numbers) == len(pictures) and None not in numbers and set(wanted) == set(numbers):
+        return [(numbers[number], pose) for number, pose in zip(wanted, poses)]
+    return list(zip(pictures, poses))
+
+
+def natural(path: Path) -> tuple[tuple[int, int | str], ...]:
+    """Sort key by which 2.png comes before 10.png."""
+    parts = re.split(r"(\d+)", path.name)
+    return tuple((0, int(part)) if part.isdigit() else (1, part) for part in parts)
+
+
+def _entry(row: Any, where: str, folder: Path) -> RobotPose:
+    if isinstance(row, list) and len(row) == 2 and isinstance(row[0], list) and len(row[0]) == 4:
+        row = {"effector_wrt_world": row[0], "object_wrt_sensor": row[1]}
+    if not isinstance(row, Mapping):
+        return RobotPose(pose_from(row, where), where)
+    image, moment, target = row.get("image"), row.get("time"), row.get("object_wrt_sensor", row.get("cam_from_target"))
+    if isinstance(row.get("pose"), str):
+        found = _single(folder / row["pose"])
+    else:
+        found = pose_from({key: value for key, value in row.items() if key not in ("image", "time")}, where)
+    return RobotPose(found, where, None if image in (None, "") else folder / str(image), _seconds(moment, where),
+                     None if target is None else matrix_from(target, f"{where}: object_wrt_sensor"))
+
+
+def _folder(path: Path) -> list[RobotPose]:
+    files = sorted((file for file in path.iterdir() if file.suffix in (".yaml", ".yml")), key=natural)
+    files = files or sorted(path.glob("*.json"), key=natural)
+    if not files:
+        raise InputError(path, "no YAML or JSON files in it", "one pose in each, or name the file that holds them all")
+    return [RobotPose(_single(file), str(file)) for file in files]
+
+
+def _single(path: Path) -> Array:
+    return pose_from(_load(path), str(path))
+
+
+def _seconds(value: Any, where: str) -> float | None:
+    if value in (None, ""):
+        return None
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise InputError(where, f"time is {str(value)[:40]!r}", "seconds, such as 1763.25") from None
+
+
+def _load(path: Path) -> Any:
+    text = _text(path)
+    try:
+        return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError) as error:
+        raise InputError(path, f"neither JSON nor YAML ({' '.join(str(error).split())[:100]})", EXPECTED) from None
+
+
+def _csv(path: Path) -> list[dict[str, Any]]:
+    lines = [line for line in _text(path).splitlines() if line.strip() and not line.startswith("#")]
+    rows = list(csv.DictReader(lines, skipinitialspace=True))
+    header = list(rows[0]) if rows else []
+    matrix = [f"m{i}{j}" for i in range(4) for j in range(4)]
+    if None in header or any(None in row.values() for row in rows):
+        raise InputError(path, "rows of different length than the header", "a header and one value for each column")
+    if set(matrix) <= set(header):
+        return [{"matrix": [row[name] for name in matrix], **_meta(row)} for row in rows]
+    return [{key: value for key, value in row.items() if value != ""} for row in rows]
+
+
+def _meta(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in ("image", "time") if name in row}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(path, f"not readable ({getattr(error, 'strerror', None) or 'not text'})", EXPECTED) from None
+
+
+def _number(stem: str) -> int | None:
+    found = re.findall(r"\d+", stem)
+    return int(found[-1]) if found else None

@@ -1,0 +1,142 @@
+"""Calibrations as files: `camera.yaml`, which `posebot infer --camera` reads, and `hand_eye.yaml`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from posebot.core.errors import InputError
+from posebot.core.transforms import Array, quaternion_from_rotation
+from posebot.objects.files import write_bytes
+from posebot.robots.camera_calibration import CameraCalibration
+from posebot.robots.hand_eye import HandEyeResult
+from posebot.robots.pose_values import matrix_from
+from posebot.robots.views import Mode
+
+SCHEMA = 1
+_MOUNT: dict[Mode, str] = {"eye-in-hand": "gripper_from_cam", "eye-to-hand": "base_from_cam"}
+_STAND: dict[Mode, str] = {"eye-in-hand": "base_from_target", "eye-to-hand": "gripper_from_target"}
+
+
+@dataclass(frozen=True)
+class HandEye:
+    """A calibration as read from its file.
+
+    Attributes:
+        mode: what `pose` is: gripper_from_cam (eye-in-hand) or base_from_cam (eye-to-hand), 4x4.
+        covariance: 6x6 of it, as in `core.results`.
+    """
+
+    mode: Mode
+    pose: Array
+    covariance: Array
+
+    def base_from_cam(self, base_from_gripper: Array | None = None) -> Array:
+        """Where the camera is, 4x4; for eye-in-hand behind the robot's pose at the moment of the picture.
+
+        Raises:
+            InputError: eye-in-hand, and no robot pose is given.
+        """
+        if self.mode == "eye-to-hand":
+            return self.pose
+        if base_from_gripper is None:
+            raise InputError("hand-eye", "a wrist camera moves with the robot", "the robot's pose for every picture")
+        return base_from_gripper @ self.pose
+
+
+def camera_to_dict(found: CameraCalibration, target: str) -> dict[str, Any]:
+    """`camera.yaml`: the camera as `Camera.to_dict()`, and how it was found."""
+    camera = found.camera
+    return {
+        "width": camera.width, "height": camera.height, "K": camera.K.ravel().tolist(),
+        "distortion": camera.distortion.tolist(),
+        "calibration": {
+            "target": target, "error_px": round(found.error, 4), "coverage": round(found.coverage, 3),
+            "sigma_fx_fy_cx_cy_px": found.sigma.round(3).tolist(), "warnings": list(found.warnings),
+            "pictures": [{"name": entry.name, "error_px": round(entry.error, 3), "tilt_deg": round(entry.tilt_deg, 1),
+                          "used": entry.used} for entry in found.pictures]},
+    }
+
+
+def hand_eye_to_dict(result: HandEyeResult, target: str = "") -> dict[str, Any]:
+    """`hand_eye.yaml`. Lengths in metres, except where a name says mm."""
+    unit, factor = ("px", 1.0) if result.camera is not None else ("mm", 1000.0)
+    sigma = np.sqrt(np.diag(result.covariance))
+    stand = _STAND[result.mode]
+    return {
+        "schema": SCHEMA, "mode": result.mode,
+        _MOUNT[result.mode]: result.mount_from_cam.round(9).tolist(),
+        "translation_m": result.mount_from_cam[:3, 3].round(9).tolist(),
+        "quaternion_xyzw": quaternion_from_rotation(result.mount_from_cam[:3, :3]).round(9).tolist(),
+        "covariance": result.covariance.tolist(),
+        "sigma": {"translation_mm": (sigma[:3] * 1000).round(4).tolist(),
+                  "rotation_deg": np.degrees(sigma[3:]).round(4).tolist()},
+        stand: result.stand_from_target.round(9).tolist(), "target": target,
+        "target_scale": {"factor": round(result.scale, 6), "sigma": round(result.scale_sigma, 6),
+                         "free": result.scale_sigma > 0},
+        "camera": None if result.camera is None else result.camera.to_dict(),
+        "summary": _summary(result, unit, factor),
+        "motions": {"views": result.motions.views, "rotation_deg": round(result.motions.rotation_deg, 2),
+                    "axis_spread_deg": round(result.motions.axis_spread_deg, 2),
+                    "mismatch_deg": round(result.motions.mismatch_deg, 3)},
+        "noise": {f"seen_{unit}": round(result.noise.seen * factor, 4), "arm_mm": round(result.noise.arm_t * 1000, 4),
+                  "arm_deg": round(float(np.degrees(result.noise.arm_r)), 4)},
+        "solvers": [{"solver": entry.solver, "from_refined_mm": round(entry.mm, 3),
+                     "from_refined_deg": round(entry.deg, 4), f"residual_{unit}": round(entry.residual * factor, 3),
+                     _MOUNT[result.mode]: entry.mount_from_cam.round(6).tolist()} for entry in result.solvers],
+        "pairs": [{"name": entry.name, "used": entry.used, f"residual_{unit}": round(entry.residual * factor, 3),
+                   "mm": round(entry.mm, 3), "deg": round(entry.deg, 3),
+                   "left_out_mm": round(entry.left_out_mm, 3), "left_out_deg": round(entry.left_out_deg, 4)}
+                  for entry in result.pairs],
+        "warnings": list(result.warnings),
+    }
+
+
+def _summary(result: HandEyeResult, unit: str, factor: float) -> dict[str, Any]:
+    """The few numbers that judge a calibration."""
+    used = result.used
+    residuals = np.array([pair.residual for pair in used]) * factor
+    moved = np.array([[pair.left_out_mm, pair.left_out_deg] for pair in used])
+    apart = [entry.mm for entry in result.solvers] or [0.0]
+    return {
+        "pairs_used": len(used), "pairs": len(result.pairs),
+        f"residual_{unit}": round(float(np.sqrt((residuals**2).mean())), 3),
+        "residual_median_mm": round(float(np.median([pair.mm for pair in used])), 3),
+        "residual_median_deg": round(float(np.median([pair.deg for pair in used])), 3),
+        "solvers_median_mm": round(float(np.median(apart)), 3),
+        "leave_one_out_mm": {"rms": round(float(np.sqrt((moved[:, 0] ** 2).mean())), 3),
+                             "max": round(float(moved[:, 0].max()), 3)},
+        "leave_one_out_deg": {"rms": round(float(np.sqrt((moved[:, 1] ** 2).mean())), 4),
+                              "max": round(float(moved[:, 1].max()), 4)},
+    }
+
+
+def write_yaml(path: Path, content: dict[str, Any]) -> None:
+    """Write a calibration in one step; short lists stay on one line."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_bytes(path, yaml.dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None,
+                                width=120).encode())
+
+
+def load_hand_eye(path: Path) -> HandEye:
+    """Read `hand_eye.yaml`.
+
+    Raises:
+        InputError: missing, not of this schema, or not rigid.
+    """
+    expected = "a file of posebot calibrate hand-eye"
+    try:
+        data = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(path, f"not readable ({getattr(error, 'strerror', None) or 'no YAML'})", expected) from None
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA or data.get("mode") not in _MOUNT:
+        raise InputError(path, "is no hand-eye calibration of schema 1", expected)
+    name = _MOUNT[data["mode"]]
+    covariance = np.asarray(data.get("covariance", np.zeros((6, 6))), dtype=float)
+    if covariance.shape != (6, 6) or not np.isfinite(covariance).all():
+        raise InputError(path, f"covariance has shape {covariance.shape}", "6x6, finite")
+    return HandEye(data["mode"], matrix_from(data.get(name), f"{path}: {name}"), covariance)

@@ -1,0 +1,90 @@
+"""The closed-form hand-eye solvers of OpenCV under one roof, and a robust choice among them.
+
+AX = XB on pairs of motions: Tsai and Lenz 1989, Park and Martin 1994, Horaud and Dornaika 1995, Andreff et al. 1999,
+Daniilidis 1999. Robot-world and hand-eye at once, AX = ZB: Shah 2013, Li et al. 2010.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from posebot.core.transforms import Array, inverse, make, orthonormal, rotation_angle
+from posebot.robots.views import Mode, View, measured, mount_from_stand
+
+HAND_EYE = ("tsai", "park", "horaud", "andreff", "daniilidis")
+ROBOT_WORLD = ("shah", "li")
+_SUBSETS, _SUBSET_SIZE = 60, 4
+_METRES_PER_RADIAN = 0.5  # how an angle weighs against a distance where one number must hold both
+
+
+@dataclass(frozen=True)
+class Guess:
+    """One solver's answer: `mount_from_cam` and `stand_from_target` (4x4), see `robots.views`."""
+
+    solver: str
+    mount_from_cam: Array
+    stand_from_target: Array
+
+
+def solve(views: Sequence[View], mode: Mode, solver: str) -> Guess | None:
+    """One solver's answer from three views or more, or None where it finds none (motions too poor for it)."""
+    import cv2
+
+    links, poses = mount_from_stand(views, mode), measured(views)
+    try:
+        if solver in ROBOT_WORLD:
+            method = getattr(cv2, f"CALIB_ROBOT_WORLD_HAND_EYE_{solver.upper()}")
+            turn, shift, turn_cam, shift_cam = cv2.calibrateRobotWorldHandEye(*_split(poses), *_split(links),
+                                                                              method=method)
+            answer = Guess(solver, inverse(_join(turn_cam, shift_cam)), inverse(_join(turn, shift)))
+        else:
+            method = getattr(cv2, f"CALIB_HAND_EYE_{solver.upper()}")
+            mount_from_cam = _join(*cv2.calibrateHandEye(*_split(inverse(links)), *_split(poses), method=method))
+            answer = Guess(solver, mount_from_cam, mean_pose(inverse(links) @ mount_from_cam @ poses))
+    except (cv2.error, np.linalg.LinAlgError):
+        return None
+    return answer if np.isfinite(answer.mount_from_cam).all() and np.isfinite(answer.stand_from_target).all() else None
+
+
+def predicted(guess: Guess, links: Array) -> Array:
+    """`cam_from_target` (N, 4, 4) that an answer foretells for the robot poses `mount_from_stand` (N, 4, 4)."""
+    return inverse(guess.mount_from_cam) @ links @ guess.stand_from_target
+
+
+def disagreement(guess: Guess, views: Sequence[View], mode: Mode) -> Array:
+    """(N,) distance in metres of each view's target pose from the foretold one, rotation counted at half a metre."""
+    foretold, seen = predicted(guess, mount_from_stand(views, mode)), measured(views)
+    shift = np.linalg.norm(foretold[:, :3, 3] - seen[:, :3, 3], axis=1)
+    return np.hypot(shift, _METRES_PER_RADIAN * rotation_angle(foretold[:, :3, :3], seen[:, :3, :3]))
+
+
+def robust_guess(views: Sequence[View], mode: Mode, guesses: Sequence[Guess], seed: int = 0) -> Guess | None:
+    """The answer with the least median disagreement: of all views' solvers, and of Park's on small random subsets.
+
+    The subsets keep one wrong pair (a pose of another picture, a tag seen flipped) from spoiling every answer.
+    """
+    random = np.random.default_rng(seed)
+    candidates = list(guesses)
+    for _ in range(_SUBSETS if len(views) > _SUBSET_SIZE else 0):
+        chosen = random.choice(len(views), _SUBSET_SIZE, replace=False)
+        answer = solve([views[i] for i in chosen], mode, "park")
+        candidates += [answer] if answer is not None else []
+    medians = [float(np.median(disagreement(guess, views, mode))) for guess in candidates]
+    return candidates[int(np.argmin(medians))] if candidates else None
+
+
+def mean_pose(poses: Array) -> Array:
+    """The mean (4x4) of poses (N, 4, 4): mean position, and the rotation nearest to the mean matrix."""
+    return make(orthonormal(poses[:, :3, :3].mean(axis=0)), poses[:, :3, 3].mean(axis=0))
+
+
+def _split(poses: Array) -> tuple[list[Array], list[Array]]:
+    return [pose[:3, :3] for pose in poses], [pose[:3, 3] for pose in poses]
+
+
+def _join(rotation: Any, translation: Any) -> Array:
+    return make(orthonormal(rotation), translation.ravel()) if np.isfinite(rotation).all() else np.full((4, 4), np.nan)
