@@ -1,0 +1,80 @@
+"""Bundles that are loaded, by their names in the configuration."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from posebot.core.errors import InputError
+from posebot.models.bundle import SUMS, Bundle, file_sha256, resolve
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Loaded(Generic[T]):
+    """A bundle and what was built of it. digest: see `digest_of`."""
+
+    name: str
+    digest: str
+    bundle: Bundle
+    parts: T
+
+
+class Shelf(Generic[T]):
+    """Loads each bundle once and keeps the last few: a stream may use another one than the active, and answers that
+    were begun with the old one are finished with it. May be used from many threads.
+
+    Args:
+        sources: path or packaged name of each bundle. build: makes what is needed of a bundle. most: how many are kept.
+    """
+
+    def __init__(self, sources: Mapping[str, str], build: Callable[[Bundle], T], most: int = 3) -> None:
+        self._sources, self._build, self._most = dict(sources), build, most
+        self._loaded: OrderedDict[str, Loaded[T]] = OrderedDict()
+        self._lock, self._loading = threading.Lock(), threading.Lock()
+
+    def get(self, name: str, digest: str | None = None) -> Loaded[T]:
+        """The bundle, loaded if it is not. `digest`: load it anew if what is loaded is another one.
+
+        Raises:
+            InputError: it is not in the configuration, or cannot be opened.
+        """
+        with self._lock:
+            found = self._loaded.get(name)
+            if found is not None and digest in (None, found.digest):
+                self._loaded.move_to_end(name)
+                return found
+        with self._loading:
+            found = self._loaded.get(name)
+            return found if found is not None and digest in (None, found.digest) else self._load(name)
+
+    def _load(self, name: str) -> Loaded[T]:
+        source = self.source(name)
+        bundle = Bundle.open(source)
+        loaded = Loaded(name, digest_of(source), bundle, self._build(bundle))
+        with self._lock:
+            self._loaded[name] = loaded
+            while len(self._loaded) > self._most:
+                self._loaded.popitem(last=False)
+        return loaded
+
+    def source(self, name: str) -> str:
+        """Path or packaged name. Raises InputError where the configuration has no such bundle."""
+        if name not in self._sources:
+            raise InputError("bundle", f"{name!r:.80} is not known here", f"one of {', '.join(self._sources)}")
+        return self._sources[name]
+
+
+def digest_of(source: str) -> str:
+    """What tells two states of a bundle apart: the hash of its list of hashes (of the file, for a zip)."""
+    path: Path = resolve(source)
+    if not path.is_dir():
+        return file_sha256(path)
+    sums = path / SUMS
+    return hashlib.sha256(sums.read_bytes()).hexdigest() if sums.is_file() else ""

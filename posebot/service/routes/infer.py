@@ -1,0 +1,107 @@
+"""One picture in, one FrameResult out."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import json
+import time
+from typing import Any
+
+from fastapi import APIRouter, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile
+
+from posebot.core.errors import InputError
+from posebot.core.frame import Frame
+from posebot.service.errors import ApiError
+from posebot.service.gate import needs
+from posebot.service.schemas.poses import FrameResultOut, InferIn
+from posebot.service.services import Held, Services
+
+router = APIRouter(prefix="/v1", tags=["infer"])
+_FILES, _JSON_PARTS = ("image", "depth"), ("camera", "base_from_cam")
+_REFERENCE = {"$ref": "#/components/schemas/InferIn"}
+_FORM = {"type": "object", "required": ["image", "camera"], "additionalProperties": False, "properties": {
+    "image": {"type": "string", "format": "binary", "description": "PNG, JPEG or WebP"},
+    "depth": {"type": "string", "format": "binary", "description": "16 bit PNG registered to the image"},
+    "camera": {"type": "string", "description": "JSON, see CameraIn"},
+    "base_from_cam": {"type": "string", "description": "JSON, see PoseIn"},
+    "depth_scale": {"type": "number", "description": "millimetres per unit of depth", "default": 1.0},
+    "frame_id": {"type": "string"}, "bundle": {"type": "string"}}}
+_BODY = {"required": True, "content": {"multipart/form-data": {"schema": _FORM},
+                                       "application/json": {"schema": _REFERENCE}}}
+
+
+@router.post("/infer", response_model=FrameResultOut, openapi_extra={"requestBody": _BODY})
+@needs("infer")
+async def infer(request: Request, held: Held) -> Response:
+    """Objects and their poses in one picture. Views are not fused: each picture stands for itself."""
+    asked, image, depth = await _read(request)
+    frame = await _frame(asked, image, depth, held)
+    try:
+        answer = await asyncio.wait_for(held.engine.infer(frame, asked.bundle), held.settings.limits.infer_seconds)
+    except TimeoutError:
+        raise ApiError(503, "inference took too long", "timeout") from None
+    held.metrics.inferred(answer.result)
+    return Response(answer.result.to_json(), media_type="application/json")
+
+
+async def _read(request: Request) -> tuple[InferIn, bytes, bytes | None]:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == "application/json":
+        asked = _validated(await request.body())
+        return asked, _from_base64(asked.image, "image"), (asked.depth and _from_base64(asked.depth, "depth")) or None
+    if kind != "multipart/form-data":
+        raise ApiError(415, "the body must be multipart/form-data or application/json")
+    async with request.form(max_files=2, max_fields=8, max_part_size=64_000) as form:
+        return await _from_form(dict(form), len(form.multi_items()))
+
+
+async def _from_form(parts: dict[str, Any], count: int) -> tuple[InferIn, bytes, bytes | None]:
+    if count > len(parts):
+        raise InputError("form", "a part came twice", "each part once")
+    files: dict[str, bytes] = {}
+    fields: dict[str, Any] = {}
+    for name, part in parts.items():
+        if isinstance(part, UploadFile) != (name in _FILES):
+            raise InputError(name, "is text" if name in _FILES else "is a file", "see docs/serve.md")
+        if isinstance(part, UploadFile):
+            files[name] = await part.read()
+        else:
+            fields[name] = _json(part, name) if name in _JSON_PARTS else part
+    if "image" not in files:
+        raise InputError("image", "is missing", "a picture file")
+    return _validated(fields | {"image": "-"}), files["image"], files.get("depth")
+
+
+def _validated(data: bytes | dict[str, Any]) -> InferIn:
+    try:
+        return InferIn.model_validate_json(data) if isinstance(data, bytes) else InferIn.model_validate(data)
+    except ValidationError as error:
+        raise RequestValidationError(error.errors(include_url=False, include_context=False)) from None
+
+
+def _json(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        raise InputError(where, f"{text[:40]!r} is no JSON", "see docs/serve.md") from None
+
+
+def _from_base64(text: str, where: str) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise InputError(where, "is no base64", "the file's bytes in base64") from None
+
+
+async def _frame(asked: InferIn, image: bytes, depth: bytes | None, held: Services) -> Frame:
+    camera = asked.camera.camera()
+    captured_at = time.time()
+    rgb = await held.decoder.picture(image)
+    metres = None if depth is None else await held.decoder.depth(depth, asked.depth_scale)
+    pose = None if asked.base_from_cam is None else asked.base_from_cam.transform()
+    return Frame(rgb, camera, metres, pose, asked.frame_id, captured_at)

@@ -1,0 +1,25 @@
+"""Fusion over time belongs to a stream, not to a replica: any replica may have seen the frame before."""
+
+from __future__ import annotations
+
+from posebot.core.frame import Frame
+from posebot.core.results import FrameResult
+from posebot.models.bundle import Bundle
+from posebot.stages.certainty import restate
+from posebot.stages.fuse import Fuser
+
+
+class Fusing:
+    """Joins the estimates of successive frames of one stream, as `Pipeline` does with `fuse=True`."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._fuser = Fuser(bundle.objects)
+        self._calibration = bundle.manifest.calibration
+        self._diameters = {model.obj_id: model.diameter for model in bundle.objects}
+
+    def __call__(self, frame: Frame, result: FrameResult) -> FrameResult:
+        """The result with fused poses; unchanged where the frame does not say where its camera was."""
+        mode = self._calibration.rgb if frame.depth is None else self._calibration.depth
+        fused = self._fuser(frame, result.estimates)
+        return result.replace(estimates=tuple(restate(estimate, self._diameters[estimate.obj_id], mode)
+                                              for estimate in fused))

@@ -1,0 +1,88 @@
+"""Where the camera was when a picture was taken: a robot's poses over time, pushed or from a table."""
+
+from __future__ import annotations
+
+import bisect
+import csv
+import threading
+from collections import deque
+from pathlib import Path
+
+import numpy as np
+
+from posebot.core.errors import InputError
+from posebot.core.transforms import Array, difference, make, perturb, rotation_from_quaternion
+
+COLUMNS = ("stamp", "x", "y", "z", "qx", "qy", "qz", "qw")
+
+
+class PoseTrack:
+    """Poses by time, the newest `most` of them. May be used from several threads.
+
+    Args:
+        max_gap_s: a time is answered only between two poses, or beside one, that lie no farther away than this.
+    """
+
+    def __init__(self, max_gap_s: float, most: int | None = 5000) -> None:
+        self._max_gap = max_gap_s
+        self._stamps: deque[float] = deque(maxlen=most)
+        self._poses: deque[Array] = deque(maxlen=most)
+        self._lock = threading.Lock()
+
+    @property
+    def last(self) -> float:
+        """Time of the newest pose, 0 without any."""
+        return self._stamps[-1] if self._stamps else 0.0
+
+    def add(self, stamp: float, base_from_gripper: Array) -> None:
+        """A pose 4x4 at a time. One older than the newest is dropped: poses come in order."""
+        with self._lock:
+            if self._stamps and stamp < self._stamps[-1]:
+                return
+            self._stamps.append(stamp)
+            self._poses.append(base_from_gripper)
+
+    def at(self, stamp: float) -> Array | None:
+        """The pose at a time: on the straight way between the two around it; None where none is near enough."""
+        with self._lock:
+            after = bisect.bisect_left(self._stamps, stamp)
+            near = [index for index in (after - 1, after)
+                    if 0 <= index < len(self._stamps) and abs(self._stamps[index] - stamp) <= self._max_gap]
+            if not near:
+                return None
+            times, poses = [self._stamps[index] for index in near], [self._poses[index] for index in near]
+        if len(near) == 1 or times[1] == times[0]:
+            return poses[0]
+        share = (stamp - times[0]) / (times[1] - times[0])
+        return perturb(poses[0], share * difference(poses[1], poses[0]))
+
+
+def load_poses(path: Path, max_gap_s: float) -> PoseTrack:
+    """A CSV with the columns stamp, x, y, z, qx, qy, qz, qw: seconds, metres, quaternion; in order of time.
+
+    Raises:
+        InputError: missing, a column is missing, or a line is no pose.
+    """
+    track = PoseTrack(max_gap_s, most=None)
+    try:
+        with path.open(newline="") as file:
+            rows = csv.DictReader(file)
+            missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
+            if missing:
+                raise InputError(path, f"column {missing[0]!r} is missing", f"the columns {', '.join(COLUMNS)}")
+            for row in rows:
+                stamp, pose = _pose(row, f"{path}: line {rows.line_num}")
+                track.add(stamp, pose)
+    except OSError as error:
+        raise InputError(path, (error.strerror or "not readable").lower(), "a CSV of robot poses") from None
+    return track
+
+
+def _pose(row: dict[str, str], where: str) -> tuple[float, Array]:
+    try:
+        values = np.array([float(row[name]) for name in COLUMNS])
+    except (TypeError, ValueError):
+        raise InputError(where, "is no pose", "eight numbers") from None
+    if not np.isfinite(values).all() or np.linalg.norm(values[4:]) < 1e-6:
+        raise InputError(where, "is no pose", "eight finite numbers, a quaternion of length 1")
+    return float(values[0]), make(rotation_from_quaternion(values[4:]), values[1:4])

@@ -1,0 +1,201 @@
+"""One stream at work: a thread that takes the newest frame, has it looked at, and shows the newest result."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from posebot.core.errors import InputError
+from posebot.core.frame import Frame
+from posebot.models.bundle import Bundle
+from posebot.service.graph.engine import Answer
+from posebot.service.settings import Settings
+from posebot.service.streams.feed import Feed
+from posebot.service.streams.fusing import Fusing
+from posebot.service.streams.meter import Meter
+from posebot.service.streams.placing import Placing
+from posebot.service.streams.published import Published
+from posebot.service.streams.recording import Recorder
+from posebot.service.streams.trouble import code_of, retry_s
+from posebot.stages.pipeline import straight
+from posebot.video.live import BACKOFF_S
+from posebot.video.overlay import Overlay
+from posebot.video.source import Shot, Skipped, redacted
+
+log = logging.getLogger("posebot.service")
+_ENGINE_PAUSE_S = 0.5
+Infer = Callable[[Frame, str | None], Answer]
+
+
+@dataclass(frozen=True)
+class _View:
+    """What is needed of the bundle that the newest result is from."""
+
+    key: tuple[str, str, str]
+    fusing: Fusing
+    overlay: Overlay
+
+
+class StreamRunner:
+    """Runs until it is stopped or a recording is over. A bad frame, a lost camera or a failing engine never end it.
+
+    Args:
+        name: the camera's in the settings. infer: may block and may fail. open_bundle: by name in the settings.
+    """
+
+    def __init__(self, name: str, settings: Settings, infer: Infer, open_bundle: Callable[[str], Bundle],
+                 restarts: int = 0) -> None:
+        self.name, self.settings, self.restarts = name, settings, restarts
+        self.entry, self.stream = settings.cameras[name], settings.stream(name)
+        self.meter = Meter()
+        self.listeners: list[Callable[[], None]] = []  # called in the stream's thread when anything has changed
+        self.placing = Placing(self.entry, self.stream)
+        self._infer, self._open_bundle = infer, open_bundle
+        self._feed = Feed(name, self.entry, self.stream)
+        self._stop = threading.Event()
+        self._newest: Published | None = None
+        self._view: _View | None = None
+        self._error: dict[str, Any] | None = None
+        self._down: str = "starting"  # what the state is while no frames come
+        self._recorder: Recorder | None = None
+        self.started_at = time.time()
+        if restarts:
+            self._fail("restarted", "the stream's process died and was started again", "starting", None)
+        self._thread = threading.Thread(target=self._run, name=f"stream {name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin, in a thread."""
+        self._thread.start()
+
+    def stop(self, timeout: float = 15.0) -> None:
+        """End, and finish the recordings."""
+        self._stop.set()
+        self._feed.end()
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        self._tell()
+
+    @property
+    def alive(self) -> bool:
+        """Whether its thread runs."""
+        return self._thread.is_alive()
+
+    @property
+    def newest(self) -> Published | None:
+        """The newest result, None before the first."""
+        return self._newest
+
+    @property
+    def state(self) -> str:
+        """See `schemas.streams.State`."""
+        newest = self._newest
+        late = newest is not None and time.time() - newest.frame.captured_at > self.settings.stale_after_s
+        return "stale" if self._down == "running" and late else self._down
+
+    def status(self) -> dict[str, Any]:
+        """See `schemas.streams.StreamStatus`."""
+        newest, recorder = self._newest, self._recorder
+        age_ms = None if newest is None else 1000 * max(0.0, time.time() - newest.frame.captured_at)
+        return {"name": self.name, "kind": self.entry.kind, "state": self.state, "error": self._error,
+                "bundle": None if newest is None else newest.model, "fps": self.meter.fps(),
+                "frames": self.meter.frames, "dropped": self.meter.dropped, "skipped": self.meter.skipped,
+                "age_ms": None if age_ms is None else round(age_ms, 1),
+                "frame_id": None if newest is None else newest.frame.frame_id, "started_at": self.started_at,
+                "restarts": self.restarts, "robot_pose": self.placing.kind, "stage_ms": self.meter.medians(),
+                "recording": None if recorder is None else recorder.status()}
+
+    def _run(self) -> None:
+        attempt = 0
+        try:
+            while not self._stop.is_set():
+                before = self.meter.frames
+                if self._once(attempt) or self._stop.is_set():
+                    return
+                attempt = 1 if self.meter.frames > before else attempt + 1
+                self._stop.wait(BACKOFF_S[min(attempt, len(BACKOFF_S)) - 1])
+        finally:
+            self._down = "stopped"
+            if self._recorder is not None:
+                self._recorder.close()
+            self._tell()
+
+    def _once(self, attempt: int) -> bool:
+        """Open the source and work until it ends; whether it ended as it should."""
+        pause = BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)]
+        try:
+            self._record()
+            for shot in self._feed.shots():
+                self._take(shot)
+            if self._feed.finite or self._stop.is_set():
+                return True
+            self._fail("disconnected", "the camera has ended", "reconnecting", pause)
+        except InputError as error:
+            reason = redacted(str(error))
+            code = code_of(f"{error.problem}")
+            self._fail(code, reason, "failed" if code in ("bad_input", "not_found") else "reconnecting", pause)
+        except Exception as error:
+            log.exception("stream %s", self.name)
+            self._fail("engine", f"{type(error).__name__}: {redacted(str(error))[:200]}", "failed", pause)
+        return False
+
+    def _record(self) -> None:
+        if self.stream.record is not None and self._recorder is None:
+            self._recorder = Recorder(self.settings.state / "streams" / self.name, self.stream.record, self.name)
+
+    def _take(self, shot: Shot | Skipped) -> None:
+        if isinstance(shot, Skipped):
+            self.meter.skipped += 1
+            pause, reason = retry_s(shot.reason), redacted(shot.reason)
+            if pause is not None:
+                self._fail(code_of(reason), reason, "reconnecting", pause)
+            return
+        try:
+            frame = self.placing.placed(straight(shot.frame))
+            answer = self._infer(frame, self.stream.bundle)
+        except Exception as error:  # what is wrong with one frame, or with a replica, passes
+            self.meter.skipped += 1
+            self._fail("engine", f"{type(error).__name__}: {redacted(str(error))[:200]}", "running", _ENGINE_PAUSE_S)
+            self._stop.wait(_ENGINE_PAUSE_S)
+            return
+        self._publish(frame, answer, shot.dropped)
+
+    def _publish(self, frame: Frame, answer: Answer, dropped: int) -> None:
+        view = self._viewed(answer)
+        result = answer.result.replace(dropped=dropped)
+        if self.stream.fuse:
+            result = view.fusing(frame, result)
+        result = result.replace(age_ms=1000 * max(0.0, time.time() - frame.captured_at))
+        sequence = 1 if self._newest is None else self._newest.sequence + 1
+        published = Published(self.name, sequence, frame, result, answer.model, view.overlay)
+        self.meter.add(result)
+        self._newest, self._down, self._error = published, "running", None
+        self._tell()
+        if self._recorder is not None:
+            self._recorder.write(published)
+
+    def _viewed(self, answer: Answer) -> _View:
+        key = (answer.bundle, answer.version, answer.digest)
+        if self._view is None or self._view.key != key:
+            bundle = self._open_bundle(answer.bundle)
+            self._view = _View(key, Fusing(bundle), Overlay(bundle.objects))
+        return self._view
+
+    def _fail(self, code: str, message: str, state: str, pause: float | None) -> None:
+        self.meter.errors[code] += 1
+        known = self._error if self._error is not None and self._error["code"] == code else None
+        now = time.time()
+        if known is None:
+            log.warning("stream %s: %s: %s", self.name, code, message)
+        error = {"code": code, "message": message, "since": known["since"] if known else now,
+                 "attempt": known["attempt"] + 1 if known else 1, "retry_at": None if pause is None else now + pause}
+        self._error, self._down = error, state
+        self._tell()
+
+    def _tell(self) -> None:
+        for listener in list(self.listeners):
+            listener()
+
