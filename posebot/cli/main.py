@@ -34,6 +34,8 @@ class Commands(LazyGroup):
         "models": Entry("posebot.cli.models", "Look into bundles: objects, networks, calibration, origin.", BUILD),
         "calibrate": Entry("posebot.cli.calibrate", "Intrinsics, hand-eye pose, printable targets.", USE),
         "infer": Entry("posebot.cli.infer", "Poses for a picture, folder, BOP split, video or camera.", USE),
+        "serve": Entry("posebot.cli.serve", "The service: API, live streams, jobs and web page.", USE),
+        "keys": Entry("posebot.cli.keys", "Make, list and revoke API keys of the service.", USE),
     }
 
 

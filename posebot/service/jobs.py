@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -16,6 +18,7 @@ from posebot.core.errors import InputError
 from posebot.service.errors import ApiError
 from posebot.service.settings import Settings
 
+log = logging.getLogger("posebot.service")
 Kind = Literal["path", "text", "integer", "number", "flag", "bundle"]
 _TEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,x-]{0,99}")
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d+)?) ?%")
@@ -107,10 +110,21 @@ def inside(folder: Path, relative: str, where: str) -> Path:
 
 @dataclass
 class RayJobs:
-    """See `JobDesk`. `client`: a `ray.job_submission.JobSubmissionClient`."""
+    """See `JobDesk`, for the cluster that this process belongs to."""
 
     settings: Settings
-    client: Any
+
+    @cached_property
+    def client(self) -> Any:
+        """Raises ApiError 503 where the cluster has no job server."""
+        import ray
+        from ray.job_submission import JobSubmissionClient
+
+        try:
+            return JobSubmissionClient(ray.get_runtime_context().gcs_address)
+        except Exception as error:
+            log.warning("no job server: %s", error)
+            raise ApiError(503, "the cluster has no job server", "unavailable") from None
 
     def submit(self, kind: str, arguments: Mapping[str, Any], by: str) -> dict[str, Any]:
         options = command(kind, arguments, self.settings)

@@ -82,7 +82,7 @@ class KeyStore:
             keys[key_id] = replace(keys[key_id], revoked_at=keys[key_id].revoked_at or self._clock())
             return keys[key_id]
 
-    def keys(self) -> list[Key]:
+    def all(self) -> list[Key]:
         """All keys, the oldest first, revoked and expired ones too."""
         return list(self._load().values())
 

@@ -1,9 +1,11 @@
-"""The fused profile: all stages in this process, no hop between them, no waiting for a batch."""
+"""Pipelines in threads of this process. In the fused profile all their stages are here, with no hop between them and
+no waiting for a batch; in the distributed one they ask the deployments of `stages`."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -18,21 +20,23 @@ from posebot.service.settings import Settings
 from posebot.stages.detect import Detection
 from posebot.stages.pipeline import Pipeline
 
+_TRUST_S = 30.0
 
-class FusedEngine:
-    """Runs whole pipelines in threads, `graph.workers` at once; a few more may wait, the rest is refused."""
 
-    def __init__(self, settings: Settings) -> None:
-        graph = settings.graph
+class ThreadedEngine:
+    """See `Engine`. Some pictures are worked on at once, a few more may wait, the rest is refused.
 
-        def build(bundle: Bundle) -> Pipeline:
-            return Pipeline(bundle, fuse=False, threads=graph.threads)
+    Args:
+        build: a pipeline without fusion over time, of a bundle with its name and digest. workers: pictures at once.
+    """
 
+    def __init__(self, settings: Settings, build: Callable[[Bundle, str, str], Pipeline], workers: int) -> None:
         self.active = settings.active
-        self._shelf: Shelf[Pipeline] = Shelf(settings.bundles, build)
-        self._pool = ThreadPoolExecutor(graph.workers, thread_name_prefix="pipeline")
+        self._shelf = Shelf(settings.bundles, build)
+        self._pool = ThreadPoolExecutor(workers, thread_name_prefix="pipeline")
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
-        self._most, self._pending = graph.workers + graph.waiting, 0
+        self._most, self._pending = workers + settings.graph.waiting, 0
+        self._succeeded = float("-inf")
 
     async def infer(self, frame: Frame, bundle: str | None = None) -> Answer:
         """See `Engine`."""
@@ -40,9 +44,11 @@ class FusedEngine:
             raise ApiError(503, f"{self._pending} pictures are waiting already", headers={"Retry-After": "1"})
         self._pending += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, self._infer, frame, bundle)
+            answer = await asyncio.get_running_loop().run_in_executor(self._pool, self._infer, frame, bundle)
         finally:
             self._pending -= 1
+        self._succeeded = time.monotonic()
+        return answer
 
     async def activate(self, name: str, digest: str) -> None:
         """See `Engine`."""
@@ -52,6 +58,12 @@ class FusedEngine:
     async def probe(self) -> float:
         """See `Engine`."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._probe)
+
+    async def check(self) -> None:
+        """Health: a real inference, unless one has just succeeded. Raises PosebotError."""
+        if time.monotonic() - self._succeeded > _TRUST_S and not self._pending:
+            await self.probe()
+            self._succeeded = time.monotonic()
 
     def _infer(self, frame: Frame, bundle: str | None) -> Answer:
         loaded = self._shelf.get(bundle or self.active)
@@ -67,3 +79,11 @@ class FusedEngine:
         for localization in found:
             pipeline.solver(frame, localization)
         return 1000 * (time.perf_counter() - start)
+
+
+def fused_engine(settings: Settings) -> ThreadedEngine:
+    """All stages here."""
+    def build(bundle: Bundle, name: str, digest: str) -> Pipeline:
+        return Pipeline(bundle, fuse=False, threads=settings.graph.threads)
+
+    return ThreadedEngine(settings, build, settings.graph.workers)

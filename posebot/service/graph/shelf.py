@@ -31,35 +31,44 @@ class Shelf(Generic[T]):
     were begun with the old one are finished with it. May be used from many threads.
 
     Args:
-        sources: path or packaged name of each bundle. build: makes what is needed of a bundle. most: how many are kept.
+        sources: path or packaged name of each bundle. build: makes what is needed of a bundle, its name and digest.
+        most: how many are kept.
     """
 
-    def __init__(self, sources: Mapping[str, str], build: Callable[[Bundle], T], most: int = 3) -> None:
+    def __init__(self, sources: Mapping[str, str], build: Callable[[Bundle, str, str], T], most: int = 3) -> None:
         self._sources, self._build, self._most = dict(sources), build, most
-        self._loaded: OrderedDict[str, Loaded[T]] = OrderedDict()
+        self._loaded: OrderedDict[tuple[str, str], Loaded[T]] = OrderedDict()
+        self._newest: dict[str, str] = {}
         self._lock, self._loading = threading.Lock(), threading.Lock()
 
     def get(self, name: str, digest: str | None = None) -> Loaded[T]:
-        """The bundle, loaded if it is not. `digest`: load it anew if what is loaded is another one.
+        """The bundle, loaded if it is not; with a digest, in that state, if it is loaded or still on the disk.
 
         Raises:
             InputError: it is not in the configuration, or cannot be opened.
         """
-        with self._lock:
-            found = self._loaded.get(name)
-            if found is not None and digest in (None, found.digest):
-                self._loaded.move_to_end(name)
-                return found
+        found = self._found(name, digest)
+        if found is not None:
+            return found
         with self._loading:
-            found = self._loaded.get(name)
-            return found if found is not None and digest in (None, found.digest) else self._load(name)
+            return self._found(name, digest) or self._load(name)
+
+    def _found(self, name: str, digest: str | None) -> Loaded[T] | None:
+        with self._lock:
+            key = (name, self._newest.get(name, "") if digest is None else digest)
+            if key not in self._loaded:
+                return None
+            self._loaded.move_to_end(key)
+            return self._loaded[key]
 
     def _load(self, name: str) -> Loaded[T]:
         source = self.source(name)
+        digest = digest_of(source)
         bundle = Bundle.open(source)
-        loaded = Loaded(name, digest_of(source), bundle, self._build(bundle))
+        loaded = Loaded(name, digest, bundle, self._build(bundle, name, digest))
         with self._lock:
-            self._loaded[name] = loaded
+            self._loaded[name, digest] = loaded
+            self._newest[name] = digest
             while len(self._loaded) > self._most:
                 self._loaded.popitem(last=False)
         return loaded

@@ -1,0 +1,48 @@
+"""The deployment that answers HTTP, and in the fused profile does all the work."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from fastapi import FastAPI
+
+from posebot.core.frame import Frame
+from posebot.service.app import create_app
+from posebot.service.graph.distributed import distributed_engine
+from posebot.service.graph.engine import Answer
+from posebot.service.graph.fused import fused_engine
+from posebot.service.graph.redeploy import Swap
+from posebot.service.jobs import RayJobs
+from posebot.service.services import Services
+from posebot.service.settings import Settings
+from posebot.service.streams.actor import RayDesk
+
+NAME = "Api"
+
+
+class Api:
+    """FastAPI behind Ray Serve. `stages`: handles of detector, localizer and solver; none: the fused profile."""
+
+    def __init__(self, settings: Settings, *stages: Any) -> None:
+        from ray import serve
+
+        app = serve.get_replica_context().app_name
+        self.engine = distributed_engine(settings, *stages) if stages else fused_engine(settings)
+        swap = Swap(settings, app, lambda: self.engine.active)
+        self.services = Services(settings, self.engine, RayDesk(settings, NAME, app), swap, RayJobs(settings))
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        return create_app(self.services)
+
+    async def reconfigure(self, user_config: dict[str, str]) -> None:
+        """Hot swap: the old bundle answers until the new one is loaded."""
+        await self.engine.activate(user_config["active"], user_config["digest"])
+
+    async def check_health(self) -> None:
+        """A real inference, unless one has just succeeded."""
+        await asyncio.wait_for(self.engine.check(), 50)
+
+    async def infer(self, frame: Frame, bundle: str | None = None) -> Answer:
+        """For the streams."""
+        return await self.engine.infer(frame, bundle)

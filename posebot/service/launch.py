@@ -1,0 +1,84 @@
+"""`posebot serve`: a Ray cluster of this machine (or one that is there), Serve on it, until somebody ends it."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from posebot.core.errors import PosebotError
+from posebot.service.graph.build import build
+from posebot.service.settings import LOOPBACK, Settings
+
+APP = "posebot"
+_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_SERVE_LOG_TO_STDERR": "0", "MUJOCO_GL": "egl"}
+
+
+def address_of(settings: Settings) -> str:
+    """Where the page is."""
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    return f"{'https' if settings.tls else 'http'}://{host}:{settings.port}"
+
+
+def warnings(settings: Settings) -> list[str]:
+    """What is not wrong but should be known."""
+    told = []
+    if settings.tls is None and settings.host not in LOOPBACK:
+        told.append(f"no TLS: keys and pictures go to and from {settings.host} in the clear; see tls in docs/serve.md")
+    if not settings.auth.enabled:
+        told.append("authentication is off: whoever can log in on this machine can do everything")
+    return told
+
+
+def start(settings: Settings, address: str | None = None) -> None:
+    """Deploy and return when requests are answered.
+
+    Args:
+        address: of a Ray cluster; None: RAY_ADDRESS, else a new one. Its dashboard and job server stay on loopback,
+            behind Ray's token.
+    Raises:
+        PosebotError: the application does not start; the message says why.
+    """
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    import ray
+    from ray import serve
+    from ray.serve.config import HTTPOptions
+
+    address = address or os.environ.get("RAY_ADDRESS")
+    new: dict[str, Any] = {} if address else {"include_dashboard": True, "dashboard_host": "127.0.0.1"}
+    ray.init(address=address, namespace=APP, log_to_driver=False, logging_level=logging.ERROR, **new)
+    tls = settings.tls
+    serve.start(proxy_location="HeadOnly", http_options=HTTPOptions(
+        host=settings.host, port=settings.port, ssl_certfile=str(tls.certificate) if tls else None,
+        ssl_keyfile=str(tls.key) if tls else None, keep_alive_timeout_s=75))
+    try:
+        serve.run(build(settings), name=APP, route_prefix="/")
+    except RuntimeError as error:
+        told = serve.status().applications[APP].message or str(error)
+        raise PosebotError(f"the service does not start: {told[-600:]}") from None
+
+
+def stop() -> None:
+    """End streams, requests and the cluster, if it is ours."""
+    import ray
+    from ray import serve
+
+    serve.shutdown()
+    ray.shutdown()
+
+
+def run(settings: Settings, address: str | None, ready: Callable[[], None]) -> None:
+    """Start, tell that it is `ready`, and wait for Ctrl-C or SIGTERM."""
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    try:
+        start(settings, address)
+        ready()
+        ended.wait()
+    finally:
+        stop()
