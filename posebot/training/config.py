@@ -77,6 +77,7 @@ class TrainConfig:
         split: BOP split to learn from. val_split: split that calibration uses; without it every 20th scene is held out.
         source: "cache" cuts crops once, "stream" cuts them anew through Ray Data while training runs.
         workers: processes that train together. threads: of each, 0 = cores / workers.
+        loaders: processes that make batches; without it none beside a CPU, and one for each core beside a GPU.
         faces: triangles of each mesh in the bundle. licence: of the bundle. tracking: whether MLflow is told.
         checkpoint_s: seconds between checkpoints.
     """
@@ -87,6 +88,7 @@ class TrainConfig:
     source: Literal["cache", "stream"] = "cache"
     workers: int = _between(1, 1, 1024)
     threads: int = _between(0, 0, 256)
+    loaders: int | None = _between(None, 0, 256)
     faces: int = _between(4000, 50, 200_000)
     version: str = "0.1.0"
     licence: str = "unspecified"

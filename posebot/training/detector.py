@@ -20,19 +20,23 @@ from posebot.models.detector_net import STRIDE, boxes_from_map
 from posebot.training.loop import Batch
 
 Rng = np.random.Generator
+NOTHING, IGNORED = -1, -2  # in the place of a class: no box; a box that is neither to be found nor wrong to be found
 
 
 @dataclass(frozen=True)
 class SampleConfig:
-    """How a cached picture becomes a training sample: zoom (natural log), shift (share of the side), roll (radians)."""
+    """How a cached picture becomes a training sample: number of classes, zoom (natural log), shift (share of the side),
+    roll (radians).
+    """
 
+    classes: int
     zoom: float = 0.4
     shift: float = 0.15
     turn: float = 0.2
 
 
 def sample(picture: dict[str, NDArray[Any]], config: SampleConfig, rng: Rng) -> Batch:
-    """`image` uint8 (3, H, W), `boxes` float32 (MAX_BOXES, 4) xyxy, `labels` int64 (MAX_BOXES,): -1 none, -2 ignore."""
+    """`image` uint8 (3, H, W), and the `targets` of its map."""
     image, boxes = np.asarray(picture["image"]), np.asarray(picture["boxes"])
     height, width = image.shape[:2]
     scale, angle = np.exp(rng.uniform(-config.zoom, config.zoom)), rng.uniform(-config.turn, config.turn)
@@ -44,13 +48,17 @@ def sample(picture: dict[str, NDArray[Any]], config: SampleConfig, rng: Rng) -> 
     moved = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
     image = augment.photometric(np.asarray(moved), rng)
     xyxy, labels = _moved(boxes, matrix, width, height)
-    return {"image": np.ascontiguousarray(image.transpose(2, 0, 1)), "boxes": xyxy, "labels": labels}
+    map_size = height // STRIDE, width // STRIDE
+    return {"image": np.ascontiguousarray(image.transpose(2, 0, 1)), **targets(xyxy, labels, config.classes, *map_size)}
 
 
 def _moved(
     boxes: NDArray[Any], matrix: NDArray[np.float64], width: int, height: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Boxes after the affine map, cut at the edge. A turned box keeps its area's ellipse, not its corners."""
+    """Boxes (xyxy) after the affine map, cut at the edge, and their class, `NOTHING` or `IGNORED`.
+
+    A turned box keeps its area's ellipse, not its corners.
+    """
     xyxy = boxes["xyxy"].astype(np.float64)
     center, half = (xyxy[:, :2] + xyxy[:, 2:]) / 2, (xyxy[:, 2:] - xyxy[:, :2]) / 2
     center = center @ matrix[:, :2].T + matrix[:, 2]
@@ -59,9 +67,9 @@ def _moved(
     cut = np.clip(moved, -0.5, np.tile([width - 0.5, height - 0.5], 2))
     area, whole = np.prod(cut[:, 2:] - cut[:, :2], axis=1), np.prod(2 * half, axis=1)
     seen = area / np.maximum(whole, 1e-6)
-    labels = np.where(boxes["label"] < 0, -1, boxes["label"]).astype(np.int64)
-    labels[(labels >= 0) & (seen < 0.25)] = -1
-    labels[(labels >= 0) & ((boxes["visible"] < MIN_VISIBLE) | (area < 64))] = -2
+    labels = np.where(boxes["label"] < 0, NOTHING, boxes["label"]).astype(np.int64)
+    labels[(labels >= 0) & (seen < 0.25)] = NOTHING
+    labels[(labels >= 0) & ((boxes["visible"] < MIN_VISIBLE) | (area < 64))] = IGNORED
     return cut.astype(np.float32), labels
 
 
@@ -75,38 +83,33 @@ def batches(root: Path, size: int, config: SampleConfig, rng: Rng) -> Iterator[B
             yield {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
-def targets(boxes: Tensor, labels: Tensor, classes: int, height: int, width: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Heatmap (N, C, H, W) in 0..1, box truth (N, 4, H, W) and its weight (N, H, W).
+def targets(boxes: NDArray[np.float32], labels: NDArray[np.int64], classes: int, height: int, width: int) -> Batch:
+    """What a map of (height, width) cells is to say: `heat` (C, H, W) 0..1, `truth` (4, H, W) boxes, `weight` (H, W).
 
     Gaussians around box centres, sigma a tenth of the box (Zhou et al. 2019 use the IoU radius; a share of the size
-    serves as well), at least 0.7 cells. Ignored objects blank their box: heatmap -1 there. Boxes are learnt where the
+    serves as well), at least 0.7 cells. Ignored objects blank their box: heat -1 there. Boxes are learnt where the
     Gaussian is over 0.3, of the smallest box where several overlap.
     """
-    count = boxes.shape[0]
-    heat = torch.zeros(count, classes, height, width)
-    truth, weight = torch.zeros(count, 4, height, width), torch.zeros(count, height, width)
-    ys, xs = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    heat = np.zeros((classes, height, width), np.float32)
+    truth, weight = np.zeros((4, height, width), np.float32), np.zeros((height, width), np.float32)
+    rows, columns = np.arange(height)[:, None], np.arange(width)[None]
     cells = (boxes + 0.5) / STRIDE - 0.5
-    for n in range(count):
-        areas = (boxes[n, :, 2:] - boxes[n, :, :2]).prod(dim=1)
-        for k in torch.argsort(areas, descending=True).tolist():
-            label = int(labels[n, k])
-            if label == -1:
-                continue
-            x0, y0, x1, y1 = cells[n, k].tolist()
-            if label == -2:
-                inside = (xs >= x0) & (xs <= x1) & (ys >= y0) & (ys <= y1)
-                heat[n][:, inside & (heat[n].amax(0) < 0.3)] = -1.0
-                continue
-            cx, cy = round((x0 + x1) / 2), round((y0 + y1) / 2)
-            cx, cy = min(max(cx, 0), width - 1), min(max(cy, 0), height - 1)
-            sx, sy = max((x1 - x0) * 0.1, 0.7), max((y1 - y0) * 0.1, 0.7)
-            blob = torch.exp(-((xs - cx) ** 2 / (2 * sx**2) + (ys - cy) ** 2 / (2 * sy**2)))
-            heat[n, label] = torch.maximum(heat[n, label], blob)
-            near = blob > 0.3
-            truth[n][:, near] = boxes[n, k][:, None]
-            weight[n][near] = blob[near]
-    return heat, truth, weight
+    for k in np.argsort(-np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), kind="stable"):
+        if labels[k] == NOTHING:
+            continue
+        x0, y0, x1, y1 = cells[k]
+        if labels[k] == IGNORED:
+            inside = (columns >= x0) & (columns <= x1) & (rows >= y0) & (rows <= y1)
+            heat[:, inside & (heat.max(axis=0) < 0.3)] = -1.0
+            continue
+        x, y = np.clip(np.round((x0 + x1) / 2), 0, width - 1), np.clip(np.round((y0 + y1) / 2), 0, height - 1)
+        spread_x, spread_y = max((x1 - x0) * 0.1, 0.7), max((y1 - y0) * 0.1, 0.7)
+        blob = np.exp(-((rows - y) ** 2) / (2 * spread_y**2)) * np.exp(-((columns - x) ** 2) / (2 * spread_x**2))
+        np.maximum(heat[labels[k]], blob, out=heat[labels[k]])
+        near = blob > 0.3
+        truth[:, near] = boxes[k][:, None]
+        weight[near] = blob[near]
+    return {"heat": heat, "truth": truth, "weight": weight}
 
 
 class DetectorLoss:
@@ -114,8 +117,7 @@ class DetectorLoss:
 
     def __call__(self, net: nn.Module, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         logits, log_distances = (part.float() for part in net(batch["image"].float()))
-        heat, truth, weight = targets(batch["boxes"].cpu(), batch["labels"].cpu(), logits.shape[1], *logits.shape[2:])
-        heat, truth, weight = (part.to(logits.device) for part in (heat, truth, weight))
+        heat, truth, weight = batch["heat"], batch["truth"], batch["weight"]
         positive, known = (heat >= 0.999).float(), (heat >= 0).float()
         log_p, log_not = nn.functional.logsigmoid(logits), nn.functional.logsigmoid(-logits)
         p = torch.sigmoid(logits)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -27,6 +29,7 @@ from posebot.models.localizer_net import LocalizerExport, LocalizerNet
 from posebot.training import detector, localizer
 from posebot.training.config import TrainConfig
 from posebot.training.export import ExportView
+from posebot.training.loading import loaded
 from posebot.training.loop import Batch, Budget, Hooks, LoopConfig, fit, resume_salt
 from posebot.training.start import start_weights, transplanted
 
@@ -74,8 +77,19 @@ def run(job: Job, hooks: Hooks, rank: int = 0, stream: Iterator[Batch] | None = 
         run_yolo(job, hooks.report)
         return
     config = loop_config(job)
-    rng = np.random.default_rng([job.config.seed, rank, resume_salt(job.out)])
-    fit(new_network(job), loss_of(job), stream or cached(job, config.batch, rng), config, job.out, hooks)
+    torch.backends.cudnn.benchmark = True  # all batches have one size
+    if stream is None:
+        processes = loaders(job.config.loaders, hooks.device)
+        stream = loaded(partial(cached, job, config.batch), [job.config.seed, rank, resume_salt(job.out)], processes,
+                        hooks.device != "cpu")
+    fit(new_network(job), loss_of(job), stream, config, job.out, hooks)
+
+
+def loaders(wanted: int | None, device: str) -> int:
+    """Processes that make batches: as the config says, else none beside a CPU and a core each beside a GPU."""
+    if wanted is not None:
+        return wanted
+    return 0 if device == "cpu" else max(1, (os.cpu_count() or 2) - 1)
 
 
 def cached(job: Job, batch: int, rng: np.random.Generator) -> Iterator[Batch]:
@@ -83,7 +97,7 @@ def cached(job: Job, batch: int, rng: np.random.Generator) -> Iterator[Batch]:
     if not len(Cache(job.cache)):
         raise InputError(job.cache, "holds no samples", "the run's folder on a disk that all workers can reach")
     if job.network == "detector":
-        return detector.batches(job.cache, batch, detector.SampleConfig(), rng)
+        return detector.batches(job.cache, batch, picture_samples(job), rng)
     return localizer.batches(job.cache, batch, crop_samples(job), rng)
 
 
@@ -111,6 +125,11 @@ def loss_of(job: Job) -> detector.DetectorLoss | localizer.LocalizerLoss:
     return localizer.LocalizerLoss([coordinate_symmetries(model) for model in objects], extents)
 
 
+def picture_samples(job: Job) -> detector.SampleConfig:
+    """How pictures are augmented."""
+    return detector.SampleConfig(len(job.source.labels))
+
+
 def crop_samples(job: Job) -> localizer.SampleConfig:
     """How crops are augmented."""
     own = job.config.localizer
@@ -133,7 +152,7 @@ def augmented(job: Job, batch: Batch) -> Batch:
     rng = np.random.default_rng()
     rows = [dict(zip(batch, row, strict=True)) for row in zip(*batch.values(), strict=True)]
     if job.network == "detector":
-        samples = [detector.sample(row, detector.SampleConfig(), rng) for row in rows]
+        samples = [detector.sample(row, picture_samples(job), rng) for row in rows]
     else:
         others = rng.integers(len(rows), size=len(rows))
         samples = [localizer.sample(row, rows[other]["rgb"], crop_samples(job), rng)

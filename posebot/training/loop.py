@@ -103,8 +103,8 @@ class Averaged:
     @torch.no_grad()
     def update(self, net: nn.Module, step: int) -> None:
         share = 1 - min(self.decay, (1 + step) / (10 + step))
-        for name, value in net.state_dict().items():
-            self.weights[name].lerp_(value, share)
+        state = net.state_dict()
+        torch._foreach_lerp_(list(self.weights.values()), [state[name] for name in self.weights], share)
 
 
 def fit(
@@ -166,7 +166,8 @@ class _Run:
         for group in self.optimizer.param_groups:
             group["lr"] = lr
         before = time.monotonic()
-        batch = {name: torch.from_numpy(array).to(self.hooks.device) for name, array in next(batches).items()}
+        batch = {name: torch.as_tensor(array).to(self.hooks.device, non_blocking=True)
+                 for name, array in next(batches).items()}
         self.done.waited += time.monotonic() - before
         with torch.autocast(torch.device(self.hooks.device).type, torch.bfloat16, enabled=self.mixed):
             values = self.loss(wrapped, batch)
@@ -218,15 +219,15 @@ class _Means:
     """Running means of the logged values since they were last taken."""
 
     def __init__(self) -> None:
-        self.sums: dict[str, float] = {}
+        self.sums: dict[str, Tensor] = {}
         self.count = 0
 
     def add(self, values: dict[str, Tensor]) -> None:
         self.count += 1
         for name, value in values.items():
-            self.sums[name] = self.sums.get(name, 0.0) + float(value.detach())
+            self.sums[name] = self.sums.get(name, torch.zeros(())) + value.detach()  # no waiting for a GPU here
 
     def take(self) -> dict[str, float]:
-        means = {name: value / max(self.count, 1) for name, value in self.sums.items()}
+        means = {name: float(value) / max(self.count, 1) for name, value in self.sums.items()}
         self.sums, self.count = {}, 0
         return means

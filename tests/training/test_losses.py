@@ -98,22 +98,23 @@ def picture() -> dict[str, np.ndarray]:
 
 
 def test_detector_sample_moves_boxes_with_the_picture() -> None:
-    still = detector.SampleConfig(zoom=0.0, shift=0.0, turn=0.0)
-    batch = detector.sample(picture(), still, np.random.default_rng(0))
-    assert batch["boxes"][0].tolist() == [30, 40, 70, 90] and batch["labels"][:3].tolist() == [1, -2, -1]
+    still = np.array([[1.0, 0, 0], [0, 1, 0]])
+    boxes, labels = detector._moved(picture()["boxes"], still, 160, 128)
+    assert boxes[0].tolist() == [30, 40, 70, 90] and labels[:3].tolist() == [1, detector.IGNORED, detector.NOTHING]
+    boxes, labels = detector._moved(picture()["boxes"], np.array([[1.0, 0, 5], [0, 1, -3]]), 160, 128)
+    assert boxes[0].tolist() == [35, 37, 75, 87] and labels[0] == 1
 
 
 def test_targets_are_the_boxes_that_the_head_decodes() -> None:
-    batch = detector.sample(picture(), detector.SampleConfig(0, 0, 0), np.random.default_rng(0))
-    boxes, labels = torch.from_numpy(batch["boxes"])[None], torch.from_numpy(batch["labels"])[None]
-    heat, truth, weight = detector.targets(boxes, labels, 2, 16, 20)
+    batch = detector.sample(picture(), detector.SampleConfig(2, 0, 0, 0), np.random.default_rng(0))
+    heat, truth, weight = (torch.from_numpy(batch[name])[None] for name in ("heat", "truth", "weight"))
     peak = np.unravel_index(int(heat[0, 1].argmax()), (16, 20))
     assert heat[0, 1].max() == 1.0 and peak == (8, 6)  # box centre (50, 65) lies in cell 65 // 8, 50 // 8
     assert (heat[0, :, 3:6, 13:17] == -1).all(), "an almost hidden object is neither this nor that"
     y, x = peak
     distances = torch.log((truth[0, :, y, x] - boxes_from_map(torch.full((1, 4, 16, 20), -30.0))[0, :, y, x]).abs() / 8)
     decoded = boxes_from_map(distances.view(1, 4, 1, 1).expand(1, 4, 16, 20))[0, :, y, x]
-    assert torch.allclose(decoded, boxes[0, 0], atol=1e-3) and weight[0, y, x] == 1
+    assert torch.allclose(decoded, torch.tensor([30.0, 40, 70, 90]), atol=1e-3) and weight[0, y, x] == 1
 
 
 def test_giou_is_one_at_the_truth_and_falls_below_zero_apart() -> None:

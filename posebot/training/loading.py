@@ -1,0 +1,41 @@
+"""Batches made beside the trainer: in its own process, or in several that work ahead of it.
+
+A CPU's training step takes far longer than its batch; a GPU eats batches faster than one process can augment them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from posebot.training.loop import Batch
+
+AHEAD = 4  # batches that each process keeps ready
+Make = Callable[[np.random.Generator], Iterator[Batch]]
+
+
+class _Made(IterableDataset[Batch]):
+    """What `make` gives, from another seed in each process."""
+
+    def __init__(self, make: Make, seed: list[int]) -> None:
+        self.make, self.seed = make, seed
+
+    def __iter__(self) -> Iterator[Batch]:
+        worker = get_worker_info()
+        return self.make(np.random.default_rng([*self.seed, 0 if worker is None else worker.id + 1]))
+
+
+def loaded(make: Make, seed: list[int], processes: int, pinned: bool = False) -> Iterator[Any]:
+    """Endless batches: arrays made here (processes = 0), or tensors made by that many processes.
+
+    Args:
+        make: endless batches from a random generator; must be picklable where processes are started anew.
+        pinned: in memory that a GPU can fetch from by itself.
+    """
+    if not processes:
+        return iter(_Made(make, seed))
+    return iter(DataLoader(_Made(make, seed), batch_size=None, num_workers=processes, prefetch_factor=AHEAD,
+                           pin_memory=pinned))
