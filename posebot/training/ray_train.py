@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 CHECKPOINT = "checkpoint.pt"
 MAX_FAILURES = 3
+START_TRIES = 3
 _WORKER_ENVIRONMENT = {
     # glibc gives freed memory back and asks for it again in every step; keeping it saves a sixth of the CPU time
     "MALLOC_TRIM_THRESHOLD_": "1073741824", "MALLOC_MMAP_THRESHOLD_": "1073741824",
@@ -55,20 +56,35 @@ def cluster(address: str | None, workers: int) -> Iterator[None]:
     # A cluster of our own may run more workers than there are cores (each has one thread), and one task for data.
     cores = max(os.cpu_count() or 1, workers + 1)
     size: dict[str, Any] = {"num_cpus": cores, "include_dashboard": False} if own else {}
+    start = partial(ray.init, address=None if own else address, logging_level=logging.ERROR, log_to_driver=False,
+                    runtime_env={"env_vars": _WORKER_ENVIRONMENT}, **size)
     try:
-        ray.init(address=None if own else address, logging_level=logging.ERROR, log_to_driver=False,
-                 runtime_env={"env_vars": _WORKER_ENVIRONMENT}, **size)
+        _patiently(start) if own else start()
     except (ConnectionError, ValueError) as error:
         where = f"--address {address or os.environ.get('RAY_ADDRESS')}"
         raise InputError(where, f"no Ray cluster answers ({error})", "the address that `ray start` prints") from None
-    except RuntimeError as error:  # a raylet that was not up in time, no room in /dev/shm or /tmp
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise PosebotError(f"Ray did not start ({reason}); try again when the machine is less busy, "
-                           "or leave Ray out: --no-ray") from None
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _patiently(start: Callable[[], object]) -> None:
+    """Start a cluster of one's own. Ray gives its node 30 seconds, which a busy machine may not make at once."""
+    import ray
+
+    for left in reversed(range(START_TRIES)):
+        try:
+            start()
+            return
+        except (ConnectionError, ValueError):
+            raise
+        except Exception as error:  # Ray raises plain Exception here
+            ray.shutdown()
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            if not left:
+                raise PosebotError(f"Ray did not start ({reason}); try again when the machine is less busy, or leave "
+                                   "Ray out: --no-ray") from None
 
 
 def train(job: Job, use_gpu: bool) -> None:

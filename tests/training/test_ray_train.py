@@ -14,6 +14,8 @@ import pytest
 
 pytest.importorskip("ray")
 
+from posebot.core.errors import PosebotError
+from posebot.training import ray_train
 from tests.training.scenes import write_scenes
 
 CONFIG = """
@@ -49,3 +51,19 @@ def test_two_workers_are_killed_and_go_on(tmp_path: Path, source: str) -> None:
     assert samples == sorted(samples), "the second process went on where the first one was"
     assert samples[-1] == 400
     assert (tmp_path / "bundle" / "bundle.yaml").exists()
+
+
+def test_ray_gets_another_try_and_then_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = []
+
+    def late() -> None:
+        tries.append(1)
+        if len(tries) < 3:
+            raise Exception("The current node timed out during startup.\nMore about it.")
+
+    ray_train._patiently(late)
+    assert len(tries) == 3
+    tries.clear()
+    monkeypatch.setattr(ray_train, "START_TRIES", 2)
+    with pytest.raises(PosebotError, match=r"Ray did not start \(The current node timed out during startup\.\)"):
+        ray_train._patiently(late)
