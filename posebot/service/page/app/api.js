@@ -1,0 +1,49 @@
+// The API, with errors in words. The session's cookie goes along by itself.
+
+/** What the service says is wrong. `code` as in docs/serve.md; "offline" where nothing answered. */
+export class ApiError extends Error {
+  /** @param {string} code @param {string} message @param {number} status */
+  constructor(code, message, status) {
+    super(message);
+    this.code = code;
+    this.status = status;
+  }
+}
+
+const TIMEOUT_MS = 15000;
+
+/**
+ * @param {"GET"|"POST"} method
+ * @param {string} path below /v1
+ * @param {object} [body]
+ * @param {number} [timeoutMs]
+ * @returns {Promise<any>} the answer's JSON, or null where there is none
+ */
+async function request(method, path, body, timeoutMs = TIMEOUT_MS) {
+  const init = /** @type {RequestInit} */ ({ method, signal: AbortSignal.timeout(timeoutMs) });
+  if (body !== undefined) {
+    init.body = JSON.stringify(body);
+    init.headers = { "Content-Type": "application/json" };
+  }
+  const response = await fetch(`/v1${path}`, init).catch(() => {
+    throw new ApiError("offline", "the service does not answer", 0);
+  });
+  if (response.status === 401) location.assign("/login" + location.hash);
+  if (!response.ok) throw await apiError(response);
+  return response.status === 204 ? null : response.json();
+}
+
+/** @param {Response} response */
+async function apiError(response) {
+  const said = (await response.json().catch(() => null))?.error;
+  return new ApiError(said?.code ?? "internal", said?.message ?? `the service answered ${response.status}`, response.status);
+}
+
+/** @param {string} path */
+export const get = (path) => request("GET", path);
+
+/** @param {string} path @param {object} [body] @param {number} [timeoutMs] */
+export const post = (path, body, timeoutMs) => request("POST", path, body, timeoutMs);
+
+/** A path's part. @param {string|number} text */
+export const part = (text) => encodeURIComponent(String(text));

@@ -1,0 +1,18 @@
+// A question before something that others will notice.
+
+import { byId, fill, h } from "./dom.js";
+
+/**
+ * @param {string} title @param {string} text @param {string} action what the button says
+ * @returns {Promise<boolean>} false for Escape and Cancel
+ */
+export function confirm(title, text, action) {
+  const dialog = byId("dialog");
+  const answer = (/** @type {boolean} */ yes) => () => dialog.close(yes ? "yes" : "");
+  fill(dialog, h("h2", { id: "dialog-title" }, title), h("p", {}, text),
+    h("div", { class: "dialog-end" }, h("button", { type: "button", onclick: answer(false) }, "Cancel"),
+      h("button", { type: "button", class: "primary", onclick: answer(true) }, action)));
+  dialog.returnValue = "";
+  dialog.showModal();
+  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
+}

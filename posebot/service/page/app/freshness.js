@@ -1,0 +1,54 @@
+// Whether what is shown can be trusted to be now, in words. Everything but "live" greys the picture.
+
+import { seconds } from "./format.js";
+import { said, streamError } from "./words.js";
+
+/**
+ * @typedef {object} Freshness
+ * @property {"live"|"starting"|"stale"|"lost"|"stopped"|"reconnecting"|"failed"} kind
+ * @property {string} title
+ * @property {string} text what happened and what to do
+ * @property {number|null} [retryInS] seconds to the next attempt, counting
+ * @property {"start"|"retry"|null} [action] what a button would do
+ */
+
+const CLOSED_S = 1.5; // a connection that is back sooner is not worth a word
+
+/**
+ * @param {{socketState: string, status: any, retryAt: number, error: any, downSince: number|null}} line
+ * @param {number} now performance.now(), ms
+ * @param {number} serverNow seconds since 1970 by the server's clock
+ * @returns {Freshness}
+ */
+export function freshness(line, now, serverNow) {
+  const down = line.downSince !== null && (now - line.downSince) / 1000 > CLOSED_S;
+  if (down) {
+    const why = line.error?.code === "closed" || line.error?.code === "timeout" || !line.error ? "Nothing comes from posebot any more." : said(line.error);
+    const retryInS = line.socketState === "waiting" ? (line.retryAt - now) / 1000 : null;
+    return { kind: "lost", title: "Connection lost", text: `${why} What you see is old.`, retryInS, action: "retry" };
+  }
+  return line.status ? ofStatus(line.status, serverNow) : { kind: "starting", title: "Connecting", text: "Waiting for the stream." };
+}
+
+/** @param {any} status a StreamStatus @param {number} serverNow @returns {Freshness} */
+function ofStatus({ state, error }, serverNow) {
+  const trouble = error ? streamError(error) : null;
+  const retryInS = error?.retry_at ? error.retry_at - serverNow : null;
+  switch (state) {
+    case "stopped":
+      return { kind: "stopped", title: "Stream stopped", text: "No pictures are taken.", action: "start" };
+    case "starting":
+      return { kind: "starting", title: "Starting", text: trouble ? `${trouble.what} ${trouble.todo}` : "The camera is being opened; the first result takes some seconds." };
+    case "stale":
+      return { kind: "stale", title: "Stale", text: trouble ? `${trouble.what} ${trouble.todo}` : "No new result. The camera or the computer is too slow, or hangs." };
+    case "reconnecting":
+      return { kind: "reconnecting", title: "Camera lost", text: trouble ? `${trouble.what} ${trouble.todo}` : "", retryInS };
+    case "failed":
+      return { kind: "failed", title: "Stream failed", text: trouble ? `${trouble.what} ${trouble.todo}` : "", retryInS };
+    default:
+      return { kind: "live", title: "Live", text: "" };
+  }
+}
+
+/** "next attempt in 3.2 s" @param {number|null|undefined} s */
+export const nextAttempt = (s) => (s === null || s === undefined ? "" : s > 0.05 ? `Next attempt in ${seconds(s)}.` : "Trying now …");

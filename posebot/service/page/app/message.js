@@ -1,0 +1,15 @@
+// What comes through the WebSocket, see "The WebSocket" in docs/serve.md.
+
+/**
+ * @param {ArrayBuffer|string} data
+ * @returns {{status?: any, header?: any, jpeg?: Blob}}
+ */
+export function decodeMessage(data) {
+  if (typeof data === "string") {
+    const message = JSON.parse(data);
+    return message.type === "status" ? { status: message.status } : { header: message };
+  }
+  const length = new DataView(data).getUint32(0);
+  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));
+  return { header, jpeg: new Blob([new Uint8Array(data, 4 + length)], { type: "image/jpeg" }) };
+}
