@@ -1,63 +1,55 @@
-"""Stage 5: one object, many views. Estimates are joined in the robot's base frame.
+"""Stage 5: one object, many views. Estimates are joined in the robot's base frame into a map of what lies there.
 
-A track is one object on the table. It holds a few rival poses (a box may have been seen the wrong way round), each
-fused from the views that agree with it; the one with the most support is published. All is bounded.
+A track is one object. It holds a few rival poses (a box may have been seen the wrong way round), each filtered from the
+views that agree with it; the one that is best supported is published. What should be in sight and is not found loses
+support and goes within five views; what the depth camera sees through goes at once. All is bounded.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
 from posebot.core.results import PoseEstimate
-from posebot.core.transforms import Array, difference, inverse, perturb, rotate_covariance
-from posebot.stages.symmetry import nearest_equivalent
+from posebot.core.transforms import Array, apply, inverse, rotate_covariance
+from posebot.stages.fusion.error import CameraError, jacobian, velocity
+from posebot.stages.fusion.place import SAME_PLACE, associate, middle, suppress
+from posebot.stages.fusion.sight import Look, Shape, look, may_hide, shape_of
+from posebot.stages.fusion.state import Hypothesis, Measurement
+from posebot.stages.fusion.track import Track
 
-_GATE = 22.5  # chi-square with 6 degrees of freedom, 99.9 %
-_SAME_PLACE = 0.5  # of the diameter: estimates nearer than this are one object
-_OVERLAP = 0.3  # of the smaller diameter: two objects cannot be nearer than this
-_RIVALS, _TRACKS = 3, 64
-_FADE = 0.97  # of a rival's support, per frame in which its object is seen
-_SYSTEMATIC = 0.3  # of a view's sigma that more views of the same thing cannot take away
-_PROCESS = np.diag([0.0005**2] * 3 + [0.003**2] * 3)  # what may change between two frames: metres, radians
+__all__ = ["CameraError", "Fuser", "suppress"]
 
-
-@dataclass(eq=False)  # two rivals are the same only if they are one
-class Rival:
-    """One pose of a track: base_from_obj, its 6x6 covariance along the base's axes, and how far it is supported."""
-
-    pose: Array
-    covariance: Array
-    support: float
-    logit: float
-    views: int = 1
-
-
-@dataclass
-class Track:
-    """One object seen over time. `seen`: number of the frame in which it was seen last."""
-
-    track_id: int
-    obj_id: int
-    seen: int
-    rivals: list[Rival] = field(default_factory=list)
-
-    @property
-    def best(self) -> Rival:
-        return max(self.rivals, key=lambda rival: rival.support)
+_TRACKS, _LOST = 64, 32
+_EXPECTED = 0.3  # visible share from which an object should be found
+_THROUGH = 0.6  # share of depth readings behind an object that prove it is not there
+_DEPTH_TOLERANCE, _SIGMAS = 0.012, 2.5  # metres, and sigmas of the place, that a reading may differ
+_PLACE, _ATTITUDE = 0.005, 0.01  # sigma (diameters, radians) of any single view, whatever its covariance says
+UNSEEN = "should be in sight, but was not found in the latest picture"
 
 
 class Fuser:
-    """Fuses estimates of successive frames of one camera. `patience`: frames that an unseen object is remembered."""
+    """Fuses estimates of successive frames of one camera.
 
-    def __init__(self, objects: Sequence[ObjectModel], patience: int = 60) -> None:
+    Args:
+        objects: all that estimates may name. patience: frames that an object out of sight is remembered.
+        error: how wrong `base_from_cam` may be; default: exact.
+    """
+
+    def __init__(self, objects: Sequence[ObjectModel], patience: int = 600, error: CameraError | None = None) -> None:
         self._models = {model.obj_id: model for model in objects}
+        self._shapes = {model.obj_id: shape_of(model) for model in objects}
+        self._least = {model.obj_id: np.diag([(_PLACE * model.diameter) ** 2] * 3 + [_ATTITUDE**2] * 3)
+                       for model in objects}
+        self._error = error or CameraError()
+        self._shared = self._error.shared
         self._patience = patience
         self._tracks: list[Track] = []
+        self._lost: list[Track] = []
+        self._camera: tuple[Array, float] | None = None
         self._frame, self._next_id = 0, 1
 
     def __call__(self, frame: Frame, estimates: Sequence[PoseEstimate]) -> list[PoseEstimate]:
@@ -66,103 +58,112 @@ class Fuser:
         if frame.base_from_cam is None:
             return kept
         self._frame += 1
-        self._tracks = [track for track in self._tracks if self._frame - track.seen <= self._patience]
-        taken: set[int] = set()
-        return [self._fused(estimate, frame.base_from_cam, taken) for estimate in kept]
+        self._tracks, self._lost = ([track for track in tracks if self._frame - track.seen <= self._patience]
+                                    for tracks in (self._tracks, self._lost))
+        speed = self._speed(frame)
+        owners = self._take_in(kept, frame.base_from_cam, speed)
+        self._camera = frame.base_from_cam, frame.captured_at
+        cam_from_base = inverse(frame.base_from_cam)
+        self._look_for_unseen(frame, cam_from_base)
+        fused = [estimate if track is None else self._published(track, cam_from_base, estimate)
+                 for estimate, track in zip(kept, owners)]
+        return suppress(fused, self._models)
 
-    def _fused(self, estimate: PoseEstimate, base_from_cam: Array, taken: set[int]) -> PoseEstimate:
-        if estimate.cam_from_obj is None or estimate.covariance is None:
-            return estimate
-        model = self._models[estimate.obj_id]
-        measured = Rival(base_from_cam @ estimate.cam_from_obj,
-                         rotate_covariance(base_from_cam[:3, :3], estimate.covariance),
-                         estimate.p_correct, _logit(estimate.p_correct))
-        track = self._associate(measured, model, taken)
-        taken.add(track.track_id)
-        track.seen = self._frame
-        rival = _join(track, measured, model)
-        cam_from_base = inverse(base_from_cam)
-        return estimate.replace(
-            cam_from_obj=cam_from_base @ rival.pose, base_from_obj=rival.pose, track_id=track.track_id,
-            views=rival.views, covariance=rotate_covariance(cam_from_base[:3, :3], rival.covariance),
-            p_correct=float(1 / (1 + np.exp(-rival.logit))))
+    def map(self) -> list[PoseEstimate]:
+        """All objects that are held to be there, in sight or not, as seen from the latest camera pose.
 
-    def _associate(self, measured: Rival, model: ObjectModel, taken: set[int]) -> Track:
-        """The nearest free track of the object, or a new one."""
-        near = [(float(np.linalg.norm(track.best.pose[:3, 3] - measured.pose[:3, 3])), track.track_id, track)
-                for track in self._tracks if track.obj_id == model.obj_id and track.track_id not in taken]
-        if near and min(near)[0] < _SAME_PLACE * model.diameter:
-            return min(near)[2]
-        track = Track(self._next_id, model.obj_id, self._frame)
-        self._next_id += 1
+        `box_xyxy` and `score` are those of the picture in which the object was found last.
+        """
+        if self._camera is None:
+            return []
+        cam_from_base = inverse(self._camera[0])
+        return suppress([self._published(track, cam_from_base, track.estimate) for track in self._tracks],
+                        self._models)
+
+    def _take_in(self, estimates: Sequence[PoseEstimate], base_from_cam: Array, speed: Array) -> list[Track | None]:
+        """The track of each estimate (None without a pose), after it has been taken in."""
+        owners: list[Track | None] = [None] * len(estimates)
+        for obj_id in dict.fromkeys(estimate.obj_id for estimate in estimates):
+            places = [i for i, e in enumerate(estimates)
+                      if e.obj_id == obj_id and e.cam_from_obj is not None and e.covariance is not None]
+            measured = [self._measured(estimates[i], base_from_cam, speed) for i in places]
+            model = self._models[obj_id]
+            found = associate(measured, [track for track in self._tracks if track.obj_id == obj_id], model)
+            for number, (place, entry) in enumerate(zip(places, measured)):
+                track = found.get(number) or self._begin(estimates[place], entry, model)
+                side = base_from_cam[:3, 3] - middle(entry.pose, model)
+                track.see(entry, estimates[place], model, self._shared, side / np.linalg.norm(side), self._frame)
+                owners[place] = track
+        return owners
+
+    def _measured(self, estimate: PoseEstimate, base_from_cam: Array, speed: Array) -> Measurement:
+        assert estimate.cam_from_obj is not None and estimate.covariance is not None
+        by_camera = jacobian(base_from_cam, estimate.cam_from_obj[:3, 3])
+        vision = rotate_covariance(base_from_cam[:3, :3], estimate.covariance) + self._least[estimate.obj_id]
+        return Measurement(
+            base_from_cam @ estimate.cam_from_obj, vision,
+            by_camera @ self._error.kinematics @ by_camera.T,
+            np.concatenate([by_camera, (by_camera @ speed)[:, None]], axis=1),
+            float(np.clip(estimate.p_correct, 1e-3, 1 - 1e-3)))
+
+    def _begin(self, estimate: PoseEstimate, measured: Measurement, model: ObjectModel) -> Track:
+        """A lost track that is found again, or a new one."""
+        for track in self._lost:
+            if track.obj_id == model.obj_id and np.linalg.norm(
+                    middle(track.best.pose, model) - middle(measured.pose, model)) < SAME_PLACE * model.diameter:
+                self._lost.remove(track)
+                break
+        else:
+            track = Track(self._next_id, estimate, self._frame)
+            self._next_id += 1
         self._tracks = sorted([*self._tracks, track], key=lambda entry: -entry.seen)[:_TRACKS]
         return track
 
+    def _look_for_unseen(self, frame: Frame, cam_from_base: Array) -> None:
+        """Negative evidence: what should be in sight, but was not found, may be gone; so may be a rival pose."""
+        unseen = [track for track in self._tracks if track.seen < self._frame]
+        for track in self._tracks:
+            if frame.depth is not None and len(track.hypotheses) > 1 and track not in unseen:
+                track.keep([rival for rival in track.hypotheses
+                            if self._look(track, rival, frame, cam_from_base).through < _THROUGH])
+        for track, others in [(track, self._others(track, cam_from_base)) for track in unseen]:
+            seen = self._look(track, track.best, frame, cam_from_base, others)
+            if seen.visible >= _EXPECTED:
+                track.miss(seen.visible)
+            if track.gone or seen.through >= _THROUGH:
+                self._lose(track)
 
-def suppress(estimates: Sequence[PoseEstimate], models: dict[int, ObjectModel]) -> list[PoseEstimate]:
-    """3-D non-maximum suppression: of estimates in one place the most certain stays. Those without a pose stay.
+    def _look(self, track: Track, hypothesis: Hypothesis, frame: Frame, cam_from_base: Array,
+              others: Sequence[tuple[Shape, Array]] = ()) -> Look:
+        sigma = float(np.sqrt(np.trace(hypothesis.covariance[:3, :3]) / 3))
+        return look(self._shapes[track.obj_id], cam_from_base @ hypothesis.pose, frame,
+                    _DEPTH_TOLERANCE + _SIGMAS * sigma, others)
 
-    Estimates of one object are in one place within half its diameter, those of two objects only within 30 %.
-    """
-    kept: list[PoseEstimate] = []
-    for estimate in sorted(estimates, key=lambda entry: -(entry.p_correct + 1e-3 * entry.score)):
-        if estimate.cam_from_obj is None or not any(_clash(estimate, other, models) for other in kept):
-            kept.append(estimate)
-    return sorted(kept, key=lambda entry: -entry.score)
+    def _others(self, track: Track, cam_from_base: Array) -> list[tuple[Shape, Array]]:
+        """Shape and cam_from_obj of the tracks that may stand in front of one."""
+        models = [self._models[other.obj_id] for other in self._tracks]
+        centers = apply(cam_from_base, [middle(other.best.pose, model) for other, model in zip(self._tracks, models)])
+        radii = np.array([model.diameter / 2 for model in models])
+        return [(self._shapes[self._tracks[i].obj_id], cam_from_base @ self._tracks[i].best.pose)
+                for i in may_hide(centers, radii, self._tracks.index(track))]
 
+    def _lose(self, track: Track) -> None:
+        """Out of the map; its number and pose are kept for a while, should it be found again."""
+        self._tracks.remove(track)
+        track.presence, track.misses = 0.0, 0
+        self._lost = [track, *self._lost][:_LOST]
 
-def _clash(a: PoseEstimate, b: PoseEstimate, models: dict[int, ObjectModel]) -> bool:
-    if a.cam_from_obj is None or b.cam_from_obj is None:
-        return False
-    first, second = models[a.obj_id], models[b.obj_id]
-    centers = [pose @ np.append(model.center, 1) for pose, model in ((a.cam_from_obj, first), (b.cam_from_obj, second))]
-    reach = _SAME_PLACE if a.obj_id == b.obj_id else _OVERLAP
-    return float(np.linalg.norm(centers[0] - centers[1])) < reach * min(first.diameter, second.diameter)
+    def _published(self, track: Track, cam_from_base: Array, estimate: PoseEstimate) -> PoseEstimate:
+        best = track.best
+        fused = estimate.replace(
+            cam_from_obj=cam_from_base @ best.pose, base_from_obj=best.pose, track_id=track.track_id, views=track.views,
+            covariance=rotate_covariance(cam_from_base[:3, :3], best.covariance),
+            p_correct=estimate.p_correct if track.views == 1 else track.p_correct)
+        return fused if not track.misses else fused.replace(status="low_certainty", reason=UNSEEN)
 
-
-def _join(track: Track, measured: Rival, model: ObjectModel) -> Rival:
-    """Fuse a measurement into the rival that it agrees with, or start a new one; returns the best rival after that."""
-    for rival in track.rivals:
-        rival.support *= _FADE
-        rival.covariance = rival.covariance + _PROCESS
-    ranked = sorted(((_mahalanobis(measured, rival, model), i) for i, rival in enumerate(track.rivals)))
-    if ranked and ranked[0][0] < _GATE:
-        _fuse(track.rivals[ranked[0][1]], measured, model)
-    else:
-        track.rivals = sorted([*track.rivals, measured], key=lambda rival: -rival.support)[:_RIVALS]
-        if measured not in track.rivals:
-            track.rivals[-1] = measured
-    return track.best
-
-
-def _mahalanobis(measured: Rival, rival: Rival, model: ObjectModel) -> float:
-    step = difference(nearest_equivalent(measured.pose, rival.pose, model), rival.pose)
-    return float(step @ np.linalg.solve(measured.covariance + rival.covariance, step))
-
-
-def _fuse(rival: Rival, measured: Rival, model: ObjectModel) -> None:
-    """Kalman update in the chart of `transforms.perturb`; the result is never surer than what views share allows."""
-    step = difference(nearest_equivalent(measured.pose, rival.pose, model), rival.pose)
-    gain = rival.covariance @ np.linalg.inv(rival.covariance + measured.covariance)
-    floor = _SYSTEMATIC**2 * measured.covariance
-    rival.pose = perturb(rival.pose, gain @ step)
-    fused = (np.eye(6) - gain) @ rival.covariance
-    rival.covariance = _at_least((fused + fused.T) / 2, floor)
-    rival.views += 1
-    rival.logit += (measured.logit - rival.logit) / min(rival.views, 10)
-    rival.support += measured.support
-
-
-def _at_least(covariance: Array, floor: Array) -> Array:
-    """The smallest matrix that is no less than both in every direction of `floor`'s eigenvectors."""
-    scale, axes = np.linalg.eigh(floor)
-    root = axes * np.sqrt(np.maximum(scale, 1e-18))
-    inverse_root = np.linalg.inv(root)
-    values, vectors = np.linalg.eigh(inverse_root @ covariance @ inverse_root.T)
-    shape = root @ vectors
-    return np.asarray((shape * np.maximum(values, 1.0)) @ shape.T)
-
-
-def _logit(p: float) -> float:
-    bounded = min(max(p, 1e-4), 1 - 1e-4)
-    return float(np.log(bounded / (1 - bounded)))
+    def _speed(self, frame: Frame) -> Array:
+        """The camera's twist (6,) per second along its own axes, as far as latency makes it matter."""
+        if self._camera is None or not self._error.latency_s or frame.base_from_cam is None:
+            return np.zeros(6)
+        before, then = self._camera
+        return velocity(before, frame.base_from_cam, frame.captured_at - then)
