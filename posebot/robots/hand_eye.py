@@ -30,7 +30,7 @@ _FEWEST = 3
 _OUTLIER = 4.0  # times the median residual
 _OUTLIER_FROM = {True: 1.0, False: 1e-3}  # pixels, or metres where there are no pixels
 _GROSS = 0.01  # metres of disagreement that no pair is suspected for
-_SCALE_FROM, _SPREAD_MM = 0.01, 3.0
+_SCALE_FROM, _SPREAD_MM, _SUSPICIOUS_MM = 0.01, 3.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -121,24 +121,23 @@ def calibrate_hand_eye(views: Sequence[View], mode: Mode, camera: Camera | None,
                          "pictures")
     if options.free.camera and camera is not None:
         camera = replace(camera, distortion=np.pad(camera.distortion, (0, max(0, 5 - camera.distortion.size))))
-    keep, solution = _fit_robustly(views, mode, camera, options)
+    keep, solution, without = _fit_robustly(views, mode, camera, options)
     used = [view for view, kept in zip(views, keep) if kept]
-    shifts = np.stack([difference(left_out.mount_from_cam, solution.mount_from_cam)
-                       for left_out in _leave_one_out(used, mode, solution, options.free)])
+    shifts = np.stack([difference(entry.mount_from_cam, solution.mount_from_cam) for entry in without])
     covariance = _covariance(solution, shifts)
     pairs = _pairs(views, keep, shifts, solution, mode)
     motions, solvers = judge_motions(used), _compare_solvers(used, mode, solution)
     sigma = float(np.sqrt(solution.covariance[12, 12])) if options.free.scale else 0.0
     result = HandEyeResult(mode, solution.mount_from_cam, covariance, solution.stand_from_target, pairs, solvers,
                            motions, solution.noise, solution.camera, solution.scale, sigma)
-    warnings = [*motions.warnings(), *_mode_warning(used, mode), *_scale_warning(used, mode, solution, options),
-                *_result_warnings(result)]
+    warnings = [*motions.warnings(), *_mode_warning(used, mode, solution),
+                *_scale_warning(used, mode, solution, options), *_result_warnings(result)]
     return replace(result, warnings=tuple(warnings))
 
 
 def _fit_robustly(views: list[View], mode: Mode, camera: Camera | None,
-                  options: Options) -> tuple[NDArray[np.bool_], Solution]:
-    """Which views to keep, and the solution from them."""
+                  options: Options) -> tuple[NDArray[np.bool_], Solution, list[Solution]]:
+    """Which views to keep, the solution from them, and those without each of them in turn."""
     guesses = [guess for solver in (*HAND_EYE, *ROBOT_WORLD) if (guess := solve(views, mode, solver)) is not None]
     guess = robust_guess(views, mode, guesses)
     if guess is None:
@@ -154,15 +153,15 @@ def _fit_robustly(views: list[View], mode: Mode, camera: Camera | None,
         if (readmitted & ~keep).any():
             keep |= readmitted
             solution = _fit(views, keep, mode, camera, solution.guess(), options)
-    while options.drop and keep.sum() > max(_FEWEST + 1, len(views) // 2):
+    while True:
         used = [view for view, kept in zip(views, keep) if kept]
-        left_out = np.array([reprojection(_all_views(entry, 1), [view], mode)[0] for view, entry in
-                             zip(used, _leave_one_out(used, mode, solution, options.free))])
-        if left_out.max() <= _limit(left_out, camera):
-            break
-        keep[np.flatnonzero(keep)[left_out.argmax()]] = False
+        without = _leave_one_out(used, mode, solution, options.free)
+        errors = np.array([reprojection(_all_views(entry, 1), [view], mode)[0] for view, entry in zip(used, without)])
+        enough = len(used) > max(_FEWEST + 1, len(views) // 2)
+        if not (options.drop and enough and errors.max() > _limit(errors, camera)):
+            return keep, solution, without
+        keep[np.flatnonzero(keep)[errors.argmax()]] = False
         solution = _fit(views, keep, mode, camera, solution.guess(), options)
-    return keep, solution
 
 
 def _limit(residuals: Array, camera: Camera | None) -> float:
@@ -235,23 +234,23 @@ def _compare_solvers(views: list[View], mode: Mode, solution: Solution) -> tuple
     return tuple(results)
 
 
-def _mode_warning(views: list[View], mode: Mode) -> Iterator[str]:
+def _mode_warning(views: list[View], mode: Mode, solution: Solution) -> Iterator[str]:
     other: Mode = "eye-to-hand" if mode == "eye-in-hand" else "eye-in-hand"
-    medians = {}
-    for tried in (mode, other):
-        guesses = [guess for name in ("park", "shah") if (guess := solve(views, tried, name)) is not None]
-        guess = robust_guess(views, tried, guesses)
-        medians[tried] = np.inf if guess is None else float(np.median(disagreement(guess, views, tried))) * 1000
-    if medians[other] < 0.4 * medians[mode] and medians[mode] > 5:
-        yield (f"the pairs fit {other} better ({medians[other]:.1f} against {medians[mode]:.1f} mm): another --mode, "
-               "or the poses are gripper_from_base")
+    own = float(np.median(disagreement(solution.guess(), views, mode))) * 1000
+    if own < _SUSPICIOUS_MM:
+        return
+    guess = robust_guess(views, other, [guess for name in HAND_EYE if (guess := solve(views, other, name)) is not None])
+    others = np.inf if guess is None else float(np.median(disagreement(guess, views, other))) * 1000
+    if others < 0.4 * own:
+        yield (f"the pairs fit {other} better ({others:.1f} against {own:.1f} mm): another --mode, or the poses are "
+               "gripper_from_base")
 
 
 def _scale_warning(views: list[View], mode: Mode, solution: Solution, options: Options) -> Iterator[str]:
     if solution.camera is None or options.free.scale:
         return
     freed = refine_with_noise(views, mode, solution, Free(scale=True), options.arm)
-    sigma = float(np.sqrt(max(freed.covariance[12, 12], 0.0)))
+    sigma = float(np.sqrt(freed.covariance[12, 12]))
     if abs(freed.scale - 1) > max(_SCALE_FROM, 4 * sigma):
         yield (f"by the robot's motion the target is {freed.scale:.3f} +- {sigma:.3f} times its stated size: measure "
                "the print, calibrate the camera, or find the size along with the rest (--fit-scale)")

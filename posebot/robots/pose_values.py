@@ -58,7 +58,8 @@ def pose_from(record: Any, where: str) -> Array:
         return inverse(matrix) if name == "gripper_from_base" else matrix
     if isinstance(record.get("pose"), Mapping):
         return pose_from(record["pose"], where)
-    return checked_pose(make(_rotation(record, where), _position(record, where)), where)
+    position = _position(record, where)
+    return checked_pose(make(_rotation(record, where), position), where)
 
 
 def matrix_from(value: Any, where: str) -> Array:

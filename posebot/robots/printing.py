@@ -15,7 +15,7 @@ from posebot.robots.targets import Target
 
 PAPERS = {"a4": (0.210, 0.297), "a3": (0.297, 0.420), "letter": (0.2159, 0.2794)}
 RULER = 0.1  # metres: the line to measure on the print
-_MARGIN = 0.012  # metres of white around a print without a paper size
+_MARGIN = 0.010  # metres of white around a print
 _POINTS_PER_METRE = 72 / 0.0254
 
 

@@ -36,7 +36,8 @@ from posebot.robots.views import Mode, View, mount_from_stand
 
 _WITNESSES = 4  # independent points in a view, at most
 _HUBER = 3.0  # sigmas; beyond, a corner counts linearly
-_LEAST = np.array([1e-3, 1e-6, 1e-7])  # lower ends of the sigmas: pixels (or 1e-3 mm), metres, radians
+_LEAST = (1e-3, 1e-6, 1e-7)  # lower ends of the sigmas: pixels (or 1e-3 mm), metres, radians
+_UNSEEN = 1e-10  # share of a direction's information below which it counts as unobserved
 _NEAREST = 1e-3  # metres: points nearer to the camera, or behind it, are projected as if they were there
 
 
@@ -258,7 +259,7 @@ def _minimise(problem: _Problem, state: Solution, steps: int = 30) -> Solution:
         normal = _normal(problem, state)
         if gain < 1e-9 * (1 + cost):
             break
-    return replace(state, covariance=np.asarray(np.linalg.pinv(_reduced(normal)[0], hermitian=True), dtype=float))
+    return replace(state, covariance=_inverse(_reduced(normal)[0]))
 
 
 def _step(state: Solution, normal: _Normal, damping: float, free: Free) -> Solution:
@@ -287,6 +288,13 @@ def _reduced(normal: _Normal) -> tuple[Array, Array, Array]:
     reduced = normal.shared - np.einsum("nij,nkj->ik", solved, normal.coupling)
     right = normal.shared_rhs - np.einsum("nij,nj->i", solved, normal.own_rhs)
     return reduced, solved, right
+
+
+def _inverse(information: Array) -> Array:
+    """The covariance of an information matrix; what is not observed at all gets a huge variance, not none."""
+    scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
+    values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
+    return np.asarray((vectors / np.maximum(values, _UNSEEN)) @ vectors.T / np.outer(scale, scale), dtype=float)
 
 
 def _estimate_noise(problem: _Problem, state: Solution, arm_known: bool) -> Noise:

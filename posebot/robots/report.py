@@ -118,8 +118,8 @@ def _summary(result: HandEyeResult, unit: str, factor: float) -> dict[str, Any]:
 def write_yaml(path: Path, content: dict[str, Any]) -> None:
     """Write a calibration in one step; short lists stay on one line."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, yaml.dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None,
-                                width=120).encode())
+    write_bytes(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None,
+                                     width=120).encode())
 
 
 def load_hand_eye(path: Path) -> HandEye:

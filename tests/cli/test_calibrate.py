@@ -1,0 +1,137 @@
+"""`posebot calibrate`, as a user calls it: on made pictures, and on the real sets where they are."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import yaml
+
+from posebot.cli.main import run
+from posebot.core.transforms import inverse, quaternion_from_rotation
+from posebot.robots.report import load_hand_eye
+from posebot.robots.targets import parse_target
+from posebot.video.intrinsics import load_intrinsics
+from tests.robots.made import CAMERA, look_at_board, photograph
+
+Capture = pytest.CaptureFixture[str]
+SPEC = "charuco:5x4:40mm:30mm:DICT_4X4_50"
+PINHOLE = CAMERA.undistorted()
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten pictures of a wrist camera, a table of robot poses, and the truth."""
+    folder, random = tmp_path_factory.mktemp("session"), np.random.default_rng(0)
+    gripper_from_cam, base_from_target = np.eye(4), np.eye(4)
+    gripper_from_cam[:3, 3], base_from_target[:3, 3] = [0.03, -0.05, 0.02], [0.5, 0.1, 0.0]
+    lines = ["image,x,y,z,qx,qy,qz,qw"]
+    for i in range(10):
+        pose = look_at_board(random, 0.4, (0.4, 0.55))
+        gripper = base_from_target @ inverse(gripper_from_cam @ pose)
+        numbers = [*gripper[:3, 3], *quaternion_from_rotation(gripper[:3, :3])]
+        lines.append(",".join([f"{i}.png", *map(str, numbers)]))
+        cv2.imwrite(str(folder / f"{i}.png"), photograph(parse_target(SPEC), pose, PINHOLE))
+    (folder / "poses.csv").write_text("\n".join(lines))
+    (folder / "true_camera.json").write_text(json.dumps(PINHOLE.to_dict()))
+    return folder
+
+
+def test_camera_then_hand_eye(session: Path, tmp_path: Path, capsys: Capture) -> None:
+    camera, out, drawn = tmp_path / "camera.yaml", tmp_path / "hand_eye.yaml", tmp_path / "drawn"
+    command = ["calibrate", "camera", str(session), "--target", SPEC, "--out", str(camera), "--lens", "none"]
+    assert run([*command, "--overlay", str(drawn)]) == 0
+    assert "reprojection error" in capsys.readouterr().err
+    assert load_intrinsics(camera).camera.K[0, 0] == pytest.approx(620, rel=0.02)
+    assert len(list(drawn.glob("*.jpg"))) == 10
+    command = ["calibrate", "hand-eye", str(session), "--poses", str(session / "poses.csv"), "--target", SPEC]
+    command += ["--camera", str(session / "true_camera.json"), "--mode", "eye-in-hand", "--out", str(out)]
+    assert run([*command, "--overlay", str(drawn)]) == 0
+    assert "gripper_from_cam: position" in capsys.readouterr().err
+    np.testing.assert_allclose(load_hand_eye(out).pose[:3, 3], [0.03, -0.05, 0.02], atol=1.5e-3)
+    assert run([*command, "--json", "--arm-mm", "0.1", "--arm-deg", "0.01"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["summary"]["pairs_used"] == 10
+    assert printed["summary"]["leave_one_out_mm"]["max"] < 1
+    assert printed["not_found"] == []
+
+
+def test_target(tmp_path: Path, capsys: Capture) -> None:
+    assert run(["calibrate", "target", "--target", SPEC, "--out", str(tmp_path / "board.pdf"), "--paper", "a4"]) == 0
+    assert "297 x 210 mm" in capsys.readouterr().out
+    assert (tmp_path / "board.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["camera", "SESSION", "--target", "charuco:5x4:40mm:30mm:6X6_50"], "0 pictures with 6 points"),
+    (["camera", "EMPTY", "--target", SPEC], "no pictures in it"),
+    (["camera", "nowhere.png", "--target", SPEC], "nowhere.png"),
+    (["camera", "SESSION", "--target", "board"], "there is no target 'board'"),
+    (["hand-eye", "SESSION", "--poses", "SESSION/poses.csv", "--target", SPEC, "--mode", "eye-in-hand"], "--camera"),
+    (["hand-eye", "SESSION", "--poses", "none.csv", "--target", SPEC, "--mode", "eye-in-hand"], "none.csv"),
+    (["hand-eye", "SESSION", "--poses", "SESSION/poses.csv", "--mode", "eye-in-hand", "--arm-mm", "1"], "--arm-deg"),
+    (["hand-eye", "SESSION", "--poses", "SESSION/poses.csv", "--target", "aruco:6X6_50:30mm", "--camera",
+      "SESSION/true_camera.json", "--mode", "eye-in-hand"], "in none of 10 pictures"),
+    (["hand-eye", "SESSION", "--poses", "SESSION/poses.csv", "--mode", "eye-on-foot"], "eye-on-foot"),
+    (["target", "--target", SPEC, "--out", "board.svg"], ".pdf or .png"),
+])
+def test_refused_without_a_traceback(arguments: list[str], words: str, session: Path, tmp_path: Path,
+                                     capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    filled = [text.replace("SESSION", str(session)).replace("EMPTY", "empty") for text in arguments]
+    assert run(["calibrate", *filled]) == 2
+    err = capsys.readouterr().err
+    assert words in err
+    assert "Traceback" not in err
+    assert os.listdir(tmp_path) == ["empty"]
+
+
+@pytest.fixture
+def handeye(real_data: Path) -> Path:
+    """The real sets; the test is skipped where they are missing."""
+    folder = real_data / "handeye"
+    if not folder.is_dir():
+        pytest.skip(f"no real hand-eye sets: {folder} is missing (set POSEBOT_DATA)")
+    return folder
+
+
+def _calibrated(arguments: list[str], out: Path) -> dict:
+    assert run(["calibrate", "hand-eye", *arguments, "--out", str(out)]) == 0
+    return yaml.safe_load(out.read_text())
+
+
+def test_visp_franka(handeye: Path, tmp_path: Path) -> None:
+    folder = str(handeye / "visp_franka_eye_to_hand")
+    found = _calibrated([folder, "--poses", folder, "--target", "apriltag:36h11:48mm", "--camera",
+                         f"{folder}/camera.json", "--mode", "eye-to-hand"], tmp_path / "out.yaml")
+    assert found["summary"]["pairs_used"] == 8
+    assert found["summary"]["leave_one_out_mm"]["max"] <= 3
+    assert found["summary"]["solvers_median_mm"] <= 3
+    assert found["summary"]["residual_median_mm"] <= 3
+
+
+def test_ros_industrial(handeye: Path, tmp_path: Path) -> None:
+    folder, target, camera = handeye / "ri_10x10", "circles:10x10:25.4mm", tmp_path / "camera.yaml"
+    assert run(["calibrate", "camera", str(folder / "images"), "--target", target, "--out", str(camera)]) == 0
+    arguments = ["--poses", str(folder / "cal_data.yaml"), "--target", target, "--camera", str(camera),
+                 "--mode", "eye-in-hand"]
+    stated = _calibrated(arguments, tmp_path / "stated.yaml")
+    assert any("--fit-scale" in text for text in stated["warnings"])  # the print is smaller than its file says
+    found = _calibrated([*arguments, "--fit-scale"], tmp_path / "out.yaml")
+    assert found["summary"]["pairs_used"] == 15
+    assert found["summary"]["leave_one_out_mm"]["max"] <= 3
+    assert found["summary"]["residual_px"] < 1.5
+    assert 0.97 < found["target_scale"]["factor"] < 0.985
+
+
+def test_moveit(handeye: Path, tmp_path: Path) -> None:
+    found = _calibrated(["--poses", str(handeye / "moveit" / "pose_samples.json"), "--mode", "eye-to-hand"],
+                        tmp_path / "out.yaml")
+    assert found["summary"]["pairs_used"] == 50
+    assert found["summary"]["leave_one_out_mm"]["max"] <= 1
+    assert found["summary"]["solvers_median_mm"] <= 1

@@ -1,0 +1,32 @@
+"""Targets in the real pictures of the hand-eye sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from posebot.robots.detect import make_finder
+from posebot.robots.targets import parse_target
+from posebot.video.pictures import list_pictures, read_rgb
+
+
+@pytest.mark.parametrize(("folder", "spec", "pictures", "points", "turns"), [
+    ("visp_franka_eye_to_hand", "apriltag:36h11:48mm:id10", 8, 4, 1),
+    ("ri_10x10/images", "circles:10x10:25.4mm", 15, 100, 1),
+])
+def test_found_in_every_picture(handeye: Path, folder: str, spec: str, pictures: int, points: int, turns: int) -> None:
+    find = make_finder(parse_target(spec))
+    found = [find(read_rgb(path), path.name) for path in list_pictures(handeye / folder)]
+    assert len(found) == pictures
+    assert all(entry is not None and len(entry.ids) == points and entry.turns == turns for entry in found)
+
+
+@pytest.mark.parametrize(("name", "spec", "points"), [
+    ("test_charuco_board_detection.jpg", "charuco:5x7:40mm:30mm:DICT_5X5_250", 20),
+    ("test_aruco_marker_detection.png", "markers:3x4:20mm:4mm:DICT_4X4_250", 48),
+])
+def test_moveits_pictures(handeye: Path, name: str, spec: str, points: int) -> None:
+    found = make_finder(parse_target(spec))(read_rgb(handeye / "moveit" / name), name)
+    assert found is not None
+    assert len(found.ids) >= points
