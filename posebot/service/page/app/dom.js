@@ -68,7 +68,7 @@ export function fill(element, ...children) {
   append(element, children);
 }
 
-/** Shapes that tell a state without colour. 14 px, drawn in the current colour. */
+/** Shapes that tell a state without colour. 14 px, drawn in the current colour. @type {Record<string, [string, Record<string, any>][]>} */
 const SHAPES = {
   ok: [["circle", { cx: 7, cy: 7, r: 5, fill: "currentColor" }]],
   warn: [["path", { d: "M7 2l5.5 10h-11z", fill: "none", stroke: "currentColor", "stroke-width": 1.8, "stroke-linejoin": "round" }]],
@@ -81,7 +81,7 @@ const SHAPES = {
 
 /** @param {Mark} mark @returns {SVGElement} */
 export function shape(mark) {
-  const parts = SHAPES[mark].map(([tag, properties]) => svg(/** @type {string} */ (tag), /** @type {any} */ (properties)));
+  const parts = SHAPES[mark].map(([tag, properties]) => svg(tag, properties));
   return svg("svg", { class: `shape ${mark}`, viewBox: "0 0 14 14", "aria-hidden": "true" }, ...parts);
 }
 

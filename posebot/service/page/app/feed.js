@@ -2,9 +2,11 @@
 
 import { ApiError, part, post } from "./api.js";
 import { pauseMs } from "./backoff.js";
+import { noteServerTime, serverNow } from "./clock.js";
 import { decodeMessage } from "./message.js";
 
 const SILENCE_MS = 4000; // the service sends a status every second: longer silence means that the line is dead
+const STATUS_S = 1;
 const FPS = 15;
 
 /** @typedef {"connecting"|"open"|"waiting"|"closed"} SocketState */
@@ -20,6 +22,7 @@ export class Feed extends EventTarget {
     this.stream = stream;
     /** @type {SocketState} */ this.socketState = "connecting";
     /** @type {any} */ this.status = null;
+    this.statusSentAt = 0;
     /** @type {{header: any, bitmap: ImageBitmap, receivedAt: number}|null} */ this.newest = null;
     /** @type {ApiError|null} */ this.error = null;
     this.retryAt = 0;
@@ -50,11 +53,20 @@ export class Feed extends EventTarget {
     this.#connect();
   }
 
-  /** Age in seconds of the newest picture, by the server's clock and the time since it came; null without one. */
+  /** Age in seconds of the newest picture; null without one. By the server's clock, and never less than what is sure. */
   ageS() {
     if (!this.newest) return null;
     const { header, receivedAt } = this.newest;
-    return header.sent_at - header.result.captured_at + (performance.now() - receivedAt) / 1000;
+    const sure = header.sent_at - header.result.captured_at + (performance.now() - receivedAt) / 1000;
+    return Math.max(sure, serverNow() - header.result.captured_at);
+  }
+
+  /** Seconds by which this page is behind the service: results that are late or missing, statuses that are overdue. */
+  behindS() {
+    if (!this.status) return 0;
+    const sinceStatus = serverNow() - this.statusSentAt;
+    const newestAge = this.status.age_ms === null ? Infinity : this.status.age_ms / 1000 + sinceStatus;
+    return Math.max(sinceStatus - STATUS_S, (this.ageS() ?? 0) - newestAge);
   }
 
   async #connect() {
@@ -113,8 +125,11 @@ export class Feed extends EventTarget {
     const message = decodeMessage(data);
     if (message.status) {
       this.status = message.status;
+      this.statusSentAt = message.sentAt ?? 0;
+      noteServerTime(this.statusSentAt);
       this.dispatchEvent(new Event("change"));
     } else if (message.jpeg) {
+      noteServerTime(message.header.sent_at);
       this.pending = { header: message.header, jpeg: message.jpeg, receivedAt: this.heardAt };
       this.#decode();
     }

@@ -13,9 +13,10 @@ import { said, streamError } from "./words.js";
  */
 
 const CLOSED_S = 1.5; // a connection that is back sooner is not worth a word
+const BEHIND_S = 2;
 
 /**
- * @param {{socketState: string, status: any, retryAt: number, error: any, downSince: number|null}} line
+ * @param {{socketState: string, status: any, retryAt: number, error: any, downSince: number|null, behindS: number}} line
  * @param {number} now performance.now(), ms
  * @param {number} serverNow seconds since 1970 by the server's clock
  * @returns {Freshness}
@@ -26,6 +27,9 @@ export function freshness(line, now, serverNow) {
     const why = line.error?.code === "closed" || line.error?.code === "timeout" || !line.error ? "Nothing comes from posebot any more." : said(line.error);
     const retryInS = line.socketState === "waiting" ? (line.retryAt - now) / 1000 : null;
     return { kind: "lost", title: "Connection lost", text: `${why} What you see is old.`, retryInS, action: "retry" };
+  }
+  if (line.status?.state === "running" && line.behindS > BEHIND_S) {
+    return { kind: "stale", title: "Stale", text: "posebot has newer results, but they reach this page late. Is the network or this computer too slow?" };
   }
   return line.status ? ofStatus(line.status, serverNow) : { kind: "starting", title: "Connecting", text: "Waiting for the stream." };
 }

@@ -2,7 +2,7 @@
 
 import { post, part } from "./api.js";
 import { Banner } from "./banner.js";
-import { noteServerTime, serverNow } from "./clock.js";
+import { serverNow } from "./clock.js";
 import { byId, fill, h, setText, stateMark } from "./dom.js";
 import { Feed } from "./feed.js";
 import { fixed, seconds, whole } from "./format.js";
@@ -105,7 +105,6 @@ export class Live {
 
   #show() {
     const { header } = /** @type {any} */ (this.feed?.newest);
-    noteServerTime(header.sent_at);
     this.tracks.update(header.result);
     const rows = this.tracks.list();
     this.picture.show(/** @type {any} */ (this.feed).newest);
@@ -134,8 +133,7 @@ export class Live {
 
   #tick() {
     if (!this.feed || document.hidden) return;
-    const line = { ...this.#line(), downSince: this.downSince };
-    const fresh = freshness(line, performance.now(), serverNow());
+    const fresh = freshness(this.#line(), performance.now(), serverNow());
     const age = this.feed.ageS();
     this.#state(fresh.kind === "lost");
     this.banner.show(fresh, age, this.session.may("operate"));
@@ -147,8 +145,9 @@ export class Live {
   }
 
   #line() {
-    const { socketState, status, retryAt, error } = /** @type {Feed} */ (this.feed);
-    return { socketState, status, retryAt, error };
+    const feed = /** @type {Feed} */ (this.feed);
+    const { socketState, status, retryAt, error } = feed;
+    return { socketState, status, retryAt, error, downSince: this.downSince, behindS: feed.behindS() };
   }
 
   async #start() {

@@ -2,12 +2,12 @@
 
 /**
  * @param {ArrayBuffer|string} data
- * @returns {{status?: any, header?: any, jpeg?: Blob}}
+ * @returns {{status?: any, sentAt?: number, header?: any, jpeg?: Blob}}
  */
 export function decodeMessage(data) {
   if (typeof data === "string") {
     const message = JSON.parse(data);
-    return message.type === "status" ? { status: message.status } : { header: message };
+    return message.type === "status" ? { status: message.status, sentAt: message.sent_at } : { header: message };
   }
   const length = new DataView(data).getUint32(0);
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, length)));

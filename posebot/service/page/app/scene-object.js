@@ -31,7 +31,7 @@ export class SceneObject {
     this.trail = new Trail(colors.trail);
     this.group.add(this.ball, this.rings, this.trail.line);
     /** @type {any} */ this.mesh = null;
-    /** @type {number[]|null} */ this.position = null;
+    /** @type {any} */ this.position = null; // metres, once it is known
   }
 
   /**

@@ -1,10 +1,10 @@
 // The 3-D view: base frame, camera, objects. Drawn only when something has changed.
 
 import * as THREE from "../vendor/three.min.js";
-import { h, setText } from "./dom.js";
 import { plain } from "./format.js";
 import { multiply, positionOf } from "./geometry.js";
 import { meshOf } from "./meshes.js";
+import { SceneNames } from "./scene-names.js";
 import { SceneObject } from "./scene-object.js";
 import { frustumPoints, lineGeometry, Trail } from "./scene-parts.js";
 import { statusOf } from "./tracks.js";
@@ -13,22 +13,15 @@ import { Viewpoint } from "./viewpoint.js";
 const UPRIGHT = [[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]]; // shows the camera frame with y down
 const TOKENS = { ok: "--ok", low_certainty: "--warn", unseen: "--muted", accent: "--accent", trail: "--muted", camera: "--text", grid: "--line" };
 
-const LABEL_PX = 15;
-
-/** Whether names would lie on each other, by their lengths. @param {number[]} other @param {number} x @param {number} y @param {number} letters */
-const near = ([left, top, count], x, y, letters) =>
-  Math.abs(top - y) < LABEL_PX && x < left + 6.5 * count + 6 && left < x + 6.5 * letters + 6;
-
 /** @typedef {{enlarged: number, trails: boolean, names: boolean}} Options */
 
 export class SceneView {
   /** @param {HTMLCanvasElement} canvas @param {HTMLElement} names layer for names @param {(key: string|null) => void} picked */
   constructor(canvas, names, picked) {
     this.canvas = canvas;
-    this.names = names;
+    this.names = new SceneNames(names);
     /** @type {Options} */ this.options = { enlarged: 1, trails: true, names: true };
     /** @type {Map<string, SceneObject>} */ this.objects = new Map();
-    /** @type {Map<string, HTMLElement>} */ this.labels = new Map();
     /** @type {string|null} */ this.selected = null;
     /** @type {any} */ this.last = null;
     this.based = true;
@@ -37,26 +30,26 @@ export class SceneView {
     const gl = canvas.getContext("webgl2", { antialias: true, alpha: true });
     this.usable = Boolean(gl);
     if (!gl) return;
-    this.renderer = new THREE.WebGLRenderer({ canvas, context: gl, antialias: true, alpha: true });
+    /** @type {any} */ this.renderer = new THREE.WebGLRenderer({ canvas, context: gl, antialias: true, alpha: true });
     this.#build();
-    this.view = new Viewpoint(canvas, () => this.redraw(), (at) => picked(this.#under(at)));
+    /** @type {any} */ this.view = new Viewpoint(canvas, () => this.redraw(), (at) => picked(this.#under(at)));
     new ResizeObserver(() => this.redraw()).observe(canvas);
     addEventListener("themechange", () => this.recolor());
     document.addEventListener("visibilitychange", () => this.redraw());
   }
 
   #build() {
-    this.scene = new THREE.Scene();
+    /** @type {any} */ this.scene = new THREE.Scene();
     this.scene.add(new THREE.HemisphereLight(0xffffff, 0x8a8f98, 2.2));
     const sun = new THREE.DirectionalLight(0xffffff, 1.6);
     sun.position.set(0.6, -0.8, 2);
     this.scene.add(sun);
-    this.axes = new THREE.AxesHelper(0.1);
+    /** @type {any} */ this.axes = new THREE.AxesHelper(0.1);
     this.scene.add(this.axes);
-    this.frustum = new THREE.LineSegments(lineGeometry(new Float32Array(60)), new THREE.LineBasicMaterial());
+    /** @type {any} */ this.frustum = new THREE.LineSegments(lineGeometry(new Float32Array(60)), new THREE.LineBasicMaterial());
     this.frustum.frustumCulled = false;
     this.scene.add(this.frustum);
-    this.path = new Trail("#888888");
+    /** @type {any} */ this.path = new Trail("#888888");
     this.scene.add(this.path.line);
     this.recolor();
   }
@@ -65,10 +58,10 @@ export class SceneView {
   recolor() {
     if (!this.scene) return;
     const style = getComputedStyle(document.documentElement);
-    this.colors = Object.fromEntries(Object.entries(TOKENS).map(([name, token]) => [name, style.getPropertyValue(token).trim()]));
+    /** @type {any} */ this.colors = Object.fromEntries(Object.entries(TOKENS).map(([name, token]) => [name, style.getPropertyValue(token).trim()]));
     if (this.grid) this.scene.remove(this.grid);
     this.grid?.dispose();
-    this.grid = new THREE.GridHelper(2, 20, this.colors.trail, this.colors.grid); // 10 cm
+    /** @type {any} */ this.grid = new THREE.GridHelper(2, 20, this.colors.trail, this.colors.grid); // 10 cm
     this.grid.rotation.x = Math.PI / 2;
     this.scene.add(this.grid);
     this.frustum.material.color.set(this.colors.camera);
@@ -148,44 +141,20 @@ export class SceneView {
       this.renderer.setSize(width, height, false);
       this.view.resize(width, height);
       this.renderer.render(this.scene, this.view.camera);
-      this.#drawNames(width, height);
+      this.names.draw(this.options.names ? this.#marks() : new Map(), this.view.camera, width, height);
     });
   }
 
-  /** @param {number} width @param {number} height */
-  #drawNames(width, height) {
-    const marks = new Map([...this.objects.values()].map((object) => [plain(object.key), object.position]));
+  /** @returns {Map<string, number[]>} where the names stand, the chosen object's first */
+  #marks() {
+    const objects = [...this.objects.values()].sort((a, b) => Number(b.key === this.selected) - Number(a.key === this.selected));
+    const marks = new Map(objects.map((object) => [plain(object.key), object.position]));
     if (this.based) {
       marks.set("base", [0, 0, 0]);
       for (const [i, axis] of ["x", "y", "z"].entries()) marks.set(axis, [0, 1, 2].map((j) => (j === i ? 0.11 : 0)));
     }
     if (this.last) marks.set("camera", positionOf(this.last.header.base_from_cam ?? UPRIGHT));
-    for (const [text, element] of this.labels) if (!marks.has(text) || !this.options.names) element.hidden = true;
-    if (!this.options.names) return;
-    /** @type {number[][]} */ const placed = [];
-    for (const [text, position] of marks) {
-      const point = new THREE.Vector3(...position).project(this.view.camera);
-      const element = this.#label(text);
-      element.hidden = Math.abs(point.z) > 1 || Math.abs(point.x) > 1 || Math.abs(point.y) > 1;
-      if (element.hidden) continue;
-      const x = ((point.x + 1) / 2) * width;
-      let y = ((1 - point.y) / 2) * height;
-      for (let tries = 0; tries < 8 && placed.some((other) => near(other, x, y, text.length)); tries++) y += LABEL_PX;
-      placed.push([x, y, text.length]);
-      element.style.transform = `translate(${x}px, ${y}px)`;
-    }
-  }
-
-  /** @param {string} text */
-  #label(text) {
-    let element = this.labels.get(text);
-    if (!element) {
-      element = h("span", {});
-      setText(element, text);
-      this.names.append(element);
-      this.labels.set(text, element);
-    }
-    return element;
+    return marks;
   }
 
   /** @param {any} at x, y in -1..1 @returns {string|null} */

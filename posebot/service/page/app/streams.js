@@ -76,14 +76,18 @@ export class StreamsView extends EventTarget {
     const trouble = stream.error ? streamError(stream.error) : null;
     const next = stream.error?.retry_at ? nextAttempt(stream.error.retry_at - serverNow()) : "";
     fill(at("state"), stateMark(mark, word), stream.restarts ? h("span", { class: "muted" }, ` restarted ${stream.restarts} ×`) : null,
-      trouble && h("div", { class: "trouble" }, h("p", {}, `${trouble.what} ${trouble.todo}`), h("p", { class: "muted" }, `${stream.error.message} ${next}`)));
-    setText(at("fps"), idle ? "–" : fixed(stream.fps, 1));
-    setText(at("age"), stream.age_ms === null || idle ? "–" : seconds(stream.age_ms / 1000));
+      trouble && h("div", { class: "trouble" }, h("p", {}, `${trouble.what} ${trouble.todo}`), h("p", { class: "muted" }, stream.error.message), next && h("p", { class: "muted" }, next)));
+    const tell = (/** @type {string} */ id, /** @type {string} */ text) => {
+      setText(at(id), text);
+      at(id).toggleAttribute("data-none", text === "–");
+    };
+    tell("fps", idle ? "–" : fixed(stream.fps, 1));
+    tell("age", stream.age_ms === null || idle ? "–" : seconds(stream.age_ms / 1000));
     setText(at("frames"), whole(stream.frames));
     setText(at("dropped"), whole(stream.dropped));
     setText(at("pose"), ROBOT_POSE[stream.robot_pose] ?? stream.robot_pose);
-    setText(at("model"), stream.bundle ?? "–");
-    setText(at("recorded"), stream.recording ? `${bytes(stream.recording.bytes)} in ${stream.recording.files.length} files` : "–");
+    tell("model", stream.bundle ?? "–");
+    tell("recorded", stream.recording ? `${bytes(stream.recording.bytes)} in ${stream.recording.files.length} files` : "–");
     const button = /** @type {HTMLButtonElement} */ (at("switch"));
     setText(button, idle ? "Start" : "Stop");
     button.setAttribute("aria-label", `${idle ? "Start" : "Stop"} ${stream.name}`);

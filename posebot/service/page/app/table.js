@@ -32,7 +32,7 @@ export class ObjectTable {
       row.remove();
       this.lines.delete(key);
     }
-    let before = this.body.firstElementChild;
+    /** @type {any} */ let before = this.body.firstElementChild;
     for (const row of rows) {
       const line = this.lines.get(row.key) ?? this.#line(row.key);
       this.#write(line.cells, line.row, row);

@@ -44,7 +44,7 @@ export class Timing {
 
   /** @param {string} key @param {string} name */
   #entry(key, name) {
-    const entry = { values: [], spark: sparkline(), value: h("span", { class: "value" }, "–"), range: h("span", { class: "range muted small" }, "–") };
+    const entry = { values: /** @type {number[]} */ ([]), spark: sparkline(), value: h("span", { class: "value" }, "–"), range: h("span", { class: "range muted small" }, "–") };
     this.strip.append(h("div", { class: "series", role: "listitem" }, h("span", { class: "label" }, name), entry.value, entry.spark.element, entry.range));
     this.series.set(key, entry);
     return entry;

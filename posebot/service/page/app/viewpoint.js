@@ -2,6 +2,7 @@
 
 import * as THREE from "../vendor/three.min.js";
 
+const MARGIN = 1.18;
 const STEP = Math.PI / 24;
 
 export class Viewpoint {
@@ -75,13 +76,25 @@ export class Viewpoint {
     if (!points.length) return;
     const low = points.reduce((a, b) => a.clone().min(b));
     const high = points.reduce((a, b) => a.clone().max(b));
-    const radius = Math.max(0.15, low.distanceTo(high) / 2);
-    const narrow = Math.min(1, this.camera.aspect);
-    const distance = (0.8 * radius) / Math.sin((this.camera.fov * Math.PI) / 360) / narrow;
-    this.controls.target.copy(low.add(high).multiplyScalar(0.5));
-    this.camera.position.set(...from).setLength(distance).add(this.controls.target);
+    const target = low.add(high).multiplyScalar(0.5);
+    const back = new THREE.Vector3(...from).normalize();
+    this.controls.target.copy(target);
+    this.camera.position.copy(back).multiplyScalar(this.#distance(points, target, back)).add(target);
     this.controls.update();
     this.changed();
+  }
+
+  /** From where all points are in sight. @param {any[]} points @param {any} target @param {any} back unit vector to the eye */
+  #distance(points, target, back) {
+    const right = this.camera.up.clone().cross(back).normalize();
+    const up = back.clone().cross(right);
+    const slope = Math.tan((this.camera.fov * Math.PI) / 360);
+    const needed = points.map((point) => {
+      const offset = point.clone().sub(target);
+      const wide = Math.abs(offset.dot(right)) / (slope * this.camera.aspect);
+      return offset.dot(back) + Math.max(wide, Math.abs(offset.dot(up)) / slope);
+    });
+    return Math.max(0.4, ...needed) * MARGIN;
   }
 
   /** As the robot's camera sees it. @param {number[][]} aFromCam @param {any} camera intrinsics */
