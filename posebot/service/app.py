@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
+from fastapi.routing import iter_route_contexts
 
 import posebot
 from posebot.service import errors
@@ -79,10 +79,11 @@ def schema(app: FastAPI) -> dict[str, Any]:
         for model in (InferIn, CameraIn, PoseIn):
             own = model.model_json_schema(ref_template=template)
             components["schemas"] |= own.pop("$defs", {}) | {model.__name__: own}
-        for route in app.routes:
-            if isinstance(route, APIRoute) and route.include_in_schema:
-                for method in route.methods or ():
-                    _secured(found["paths"][route.path][method.lower()], getattr(route.endpoint, "scope", "admin"))
+        for route in iter_route_contexts(app.routes):
+            for method in route.methods or ():
+                operation = found["paths"].get(route.path, {}).get(method.lower())
+                if operation is not None:
+                    _secured(operation, getattr(route.endpoint, "scope", "admin"))
         app.openapi_schema = found
     return app.openapi_schema
 

@@ -52,7 +52,6 @@ class Gate:
                 raise ApiError(403, "authentication is off: only this machine is answered")
             self._check_origin(connection)
             return ANYBODY
-        self.limiter.check_failures(address)
         identity = await self._identity(connection)
         if identity is None:
             if _shown(connection):

@@ -176,11 +176,12 @@ def _ours(details: Any) -> bool:
 
 def _told(details: Any) -> dict[str, Any]:
     about = details.metadata or {}
+    status = _STATUS.get(str(getattr(details.status, "value", details.status)), "pending")
     return {"id": details.submission_id, "kind": about.get("posebot_kind", ""),
-            "status": _STATUS.get(str(getattr(details.status, "value", details.status)), "pending"),
+            "status": status,
             "message": " ".join((details.message or "").split())[:500],
             "arguments": json.loads(about.get("posebot_arguments", "{}")), "submitted_at": _seconds(details.start_time),
-            "started_at": _seconds(details.start_time), "ended_at": _seconds(details.end_time), "progress": None}
+            "started_at": None if status == "pending" else _seconds(details.start_time), "ended_at": _seconds(details.end_time), "progress": None}
 
 
 def _seconds(milliseconds: int | None) -> float | None:

@@ -74,10 +74,10 @@ def stop() -> None:
 def run(settings: Settings, address: str | None, ready: Callable[[], None]) -> None:
     """Start, tell that it is `ready`, and wait for Ctrl-C or SIGTERM."""
     ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
     try:
         start(settings, address)
+        for number in (signal.SIGINT, signal.SIGTERM):  # after ray.init, which takes SIGTERM for itself
+            signal.signal(number, lambda *_: ended.set())
         ready()
         ended.wait()
     finally:

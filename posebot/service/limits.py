@@ -42,14 +42,10 @@ class Limiter:
         finally:
             self._busy[busy] -= 1
 
-    def check_failures(self, address: str) -> None:
-        """Refuse an address that has tried too many wrong keys."""
-        if not self._failures.test(self._failure_rate, "failures", address):
-            raise _refusal("too many wrong keys from this address", 60)
-
     def failed(self, address: str) -> None:
-        """Count a wrong key."""
-        self._failures.hit(self._failure_rate, "failures", address)
+        """Count a wrong key. Those who have a right one are not kept out by others at the same address."""
+        if not self._failures.hit(self._failure_rate, "failures", address):
+            raise _refusal("too many wrong keys from this address", 60)
 
 
 def _refusal(message: str, seconds: float) -> ApiError:

@@ -19,7 +19,6 @@ router = APIRouter(prefix="/v1/auth", tags=["auth"])
 async def login(body: LoginIn, request: Request, response: Response, held: Held) -> IdentityOut:
     """Exchange an API key for the page's cookie (HttpOnly, SameSite=Strict, 12 hours)."""
     address = request.client.host if request.client else "unknown"
-    held.gate.limiter.check_failures(address)
     key = held.gate.keys.verify(body.key)
     if key is None:
         held.gate.limiter.failed(address)
