@@ -31,6 +31,7 @@ _OUTLIER = 4.0  # times the median residual
 _OUTLIER_FROM = {True: 1.0, False: 1e-3}  # pixels, or metres where there are no pixels
 _GROSS = 0.01  # metres of disagreement that no pair is suspected for
 _SCALE_FROM, _SPREAD_MM, _SUSPICIOUS_MM = 0.01, 3.0, 5.0
+_UNLIKELY = 16.3  # chi-square of three numbers, one in a thousand
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,8 @@ def calibrate_hand_eye(views: Sequence[View], mode: Mode, camera: Camera | None,
     result = HandEyeResult(mode, solution.mount_from_cam, covariance, solution.stand_from_target, pairs, solvers,
                            motions, solution.noise, solution.camera, solution.scale, sigma)
     warnings = [*motions.warnings(), *_mode_warning(used, mode, solution),
-                *_scale_warning(used, mode, solution, options), *_result_warnings(result)]
+                *_scale_warning(used, mode, solution, options), *_camera_warning(used, mode, solution, options),
+                *_result_warnings(result)]
     return replace(result, warnings=tuple(warnings))
 
 
@@ -254,6 +256,18 @@ def _scale_warning(views: list[View], mode: Mode, solution: Solution, options: O
     if abs(freed.scale - 1) > max(_SCALE_FROM, 4 * sigma):
         yield (f"by the robot's motion the target is {freed.scale:.3f} +- {sigma:.3f} times its stated size: measure "
                "the print, calibrate the camera, or find the size along with the rest (--fit-scale)")
+
+
+def _camera_warning(views: list[View], mode: Mode, solution: Solution, options: Options) -> Iterator[str]:
+    """The covariance takes the intrinsics as exact. Freed, would they move the answer by more than chance?"""
+    if solution.camera is None or options.free.camera:
+        return
+    freed = refine_with_noise(views, mode, solution, replace(options.free, camera=True), options.arm)
+    shift = difference(freed.mount_from_cam, solution.mount_from_cam)[:3]
+    unlikely = shift @ np.linalg.solve(freed.covariance[:3, :3], shift) > _UNLIKELY
+    if unlikely and np.linalg.norm(shift) * 1000 > _SPREAD_MM:
+        yield (f"by the robot's motion the intrinsics are not quite right; improved (--fit-camera) they move the "
+               f"answer by {np.linalg.norm(shift) * 1000:.1f} mm: calibrate the camera with more tilted pictures")
 
 
 def _result_warnings(result: HandEyeResult) -> Iterator[str]:

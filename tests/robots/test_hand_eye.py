@@ -131,7 +131,9 @@ def test_wrong_intrinsics_are_improved() -> None:
     found = calibrate_hand_eye(views, robot.mode, rough, Options(free=Free(camera=True)))
     assert found.camera is not None
     assert abs(found.camera.K[0, 0] - 620) < 3
-    assert errors(found, robot)[0] < 1.5 < errors(calibrate_hand_eye(views, robot.mode, rough), robot)[0]
+    stated = calibrate_hand_eye(views, robot.mode, rough)
+    assert errors(found, robot)[0] < 1.5 < errors(stated, robot)[0]
+    assert any("--fit-camera" in text for text in stated.warnings)
 
 
 def test_target_poses_without_pictures() -> None:

@@ -17,16 +17,16 @@ from posebot.robots.targets import parse_target
 @pytest.mark.parametrize("spec", ["charuco:7x5:30mm:22mm:DICT_4X4_50", "circles:7x5:30mm", "chessboard:7x4:30mm"])
 def test_png_measures_what_it_says(spec: str, tmp_path: Path) -> None:
     target = parse_target(spec)
-    sheet = write_target(tmp_path / "sheet.png", target, spec, "a4", dpi=150)
+    sheet = write_target(tmp_path / "sheet.png", target, spec, "a4", dpi=100)
     assert sheet == (0.297, 0.210)
     with Image.open(tmp_path / "sheet.png") as picture:
         dpi = picture.info["dpi"][0]
         found = make_finder(target)(np.asarray(picture), "sheet")
-    assert dpi == pytest.approx(150, abs=0.02)
+    assert dpi == pytest.approx(100, abs=0.02)
     assert found is not None
     assert len(found.ids) == len(target.points())
     metres = found.pixels / dpi * 0.0254
-    np.testing.assert_allclose(metres - metres[0], (found.points - found.points[0])[:, :2], atol=2e-4)
+    np.testing.assert_allclose(metres - metres[0], (found.points - found.points[0])[:, :2], atol=3e-4)
 
 
 def test_pdf_is_one_page_of_the_sheets_size(tmp_path: Path) -> None:
