@@ -138,8 +138,8 @@ def hand_eye(
     from math import radians
 
     from posebot.robots.hand_eye import Options, calibrate_hand_eye
+    from posebot.robots.normal import Free
     from posebot.robots.poses import read_poses
-    from posebot.robots.refine import Free
     from posebot.robots.report import hand_eye_to_dict, write_yaml
 
     if (arm_mm is None) != (arm_deg is None):

@@ -12,17 +12,8 @@ from posebot.core.camera import Camera
 from posebot.core.errors import InputError
 from posebot.core.transforms import Array, difference, rotation_angle
 from posebot.robots.motions import Motions, judge_motions
-from posebot.robots.refine import (
-    NOTHING,
-    Free,
-    Noise,
-    Solution,
-    foretold,
-    refine,
-    refine_with_noise,
-    reprojection,
-    start_from,
-)
+from posebot.robots.normal import NOTHING, Free, Noise, Solution
+from posebot.robots.refine import foretold, refine, refine_with_noise, reprojection, start_from
 from posebot.robots.solvers import HAND_EYE, ROBOT_WORLD, Guess, disagreement, robust_guess, solve
 from posebot.robots.views import Mode, View, measured, planar_pose
 

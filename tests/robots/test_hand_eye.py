@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from posebot.core.errors import InputError
 from posebot.core.transforms import difference, inverse, perturb
 from posebot.robots.hand_eye import HandEyeResult, Options, calibrate_hand_eye
-from posebot.robots.refine import Free
+from posebot.robots.normal import Free
 from posebot.robots.views import Mode, view_from_pixels, view_from_pose
 from tests.robots.made import CAMERA, Robot, make_robot
 

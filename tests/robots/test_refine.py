@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from posebot.core.transforms import perturb
-from posebot.robots import refine as module
-from posebot.robots.refine import Free, Noise, Solution, refine, reprojection, start_from
+from posebot.robots import normal as module
+from posebot.robots.normal import Free, Noise, Solution
+from posebot.robots.refine import refine, reprojection, start_from
 from posebot.robots.solvers import Guess
 from posebot.robots.views import Mode
 from tests.robots.made import CAMERA, make_robot
@@ -30,12 +31,12 @@ def test_right_hand_sides_are_the_gradient_of_the_cost(mode: Mode) -> None:
     random = np.random.default_rng(0)
     guess = Guess("made", perturb(robot.mount_from_cam, random.normal(0, 0.01, 6)), robot.stand_from_target)
     state = replace(start_from(guess, robot.views, CAMERA), noise=Noise(30.0, 0.05, 0.05), scale=1.02)
-    problem = module._stack(robot.views, mode, Free(True, True))
-    normal = module._normal(problem, state)
+    problem = module.stack(robot.views, mode, Free(True, True))
+    normal = module.normal_equations(problem, state)
 
     def cost(twist: np.ndarray, arm: np.ndarray) -> float:
         moved = _moved(state, twist, arm)
-        return module._cost(module._residuals(problem, moved).values, moved)
+        return module.cost_of(module.residuals_of(problem, moved).values, moved)
 
     for i in range(17 + CAMERA.distortion.size):
         step = np.zeros(17 + CAMERA.distortion.size)
