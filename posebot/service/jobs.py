@@ -181,7 +181,8 @@ def _told(details: Any) -> dict[str, Any]:
             "status": status,
             "message": " ".join((details.message or "").split())[:500],
             "arguments": json.loads(about.get("posebot_arguments", "{}")), "submitted_at": _seconds(details.start_time),
-            "started_at": None if status == "pending" else _seconds(details.start_time), "ended_at": _seconds(details.end_time), "progress": None}
+            "started_at": None if status == "pending" else _seconds(details.start_time),
+            "ended_at": _seconds(details.end_time), "progress": None}
 
 
 def _seconds(milliseconds: int | None) -> float | None:

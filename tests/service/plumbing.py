@@ -73,8 +73,8 @@ class Service:
         engine = fused_engine(self.settings)
         services = Services(self.settings, engine, LocalDesk(self.settings, engine), engine.activate)
         keys = {scope: services.gate.keys.create(scope, [scope])[1] for scope in ("read", "infer", "operate", "admin")}
-        self.server = uvicorn.Server(uvicorn.Config(create_app(services), port=0, log_level="warning", ws="websockets-sansio",
-                                                    access_log=False))
+        options: dict[str, Any] = {"log_level": "warning", "ws": "websockets-sansio", "access_log": False}
+        self.server = uvicorn.Server(uvicorn.Config(create_app(services), port=0, **options))
         self.thread = threading.Thread(target=self.server.run, daemon=True)
         self.thread.start()
         wait_for(lambda: self.server.started)

@@ -115,5 +115,6 @@ def test_new_keys_are_fetched_but_not_at_every_strangers_wish(issuer: Issuer, ve
 
 def test_an_issuer_that_does_not_answer_lets_nobody_in() -> None:
     settings = Entra(tenant=TENANT, audience=AUDIENCE, roles={}, authority="http://127.0.0.1:9")
-    token = jwt.encode({"sub": "x"}, rsa.generate_private_key(public_exponent=65537, key_size=2048), "RS256", {"kid": "1"})
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    token = jwt.encode({"sub": "x"}, key, "RS256", {"kid": "1"})
     assert EntraVerifier(settings).verify(token) is None

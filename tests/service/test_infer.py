@@ -49,7 +49,8 @@ def test_a_picture_gives_what_the_pipeline_gives(service: Running, tiny_bundle: 
                   make(np.diag([1.0, -1, -1]), [0.1, 0.2, 0.5]), "mine/1")
     own = Pipeline(Bundle.open(tiny_bundle), fuse=False)(frame)
     assert result.frame_id == "mine/1"
-    assert [one["box_xyxy"] for one in answer.json()["estimates"]] == [one.to_dict()["box_xyxy"] for one in own.estimates]
+    boxes = [estimate["box_xyxy"] for estimate in answer.json()["estimates"]]
+    assert boxes == [estimate.to_dict()["box_xyxy"] for estimate in own.estimates]
     for mine, theirs in zip(own.estimates, result.estimates, strict=True):
         assert mine.status == theirs.status
         if mine.cam_from_obj is not None:
@@ -60,7 +61,8 @@ def test_json_says_the_same_as_a_form(service: Running) -> None:
     body = {"image": base64.b64encode(picture()).decode(), "camera": CAMERA,
             "depth": base64.b64encode(depth_picture()).decode()}
     with service.client("infer") as client:
-        one, two = client.post("/v1/infer", json=body).json(), client.post("/v1/infer", **form(depth=depth_picture())).json()
+        one = client.post("/v1/infer", json=body).json()
+        two = client.post("/v1/infer", **form(depth=depth_picture())).json()
     assert one["estimates"] == two["estimates"]
 
 
@@ -147,7 +149,8 @@ def test_depth_is_metres() -> None:
     assert np.allclose(depth, 0.05)
 
 
-@given(data=st.binary(max_size=300), start=st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBP"]))
+@given(data=st.binary(max_size=300),
+       start=st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBP"]))
 def test_no_bytes_do_harm(data: bytes, start: bytes) -> None:
     for decode in (lambda raw: decode_picture(raw, LIMITS, "image"), lambda raw: decode_depth(raw, 1.0, LIMITS)):
         with pytest.raises(PosebotError):

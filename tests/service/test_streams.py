@@ -71,9 +71,8 @@ def test_the_socket_tells_states_and_unknown_names(service: Running) -> None:
         wait_for(lambda: json.loads(socket.recv(timeout=30))["status"]["state"] == "failed")
         client.stream("gone").stop()
         wait_for(lambda: json.loads(socket.recv(timeout=30))["status"]["state"] == "stopped")
-    with connect(f"{address}/nobody/results?ticket={ticket()}") as socket:
-        with pytest.raises(Exception, match="4404"):
-            socket.recv(timeout=30)
+    with connect(f"{address}/nobody/results?ticket={ticket()}") as socket, pytest.raises(Exception, match="4404"):
+        socket.recv(timeout=30)
 
 
 def test_a_recording_ends_by_itself_with_every_picture_looked_at(service: Running) -> None:

@@ -20,7 +20,7 @@ class PoseTrack:
     """Poses by time, the newest `most` of them. May be used from several threads.
 
     Args:
-        max_gap_s: a time is answered only between two poses, or beside one, that lie no farther away than this.
+        max_gap_s: a time is answered where a pose lies no farther away than this, or between two twice as far apart.
     """
 
     def __init__(self, max_gap_s: float, most: int | None = 5000) -> None:
@@ -43,18 +43,18 @@ class PoseTrack:
             self._poses.append(base_from_gripper)
 
     def at(self, stamp: float) -> Array | None:
-        """The pose at a time: on the straight way between the two around it; None where none is near enough."""
+        """The pose at a time: on the straight way between the two around it; the nearest at the ends; None if too far."""
         with self._lock:
             after = bisect.bisect_left(self._stamps, stamp)
-            near = [index for index in (after - 1, after)
-                    if 0 <= index < len(self._stamps) and abs(self._stamps[index] - stamp) <= self._max_gap]
-            if not near:
-                return None
-            times, poses = [self._stamps[index] for index in near], [self._poses[index] for index in near]
-        if len(near) == 1 or times[1] == times[0]:
-            return poses[0]
-        share = (stamp - times[0]) / (times[1] - times[0])
-        return perturb(poses[0], share * difference(poses[1], poses[0]))
+            around = [(self._stamps[index], self._poses[index]) for index in (after - 1, after)
+                      if 0 <= index < len(self._stamps)]
+        if len(around) == 2 and 0 < around[1][0] - around[0][0] <= 2 * self._max_gap:
+            (start, first), (end, second) = around
+            return perturb(first, (stamp - start) / (end - start) * difference(second, first))
+        near = [(abs(when - stamp), index) for index, (when, _) in enumerate(around)]
+        if not near or min(near)[0] > self._max_gap:
+            return None
+        return around[min(near)[1]][1]
 
 
 def load_poses(path: Path, max_gap_s: float) -> PoseTrack:
