@@ -39,7 +39,7 @@ class Desk(Protocol):
         """`Meter.to_dict`, None where the stream does not run."""
 
     async def news(self, name: str, after: int, state: str, picture: Picture, timeout: float) -> News:
-        """As soon as there is a result beyond `after`, or a state other than `state`; or after the timeout."""
+        """As soon as there is another result than `after`, or a state other than `state`; or after the timeout."""
 
     async def push(self, name: str, stamp: float | None, base_from_gripper: Array) -> None:
         """Raises InputError where the stream does not take poses, ApiError 409 where it does not run."""
@@ -65,7 +65,7 @@ class Watch:
         runner, end = self.runner, self._loop.time() + timeout
         while True:
             changed, newest = self._changed, runner.newest
-            if newest is not None and newest.sequence > after:
+            if newest is not None and newest.sequence != after:  # a stream that was started again counts anew
                 jpeg = None if picture == "none" else await asyncio.to_thread(newest.jpeg, picture)
                 header = json.dumps(newest.header(), allow_nan=False)
                 return News(runner.state, newest.sequence, header, jpeg, newest.frame.captured_at)

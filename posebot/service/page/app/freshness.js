@@ -1,6 +1,6 @@
 // Whether what is shown can be trusted to be now, in words. Everything but "live" greys the picture.
 
-import { seconds } from "./format.js";
+import { milliseconds, seconds } from "./format.js";
 import { said, streamError } from "./words.js";
 
 /**
@@ -14,6 +14,7 @@ import { said, streamError } from "./words.js";
 
 const CLOSED_S = 1.5; // a connection that is back sooner is not worth a word
 const BEHIND_S = 2;
+const SLOW_MS = 1000;
 
 /**
  * @param {{socketState: string, status: any, retryAt: number, error: any, downSince: number|null, behindS: number}} line
@@ -35,7 +36,7 @@ export function freshness(line, now, serverNow) {
 }
 
 /** @param {any} status a StreamStatus @param {number} serverNow @returns {Freshness} */
-function ofStatus({ state, error }, serverNow) {
+function ofStatus({ state, error, stage_ms: stages }, serverNow) {
   const trouble = error ? streamError(error) : null;
   const retryInS = error?.retry_at ? error.retry_at - serverNow : null;
   switch (state) {
@@ -44,7 +45,7 @@ function ofStatus({ state, error }, serverNow) {
     case "starting":
       return { kind: "starting", title: "Starting", text: trouble ? `${trouble.what} ${trouble.todo}` : "The camera is being opened; the first result takes some seconds." };
     case "stale":
-      return { kind: "stale", title: "Stale", text: trouble ? `${trouble.what} ${trouble.todo}` : "No new result. The camera or the computer is too slow, or hangs." };
+      return { kind: "stale", title: "Stale", text: trouble ? `${trouble.what} ${trouble.todo}` : whyStale(stages.total) };
     case "reconnecting":
       return { kind: "reconnecting", title: "Camera lost", text: trouble ? `${trouble.what} ${trouble.todo}` : "", retryInS };
     case "failed":
@@ -52,6 +53,13 @@ function ofStatus({ state, error }, serverNow) {
     default:
       return { kind: "live", title: "Live", text: "" };
   }
+}
+
+/** @param {number|undefined} totalMs that the last results took */
+function whyStale(totalMs) {
+  return totalMs !== undefined && totalMs > SLOW_MS
+    ? `Results come late: this computer takes ${milliseconds(totalMs)} for a picture. It is too busy, or the model too large for it.`
+    : "No new result. The camera hangs, or is too slow.";
 }
 
 /** "next attempt in 3.2 s" @param {number|null|undefined} s */

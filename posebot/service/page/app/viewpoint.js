@@ -2,7 +2,7 @@
 
 import * as THREE from "../vendor/three.min.js";
 
-const MARGIN = 1.18;
+const MARGIN = 1.25;
 const STEP = Math.PI / 24;
 
 export class Viewpoint {
