@@ -50,7 +50,7 @@ def start(settings: Settings, address: str | None = None) -> None:
 
     address = address or os.environ.get("RAY_ADDRESS")
     new: dict[str, Any] = {} if address else {"include_dashboard": True, "dashboard_host": "127.0.0.1"}
-    ray.init(address=address, namespace=APP, log_to_driver=False, logging_level=logging.ERROR, **new)
+    ray.init(address=address or "local", namespace=APP, log_to_driver=False, logging_level=logging.ERROR, **new)
     tls = settings.tls
     serve.start(proxy_location="HeadOnly", http_options=HTTPOptions(
         host=settings.host, port=settings.port, ssl_certfile=str(tls.certificate) if tls else None,

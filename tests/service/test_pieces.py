@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +118,8 @@ def test_a_table_of_poses_is_read_or_refused(tmp_path: Path) -> None:
     file = tmp_path / "poses.csv"
     file.write_text("stamp,x,y,z,qx,qy,qz,qw\n0,0.1,0,0.5,0,0,0,1\n1,0.2,0,0.5,0,0,0,2\n")
     np.testing.assert_allclose(load_poses(file, 2).at(0.5), make(translation=[0.15, 0, 0.5]))
-    for text in ("stamp,x\n", "stamp,x,y,z,qx,qy,qz,qw\n0,a,0,0,0,0,0,1\n", "stamp,x,y,z,qx,qy,qz,qw\n0,0,0,0,0,0,0,0\n"):
+    header = "stamp,x,y,z,qx,qy,qz,qw\n"
+    for text in ("stamp,x\n", f"{header}0,a,0,0,0,0,0,1\n", f"{header}0,0,0,0,0,0,0,0\n"):
         file.write_text(text)
         with pytest.raises(InputError, match=r"poses\.csv"):
             load_poses(file, 1)
@@ -127,9 +129,8 @@ def test_a_table_of_poses_is_read_or_refused(tmp_path: Path) -> None:
 
 def test_limits_count_requests_and_those_at_once() -> None:
     limiter = Limiter(Limits(requests_per_minute=3, concurrent=1, viewers=1))
-    with limiter.admitted("a", False), limiter.admitted("a", True):
-        with pytest.raises(ApiError) as busy, limiter.admitted("a", False):
-            pass
+    with limiter.admitted("a", False), limiter.admitted("a", True), pytest.raises(ApiError) as busy:
+        limiter.admitted("a", False).__enter__()
     assert busy.value.status == 429
     with pytest.raises(ApiError) as many, limiter.admitted("a", False):
         pass
@@ -185,11 +186,8 @@ def _records(file: Path) -> list[str]:
 
     found = []
     with file.open("rb") as data:
-        try:
-            for record in StreamReader(data).records:
-                found.append(type(record).__name__)
-        except EndOfFile:
-            pass
+        with suppress(EndOfFile):
+            found.extend(type(record).__name__ for record in StreamReader(data).records)
     return found
 
 

@@ -43,7 +43,7 @@ class PoseTrack:
             self._poses.append(base_from_gripper)
 
     def at(self, stamp: float) -> Array | None:
-        """The pose at a time: on the straight way between the two around it; the nearest at the ends; None if too far."""
+        """The pose at a time: between the two around it, or the one beside it; None where none is near enough."""
         with self._lock:
             after = bisect.bisect_left(self._stamps, stamp)
             around = [(self._stamps[index], self._poses[index]) for index in (after - 1, after)
