@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    dataset: Annotated[Path, typer.Option("--dataset", help="Folder of a BOP data set.")],
+    dataset: Annotated[Path | None, typer.Option("--dataset", help="Folder of a BOP data set.")] = None,
     split: SplitOption = "test",
     bundle: Annotated[str | None, typer.Option("--bundle", help="A bundle's folder or zip, or a name: kit.")] = None,
     estimates: Annotated[Path | None, typer.Option("--estimates", help="Judge a BOP csv instead of a bundle.")] = None,
@@ -35,6 +35,8 @@ def evaluate(
     processes: Annotated[int, typer.Option("--processes", min=0, help="0: one for each core.")] = 0,
     ray: Annotated[bool, typer.Option("--ray", help="Judge on a Ray cluster; without --address, a new one.")] = False,
     address: Annotated[str | None, typer.Option("--address", help="A running Ray cluster.")] = None,
+    picks: Annotated[bool, typer.Option("--picks", help="Pick the kit's objects in simulation instead.")] = False,
+    scenes: Annotated[int, typer.Option("--scenes", help="Simulated tables for --picks.")] = 8,
     json: JsonFlag = False,
 ) -> None:
     """Errors and recalls as BOP defines them, detection, and whether the certainty can be trusted.
@@ -43,6 +45,11 @@ def evaluate(
     """
     from posebot.evaluation.worker import Split
 
+    if picks:
+        _picks(bundle or "kit", scenes, depth, out, json)
+        return
+    if dataset is None:
+        raise InputError("--dataset", "is not given", "the folder of a BOP data set, or --picks")
     name = f"{dataset.name}-{split}{'-shifted' if shifted else ''}-{Path(estimates or bundle or '').stem}"
     folder = out or Path("runs/evaluate") / name
     on_cluster = ray or address is not None
@@ -54,6 +61,17 @@ def evaluate(
         print_json(report)
     else:
         show(report, folder)
+
+
+def _picks(bundle: str, scenes: int, depth: bool, out: Path | None, json: bool) -> None:
+    from posebot.cli import _picks as picking
+
+    folder = out or Path("runs/evaluate") / f"picks-{Path(bundle).stem}"
+    report = picking.picks(bundle, scenes, depth, folder)
+    if json:
+        print_json(report)
+    else:
+        picking.show(report, folder)
 
 
 def run(split: Split, bundle: str | None, estimates: Path | None, out: Path, judges: Judges,

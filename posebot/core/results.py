@@ -39,6 +39,8 @@ class PoseEstimate:
         cam_from_obj: 4x4 metres, None when status is "no_pose". base_from_obj: the same in the base frame, where known.
         covariance: 6x6 of `cam_from_obj`, along the camera's axes. p_correct: P(MSSD < 10 % of the diameter).
         region90: radii with 90 % coverage. views: number of views fused.
+        budget: one sigma (mm, degrees) of each cause of error in the base frame ("vision", "hand_eye", "kinematics",
+            "latency", "total"), where fusion was told how exact `base_from_cam` is.
         mask: visible mask (H, W), not serialised as pixels.
     """
 
@@ -55,6 +57,7 @@ class PoseEstimate:
     region90: Region90 | None = None
     track_id: int | None = None
     views: int = 1
+    budget: dict[str, tuple[float, float]] | None = None
     mask: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
 
     def replace(self, **changes: Any) -> PoseEstimate:
@@ -75,11 +78,14 @@ class PoseEstimate:
             "region90": None if self.region90 is None else {"translation_mm": round(self.region90.translation_mm, 3),
                                                             "rotation_deg": round(self.region90.rotation_deg, 3)},
             "views": self.views,
+            **({} if self.budget is None else {"budget": {
+                cause: {"translation_mm": round(mm, 3), "rotation_deg": round(deg, 3)}
+                for cause, (mm, deg) in self.budget.items()}}),
         }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> PoseEstimate:
-        region = data.get("region90")
+        region, budget = data.get("region90"), data.get("budget")
         return cls(
             label=data["label"], obj_id=int(data["obj_id"]), score=float(data["score"]),
             box_xyxy=np.asarray(data["box_xyxy"], dtype=float), status=data["status"], reason=data.get("reason", ""),
@@ -87,6 +93,7 @@ class PoseEstimate:
             covariance=_matrix(data.get("covariance")), p_correct=float(data.get("p_correct", 0.0)),
             region90=Region90(**region) if region else None, track_id=data.get("track_id"),
             views=int(data.get("views", 1)),
+            budget={cause: (s["translation_mm"], s["rotation_deg"]) for cause, s in budget.items()} if budget else None,
         )
 
 

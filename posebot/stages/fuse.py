@@ -13,11 +13,13 @@ import numpy as np
 
 from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
-from posebot.core.results import PoseEstimate
+from posebot.core.results import PoseEstimate, Region90
 from posebot.core.transforms import Array, apply, inverse, rotate_covariance
+from posebot.models.calibration import ModeCalibration
+from posebot.stages.certainty import restate
 from posebot.stages.fusion.error import CameraError, jacobian, velocity
 from posebot.stages.fusion.place import SAME_PLACE, associate, middle, suppress
-from posebot.stages.fusion.sight import Look, Shape, look, may_hide, shape_of
+from posebot.stages.fusion.sight import Look, Shape, in_view, look, may_hide, shape_of
 from posebot.stages.fusion.state import Hypothesis, Measurement
 from posebot.stages.fusion.track import Track
 
@@ -25,6 +27,7 @@ __all__ = ["CameraError", "Fuser", "suppress"]
 
 _TRACKS, _LOST = 64, 32
 _EXPECTED = 0.3  # visible share from which an object should be found
+_NINE_IN_TEN = 1.5  # root of the summed variances to a radius; 1.44 where all three axes err alike
 _THROUGH = 0.6  # share of depth readings behind an object that prove it is not there
 _DEPTH_TOLERANCE, _SIGMAS = 0.012, 2.5  # metres, and sigmas of the place, that a reading may differ
 _PLACE, _ATTITUDE = 0.005, 0.01  # sigma (diameters, radians) of any single view, whatever its covariance says
@@ -69,16 +72,22 @@ class Fuser:
                  for estimate, track in zip(kept, owners)]
         return suppress(fused, self._models)
 
-    def map(self) -> list[PoseEstimate]:
+    def map(self, mode: ModeCalibration | None = None) -> list[PoseEstimate]:
         """All objects that are held to be there, in sight or not, as seen from the latest camera pose.
 
-        `box_xyxy` and `score` are those of the picture in which the object was found last.
+        `box_xyxy` and `score` are those of the picture in which the object was found last. What was not found where it
+        should have been is `low_certainty`, however sure it was before. mode: gives status and region90 anew.
         """
         if self._camera is None:
             return []
         cam_from_base = inverse(self._camera[0])
-        return suppress([self._published(track, cam_from_base, track.estimate) for track in self._tracks],
-                        self._models)
+        known = []
+        for track in self._tracks:
+            estimate = self._published(track, cam_from_base, track.estimate)
+            if mode is not None:
+                estimate = restate(estimate, self._models[track.obj_id].diameter, mode)
+            known.append(estimate.replace(status="low_certainty", reason=UNSEEN) if track.misses else estimate)
+        return suppress(known, self._models)
 
     def _take_in(self, estimates: Sequence[PoseEstimate], base_from_cam: Array, speed: Array) -> list[Track | None]:
         """The track of each estimate (None without a pose), after it has been taken in."""
@@ -121,12 +130,22 @@ class Fuser:
 
     def _look_for_unseen(self, frame: Frame, cam_from_base: Array) -> None:
         """Negative evidence: what should be in sight, but was not found, may be gone; so may be a rival pose."""
-        unseen = [track for track in self._tracks if track.seen < self._frame]
         for track in self._tracks:
-            if frame.depth is not None and len(track.hypotheses) > 1 and track not in unseen:
+            if frame.depth is not None and len(track.hypotheses) > 1 and track.seen == self._frame:
                 track.keep([rival for rival in track.hypotheses
                             if self._look(track, rival, frame, cam_from_base).through < _THROUGH])
-        for track, others in [(track, self._others(track, cam_from_base)) for track in unseen]:
+        if all(track.seen == self._frame for track in self._tracks):
+            return
+        models = [self._models[track.obj_id] for track in self._tracks]
+        centers = apply(cam_from_base, [middle(track.best.pose, model) for track, model in zip(self._tracks, models)])
+        radii = np.array([model.diameter / 2 for model in models])
+        there = list(self._tracks)
+        for place in np.flatnonzero(in_view(centers, radii, frame.camera)):
+            track = there[place]
+            if track.seen == self._frame:
+                continue
+            others = [(self._shapes[there[i].obj_id], cam_from_base @ there[i].best.pose)
+                      for i in may_hide(centers, radii, int(place))]
             seen = self._look(track, track.best, frame, cam_from_base, others)
             if seen.visible >= _EXPECTED:
                 track.miss(seen.visible)
@@ -139,14 +158,6 @@ class Fuser:
         return look(self._shapes[track.obj_id], cam_from_base @ hypothesis.pose, frame,
                     _DEPTH_TOLERANCE + _SIGMAS * sigma, others)
 
-    def _others(self, track: Track, cam_from_base: Array) -> list[tuple[Shape, Array]]:
-        """Shape and cam_from_obj of the tracks that may stand in front of one."""
-        models = [self._models[other.obj_id] for other in self._tracks]
-        centers = apply(cam_from_base, [middle(other.best.pose, model) for other, model in zip(self._tracks, models)])
-        radii = np.array([model.diameter / 2 for model in models])
-        return [(self._shapes[self._tracks[i].obj_id], cam_from_base @ self._tracks[i].best.pose)
-                for i in may_hide(centers, radii, self._tracks.index(track))]
-
     def _lose(self, track: Track) -> None:
         """Out of the map; its number and pose are kept for a while, should it be found again."""
         self._tracks.remove(track)
@@ -155,11 +166,12 @@ class Fuser:
 
     def _published(self, track: Track, cam_from_base: Array, estimate: PoseEstimate) -> PoseEstimate:
         best = track.best
-        fused = estimate.replace(
+        if self._error.known:
+            estimate = estimate.replace(budget=best.budget(), region90=_widened(estimate.region90, best))
+        return estimate.replace(
             cam_from_obj=cam_from_base @ best.pose, base_from_obj=best.pose, track_id=track.track_id, views=track.views,
             covariance=rotate_covariance(cam_from_base[:3, :3], best.covariance),
             p_correct=estimate.p_correct if track.views == 1 else track.p_correct)
-        return fused if not track.misses else fused.replace(status="low_certainty", reason=UNSEEN)
 
     def _speed(self, frame: Frame) -> Array:
         """The camera's twist (6,) per second along its own axes, as far as latency makes it matter."""
@@ -167,3 +179,13 @@ class Fuser:
             return np.zeros(6)
         before, then = self._camera
         return velocity(before, frame.base_from_cam, frame.captured_at - then)
+
+
+def _widened(region: Region90 | None, hypothesis: Hypothesis) -> Region90 | None:
+    """The region of a single view, which knows nothing of the robot, with the errors of `base_from_cam` added."""
+    if region is None or hypothesis.views > 1:
+        return region
+    robot = hypothesis.covariance - hypothesis.vision
+    place, turn = (_NINE_IN_TEN * float(np.sqrt(np.trace(block))) for block in (robot[:3, :3], robot[3:, 3:]))
+    return Region90(float(np.hypot(region.translation_mm, 1000 * place)),
+                    min(180.0, float(np.hypot(region.rotation_deg, np.degrees(turn)))))
