@@ -1,4 +1,4 @@
-"""Headless Chromium for tests, steered through its DevTools protocol: one tab, what it shows, and what it complains of."""
+"""Headless Chromium for tests, steered through its DevTools protocol: one tab, its contents and its complaints."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from typing import Any
 import httpx
 from websockets.sync.client import ClientConnection, connect
 
-_FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--disable-quic", "--no-first-run",
-          "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-          "--disable-extensions", "--mute-audio", "--remote-debugging-port=0", "--remote-allow-origins=*")
+_FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--enable-unsafe-swiftshader", "--disable-quic",
+          "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
+          "--disable-dev-shm-usage", "--disable-extensions", "--mute-audio", "--remote-debugging-port=0",
+          "--remote-allow-origins=*")
 _KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, "ArrowLeft": 37}
 
 
 def chromium() -> str | None:
     """Path of a Chromium or Chrome on this machine."""
-    return next((path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None)
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
 class Tab:
@@ -56,23 +57,26 @@ class Tab:
             details = params["exceptionDetails"]
             self.problems.append(f"exception: {details.get('exception', {}).get('description', details['text'])}")
         elif method == "Runtime.consoleAPICalled" and params["type"] in ("error", "warning", "assert"):
-            self.problems.append("console: " + " ".join(str(part.get("value", part.get("description"))) for part in params["args"]))
+            said = [str(part.get("value", part.get("description"))) for part in params["args"]]
+            self.problems.append("console: " + " ".join(said))
         elif method == "Log.entryAdded" and params["entry"]["level"] == "error":
             self.problems.append(f"log: {params['entry']['text']} {params['entry'].get('url', '')}")
 
     def evaluate(self, expression: str) -> Any:
         """Value of JavaScript; a promise is awaited. Raises RuntimeError where it throws."""
-        result = self.send("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True, userGesture=True)
+        result = self.send("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True,
+                           userGesture=True)
         if "exceptionDetails" in result:
-            raise RuntimeError(f"{expression[:200]}: {result['exceptionDetails'].get('exception', {}).get('description')}")
+            thrown = result["exceptionDetails"].get("exception", {})
+            raise RuntimeError(f"{expression[:200]}: {thrown.get('description')}")
         return result["result"].get("value")
 
     def wait(self, expression: str, seconds: float = 20.0) -> Any:
-        """The first truthy value of the expression; AssertionError with what the page shows if there is none in time."""
+        """The first truthy value of it. AssertionError with what the page shows if there is none in time."""
         end = time.monotonic() + seconds
         while not (value := self.evaluate(expression)):
             shown = None if time.monotonic() < end else self.evaluate("document.body.innerText.slice(0, 1500)")
-            assert shown is None, f"not within {seconds} s: {expression}\nproblems: {self.problems}\nthe page shows: {shown}"
+            assert shown is None, f"not within {seconds} s: {expression}\n{self.problems}\nthe page shows: {shown}"
             time.sleep(0.1)
         return value
 
@@ -136,7 +140,8 @@ def _address(file: Path) -> str:
         time.sleep(0.1)
         if not file.exists() or not (port := file.read_text().partition("\n")[0]):
             continue
-        pages = [page for page in httpx.get(f"http://127.0.0.1:{port}/json", timeout=10).json() if page["type"] == "page"]
-        if pages:
-            return str(pages[0]["webSocketDebuggerUrl"])
+        targets = httpx.get(f"http://127.0.0.1:{port}/json", timeout=10).json()
+        for target in targets:
+            if target["type"] == "page":
+                return str(target["webSocketDebuggerUrl"])
     raise AssertionError("chromium did not start within 60 s")
