@@ -19,8 +19,9 @@ from posebot.service.gate import gate
 from posebot.service.identity import PUBLIC
 from posebot.service.metrics import Measured
 from posebot.service.routes import auth, health, infer, jobs, models, pages, streams
-from posebot.service.schemas.other import ErrorOut
+from posebot.service.schemas.other import ErrorOut, JobIn, LoginIn
 from posebot.service.schemas.poses import CameraIn, InferIn, PoseIn
+from posebot.service.schemas.streams import RobotPose
 from posebot.service.services import Services
 
 log = logging.getLogger("posebot.service")
@@ -76,7 +77,7 @@ def schema(app: FastAPI) -> dict[str, Any]:
         components = found.setdefault("components", {})
         components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer", "description": "pb_<id>_<secret>"}}
         template = "#/components/schemas/{model}"
-        for model in (InferIn, CameraIn, PoseIn):
+        for model in (InferIn, CameraIn, PoseIn, RobotPose, JobIn, LoginIn):
             own = model.model_json_schema(ref_template=template)
             components["schemas"] |= own.pop("$defs", {}) | {model.__name__: own}
         for route in iter_route_contexts(app.routes):

@@ -61,6 +61,13 @@ def test_every_address_is_closed_to_strangers(service: Running) -> None:
                         assert answer.status_code in (401, 303), f"{method} {route.path}"
 
 
+def test_a_strangers_body_is_not_even_looked_at(service: Running) -> None:
+    with service.client(None) as stranger:
+        for path in ("/v1/jobs", "/v1/streams/loop/robot-pose", "/v1/infer"):
+            answer = stranger.post(path, content=b"{", headers={"Content-Type": "application/json"})
+            assert answer.status_code == 401, path
+
+
 def test_every_scope_opens_what_it_should_and_no_more(service: Running) -> None:
     for route in over_http(service):
         if route.path in FREE:

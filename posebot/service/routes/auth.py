@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
 
+from fastapi import APIRouter, Depends, Request, Response
+
+from posebot.service.bodies import described, json_body
 from posebot.service.errors import ApiError
 from posebot.service.gate import needs
 from posebot.service.identity import PUBLIC, Identity
@@ -14,9 +17,10 @@ from posebot.service.sessions import COOKIE, SESSION_S, TICKET_S
 router = APIRouter(prefix="/v1/auth", tags=["auth"])
 
 
-@router.post("/login")
+@router.post("/login", openapi_extra=described(LoginIn))
 @needs(PUBLIC)
-async def login(body: LoginIn, request: Request, response: Response, held: Held) -> IdentityOut:
+async def login(body: Annotated[LoginIn, Depends(json_body(LoginIn))], request: Request, response: Response,
+                held: Held) -> IdentityOut:
     """Exchange an API key for the page's cookie (HttpOnly, SameSite=Strict, 12 hours)."""
     address = request.client.host if request.client else "unknown"
     key = held.gate.keys.verify(body.key)

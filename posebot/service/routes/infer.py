@@ -10,12 +10,11 @@ import time
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.datastructures import UploadFile
 
 from posebot.core.errors import InputError
 from posebot.core.frame import Frame
+from posebot.service.bodies import validated
 from posebot.service.errors import ApiError
 from posebot.service.gate import needs
 from posebot.service.schemas.poses import FrameResultOut, InferIn
@@ -52,7 +51,7 @@ async def infer(request: Request, held: Held) -> Response:
 async def _read(request: Request) -> tuple[InferIn, bytes, bytes | None]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == "application/json":
-        asked = _validated(await request.body())
+        asked = validated(InferIn, await request.body())
         return asked, _from_base64(asked.image, "image"), (asked.depth and _from_base64(asked.depth, "depth")) or None
     if kind != "multipart/form-data":
         raise ApiError(415, "the body must be multipart/form-data or application/json")
@@ -74,14 +73,7 @@ async def _from_form(parts: dict[str, Any], count: int) -> tuple[InferIn, bytes,
             fields[name] = _json(part, name) if name in _JSON_PARTS else part
     if "image" not in files:
         raise InputError("image", "is missing", "a picture file")
-    return _validated(fields | {"image": "-"}), files["image"], files.get("depth")
-
-
-def _validated(data: bytes | dict[str, Any]) -> InferIn:
-    try:
-        return InferIn.model_validate_json(data) if isinstance(data, bytes) else InferIn.model_validate(data)
-    except ValidationError as error:
-        raise RequestValidationError(error.errors(include_url=False, include_context=False)) from None
+    return validated(InferIn, fields | {"image": "-"}), files["image"], files.get("depth")
 
 
 def _json(text: str, where: str) -> Any:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 
+from posebot.service.bodies import described, json_body
 from posebot.service.errors import ApiError
 from posebot.service.gate import needs
 from posebot.service.jobs import ARGUMENTS, JobDesk, kinds
@@ -24,9 +25,9 @@ async def jobs(held: Held) -> JobList:
     return JobList.model_validate({"kinds": {kind: list(ARGUMENTS[kind]) for kind in kinds()}, "jobs": found})
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, openapi_extra=described(JobIn))
 @needs("operate")
-async def submit(body: JobIn, request: Request, held: Held) -> Job:
+async def submit(body: Annotated[JobIn, Depends(json_body(JobIn))], request: Request, held: Held) -> Job:
     """Start a job. Paths are relative to `jobs.folder` of the configuration."""
     desk = _desk(held)
     return Job.model_validate(await asyncio.to_thread(desk.submit, body.kind, body.arguments,

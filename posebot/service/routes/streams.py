@@ -8,9 +8,10 @@ import time
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Response, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Depends, Query, Response, WebSocket, WebSocketDisconnect
 from fastapi.responses import StreamingResponse
 
+from posebot.service.bodies import described, json_body
 from posebot.service.errors import ApiError
 from posebot.service.gate import needs
 from posebot.service.schemas.streams import RobotPose, StreamList, StreamResult, StreamStatus
@@ -107,9 +108,9 @@ async def results(socket: WebSocket, name: str, held: Held, picture: Picture = "
         await asyncio.gather(sending, listening, return_exceptions=True)
 
 
-@router.post("/{name}/robot-pose", status_code=204)
+@router.post("/{name}/robot-pose", status_code=204, openapi_extra=described(RobotPose))
 @needs("operate")
-async def robot_pose(name: str, body: RobotPose, held: Held) -> None:
+async def robot_pose(name: str, body: Annotated[RobotPose, Depends(json_body(RobotPose))], held: Held) -> None:
     """Where the robot's hand is (or was at `stamp`). Send it at least as often as pictures are taken."""
     await held.desk.push(_known(name, held), body.stamp, body.base_from_gripper.transform())
 
