@@ -58,8 +58,9 @@ def start(settings: Settings, address: str | None = None) -> None:
     try:
         serve.run(build(settings), name=APP, route_prefix="/")
     except RuntimeError as error:
-        told = serve.status().applications[APP].message or str(error)
-        raise PosebotError(f"the service does not start: {told[-600:]}") from None
+        deployments = serve.status().applications[APP].deployments.values()
+        told = [one.message.strip().splitlines()[-1] for one in deployments if one.message.strip()] or [str(error)]
+        raise PosebotError(f"the service does not start: {told[0][:600]}; the rest is in Ray's log") from None
 
 
 def stop() -> None:

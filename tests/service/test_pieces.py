@@ -185,9 +185,8 @@ def _records(file: Path) -> list[str]:
     from mcap.stream_reader import StreamReader
 
     found = []
-    with file.open("rb") as data:
-        with suppress(EndOfFile):
-            found.extend(type(record).__name__ for record in StreamReader(data).records)
+    with file.open("rb") as data, suppress(EndOfFile):
+        found.extend(type(record).__name__ for record in StreamReader(data).records)
     return found
 
 

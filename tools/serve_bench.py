@@ -1,0 +1,153 @@
+"""What the service costs beside the bare pipeline: `python tools/serve_bench.py [--bundle kit] [--seconds 30]`.
+
+Draws a few frames of the simulated wrist camera, starts `posebot serve` on them, and prints
+
+- the time of POST /v1/infer (from a client on this machine) less decoding and the pipeline's own time,
+- results a second of a stream through the service, against a bare pipeline on the same pictures, in turns.
+
+All in one run, so that the ratios mean something on a machine that does other things too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from posebot.client import Client, ServiceError
+from posebot.models.bundle import Bundle
+from posebot.service.decode import decode_depth, decode_picture
+from posebot.service.keys import KeyStore
+from posebot.service.settings import Limits
+from posebot.stages.pipeline import Pipeline
+from posebot.video.files import PictureSource
+from posebot.video.intrinsics import load_intrinsics
+from posebot.video.simcam import REALSENSE, SimulatedCamera
+from posebot.video.sinks import encoded
+from posebot.video.source import Shot
+
+_FRAMES, _PORT = 8, 8917
+
+
+def draw(folder: Path) -> None:
+    """rgb/, depth/ and camera.json of some frames of the simulated camera."""
+    import cv2
+
+    (folder / "rgb").mkdir(parents=True)
+    (folder / "depth").mkdir()
+    camera = SimulatedCamera(seed=1)
+    for index in range(_FRAMES):
+        frame = camera.frame(10 * index)
+        assert frame.depth is not None
+        (folder / "rgb" / f"{index}.png").write_bytes(encoded(frame.rgb, ".png"))
+        cv2.imwrite(str(folder / "depth" / f"{index}.png"), np.rint(frame.depth * 1e4).astype(np.uint16))
+    camera.close()
+    (folder.parent / "camera.json").write_text(json.dumps(REALSENSE.to_dict() | {"depth_scale": 0.1}))
+
+
+def configured(folder: Path, bundle: str, profile: str) -> Path:
+    """A configuration with that folder as a camera that never waits."""
+    where = str(Path(bundle).resolve()) if Path(bundle).exists() else bundle
+    file = folder / "serve.yaml"
+    camera = {"kind": "folder", "source": str(folder / "pictures"), "intrinsics": str(folder / "camera.json")}
+    file.write_text(yaml.safe_dump({"state": "state", "port": _PORT, "profile": profile, "bundles": {"it": where},
+                                    "active": "it", "cameras": {"recorded": camera},
+                                    "streams": {"recorded": {"loop": True}}}))
+    return file
+
+
+def overhead(client: Client, pictures: Path, seconds: float) -> list[float]:
+    """Milliseconds of each request less decoding and pipeline."""
+    left: list[float] = []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end or len(left) < _FRAMES:
+        number = len(left) % _FRAMES
+        rgb, depth = ((pictures / kind / f"{number}.png").read_bytes() for kind in ("rgb", "depth"))
+        start = time.perf_counter()
+        result = client.infer(rgb, REALSENSE, depth=depth, depth_scale=0.1)
+        whole = 1000 * (time.perf_counter() - start)
+        start = time.perf_counter()
+        decode_picture(rgb, Limits(), "image")
+        decode_depth(depth, 0.1, Limits())
+        left.append(whole - result.stage_ms["total"] - 1000 * (time.perf_counter() - start))
+    return left
+
+
+def streamed(client: Client, seconds: float) -> float:
+    """Results a second of the stream."""
+    stream = client.stream("recorded")
+    stream.start()
+    while stream.status()["frames"] < 2:
+        time.sleep(0.2)
+    first, start = stream.status()["frames"], time.monotonic()
+    time.sleep(seconds)
+    rate = (stream.status()["frames"] - first) / (time.monotonic() - start)
+    stream.stop()
+    return float(rate)
+
+
+def bare(pipeline: Pipeline, folder: Path, seconds: float) -> float:
+    """Results a second of a pipeline on the same pictures, as `posebot infer` reads them."""
+    count, start = 0, time.monotonic()
+    while time.monotonic() - start < seconds:
+        for shot in PictureSource(folder / "pictures", load_intrinsics(folder / "camera.json")).shots():
+            assert isinstance(shot, Shot)
+            pipeline(shot.frame)
+            count += 1
+    return count / (time.monotonic() - start)
+
+
+def ready(client: Client, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the service answers."""
+    while process.poll() is None:
+        try:
+            client.models()
+            return
+        except ServiceError:
+            time.sleep(0.5)
+    sys.exit("posebot serve did not start")
+
+
+def measure(folder: Path, bundle: str, seconds: float, profile: str) -> None:
+    """Print the figures."""
+    draw(folder / "pictures")
+    config = configured(folder, bundle, profile)
+    key = KeyStore(folder / "state").create("bench", ["operate"])[1]
+    process = subprocess.Popen([sys.executable, "-m", "posebot.cli.main", "serve", "--config", str(config)])
+    try:
+        with Client(f"http://127.0.0.1:{_PORT}", key, timeout_s=120) as client:
+            ready(client, process)
+            left = overhead(client, folder / "pictures", seconds)
+            low, middle, high = (float(np.quantile(left, share)) for share in (0.1, 0.5, 0.9))
+            print(f"POST /v1/infer less decoding and pipeline: p50 {middle:.1f} ms (p10 {low:.1f}, p90 {high:.1f}), "
+                  f"{len(left)} requests", flush=True)
+            pipeline = Pipeline(Bundle.open(bundle), fuse=False)
+            bare(pipeline, folder, 1)
+            ratios = []
+            for _ in range(3):
+                alone, served = bare(pipeline, folder, seconds / 3), streamed(client, seconds / 3)
+                ratios.append(served / alone)
+                print(f"stream {served:.2f} results/s, bare pipeline {alone:.2f}: {100 * ratios[-1]:.0f} %", flush=True)
+            print(f"stream against bare pipeline, median: {100 * statistics.median(ratios):.0f} %")
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(60)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bundle", default="kit")
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--profile", default="fused", choices=("fused", "distributed"))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as place:
+        measure(Path(place), options.bundle, options.seconds, options.profile)
