@@ -14,7 +14,8 @@ from posebot.service.graph.build import build
 from posebot.service.settings import LOOPBACK, Settings
 
 APP = "posebot"
-_QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_SERVE_LOG_TO_STDERR": "0", "MUJOCO_GL": "egl"}
+_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_SERVE_LOG_TO_STDERR": "0", "MUJOCO_GL": "egl",
+                "RAY_raylet_start_wait_time_s": "180"}  # on a machine that does other things, 30 is too short
 
 
 def address_of(settings: Settings) -> str:
@@ -42,7 +43,7 @@ def start(settings: Settings, address: str | None = None) -> None:
     Raises:
         PosebotError: the application does not start; the message says why.
     """
-    for name, value in _QUIET.items():
+    for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     import ray
     from ray import serve
