@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,11 @@ import httpx
 import pytest
 import yaml
 
+from posebot.models.bundle import resolve
 from tests.service.page.browser import Tab, chromium, opened
 from tests.service.page.camera import MjpegCamera
 from tests.service.plumbing import CAMERA, Running, Service
+from tests.service.test_ray import free_port, serving
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no chromium on this machine")
 FRESH = "document.getElementById('view-live').dataset.fresh"
@@ -219,3 +222,35 @@ def test_everything_comes_from_the_service_itself(page: Stage) -> None:
     assert set(addresses) == {page.service.base}
     policy = httpx.get(f"{page.service.base}/login").headers["content-security-policy"]
     assert "default-src 'self'" in policy and "unsafe" not in policy
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_the_simulated_camera_is_watched_and_a_job_is_submitted_and_finished(tmp_path: Path) -> None:
+    """All of it as a user has it: `posebot serve` on Ray, the bundled model, Ray's job submission."""
+    config = tmp_path / "serve.yaml"
+    config.write_text(yaml.safe_dump({
+        "state": "state", "port": free_port(), "jobs": {"folder": "jobs"}, "stale_after_s": 60,
+        "cameras": {"wrist": {"kind": "sim", "fps": 10}}, "streams": {"wrist": {"autostart": True}}}))
+    shutil.copytree(resolve("kit") / "models", tmp_path / "jobs" / "models")
+    with serving(config) as service, opened(tmp_path / "browser") as tab:
+        tab.goto(f"{service.base}/")
+        tab.evaluate("document.getElementById('key').focus()")
+        tab.type(service.key)
+        tab.press("Enter")
+        tab.wait("document.querySelectorAll('#objects tr[data-key]').length > 2", 180)
+        tab.wait("document.querySelector('#objects tr[data-status=ok] .col-x')?.innerText.match(/\\d/) !== null", 120)
+        tab.evaluate("location.hash = 'jobs'")
+        tab.wait("document.querySelectorAll('#job-kind option').length > 2", 60)
+        tab.evaluate("(() => { const kind = document.getElementById('job-kind'); kind.value = 'synth';"
+                     " kind.dispatchEvent(new Event('change')); })()")
+        for name, value in {"objects": "models", "frames": "2", "out": "made"}.items():
+            tab.evaluate(f"document.getElementById('argument-{name}').focus()")
+            tab.type(value)
+        tab.press("Enter")
+        row = "document.querySelector('[data-job] [data-id=status]')?.innerText"
+        tab.wait(f"{row}?.includes('Succeeded') || {row}?.includes('Failed')", 300)
+        assert "Succeeded" in tab.text("[data-job] [data-id=status]"), tab.text("pre.log")
+        tab.wait("document.querySelector('pre.log').innerText.length > 20", 60)
+        assert (tmp_path / "jobs" / "made" / "train").is_dir()
+        assert tab.problems == []

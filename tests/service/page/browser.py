@@ -126,7 +126,8 @@ def opened(profile: Path) -> Iterator[Tab]:
     process = subprocess.Popen([path, *_FLAGS, f"--user-data-dir={profile}", "about:blank"], stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, start_new_session=True)
     try:
-        with connect(_address(profile / "DevToolsActivePort"), max_size=None) as socket:
+        address = _address(profile / "DevToolsActivePort")
+        with connect(address, max_size=None, max_queue=None, ping_interval=None) as socket:
             yield Tab(socket)
     finally:
         os.killpg(process.pid, signal.SIGKILL)
