@@ -14,12 +14,11 @@ from posebot.picking.world import FINGER, MOST, World
 
 Outcome = Literal["held", "missed", "dropped", "no grasp"]
 APPROACH = LIFT = 0.10  # metres
-_TILT = np.cos(np.deg2rad(50.0))  # steepest lean of the approach from the vertical
+_TILT = np.cos(np.deg2rad(42.0))  # steepest lean of the approach from the vertical
 _ABOVE = 0.002  # metres between the finger tips and the table
-_SHALLOWEST = 0.03  # metres that a grasp may be drawn back to stay above the table
 _RAMP, _CLOSE, _HOLD = 0.5, 0.4, 1.0  # seconds
 _CHECKS = (0.0, 0.02, 0.05, APPROACH)  # metres before the grasp at which collisions are looked for
-_RAISED = 0.8 * LIFT
+_RAISED = 0.5 * LIFT  # it may turn in the fingers
 Watch = Callable[[str], None]
 
 
@@ -45,27 +44,28 @@ def plan(world: World, number: int, believed: Array, grasps: Iterable[Grasp], cl
 
 
 def _ranked(believed: Array, grasps: Iterable[Grasp], clearance: float) -> Iterator[Plan]:
-    """Possible grasps, the best and most nearly vertical first."""
+    """Possible grasps, the most nearly vertical first."""
     found = []
     for grasp in grasps:
         world_from_grip = believed @ grasp.obj_from_grip
-        opening = grasp.width + clearance
-        down = -world_from_grip[2, 2]
-        raised = _off_the_table(world_from_grip, opening)
-        if down >= _TILT and opening <= MOST and raised is not None:
-            found.append((down * grasp.quality, raised, opening))
+        opening, down = grasp.width + clearance, -world_from_grip[2, 2]
+        if down < _TILT or opening > MOST:
+            continue
+        raised = _off_the_table(world_from_grip, opening, grasp.spare)
+        if raised is not None:
+            found.append((down, raised, opening))
     for _, pose, opening in sorted(found, key=lambda entry: -entry[0]):
         yield Plan(pose, opening)
 
 
-def _off_the_table(world_from_grip: Array, opening: float) -> Array | None:
+def _off_the_table(world_from_grip: Array, opening: float, spare: float) -> Array | None:
     """The grasp drawn back along its approach until both finger tips are above the table; None if that is too far."""
     thick, wide, _ = FINGER
     corners = np.array([[side * (opening / 2 + more), y, 0] for side in (-1, 1) for more in (0, thick)
                         for y in (-wide / 2, wide / 2)])
     lowest = float((corners @ world_from_grip[2, :3] + world_from_grip[2, 3]).min())
     back = max(0.0, (_ABOVE - lowest) / -world_from_grip[2, 2])
-    if back > _SHALLOWEST:
+    if back > spare:
         return None
     return world_from_grip @ make(translation=[0, 0, -back])
 

@@ -17,7 +17,6 @@ from posebot.core.transforms import Array, make
 
 _LOWEST = {1: (-32.5, -47.5, -70.0), 2: (-33, -33, 0), 3: (-42, -42, 0), 4: (0, -25, 0), 5: (-46, -46, 0),
            6: (-33, -33, -42), 7: (-85.56, -20, 0), 8: (-30, -30, -35)}  # corner of the bounding box as it is drawn
-_POOR = 0.6  # two thin edges between the fingers
 
 
 @dataclass(frozen=True)
@@ -26,12 +25,13 @@ class Grasp:
 
     Attributes:
         obj_from_grip: 4x4 metres. Grip frame: origin between the finger tips, z the direction of approach, x the
-            direction of closing. width: of the object there, metres. quality: 0..1, below 1 for a poorer hold.
+            direction of closing. width: of the object there, metres. spare: how far the tips may be
+            drawn back, to stay above the table, and still hold it, metres.
     """
 
     obj_from_grip: Array
     width: float
-    quality: float = 1.0
+    spare: float
 
 
 def kit_grasps(objects: Mapping[int, ObjectModel]) -> dict[int, list[Grasp]]:
@@ -50,10 +50,11 @@ def _shifted(grasp: Grasp, origin: Array) -> Grasp:
 
 
 def grasp(tips: Iterable[float], approach: Iterable[float], closing: Iterable[float], width: float,
-          quality: float = 1.0) -> Grasp:
-    """tips: (3,) mm. approach, closing: directions at right angles. width: mm."""
+          spare: float = 25.0) -> Grasp:
+    """tips: (3,) mm. approach, closing: directions at right angles. width, spare: mm."""
     z, x = (np.array(list(v), dtype=float) / np.linalg.norm(list(v)) for v in (approach, closing))
-    return Grasp(make(np.stack([x, np.cross(z, x), z], axis=1), np.array(list(tips)) / 1000), width / 1000, quality)
+    obj_from_grip = make(np.stack([x, np.cross(z, x), z], axis=1), np.array(list(tips)) / 1000)
+    return Grasp(obj_from_grip, width / 1000, spare / 1000)
 
 
 def _around(angle: float) -> Array:
@@ -67,7 +68,7 @@ def _ends(z_tips: float, downwards: float, width: float, angles: Iterable[float]
 
 def _across(z: float, depth: float, width: float, angles: Iterable[float]) -> list[Grasp]:
     """From the side onto something round, the fingers on both its flanks and `depth` past its axis."""
-    return [grasp(_around(angle) * depth + [0, 0, z], _around(angle), _around(angle + np.pi / 2), width)
+    return [grasp(_around(angle) * depth + [0, 0, z], _around(angle), _around(angle + np.pi / 2), width, depth)
             for angle in angles]
 
 
@@ -104,9 +105,7 @@ def _mug() -> list[Grasp]:
 
 
 def _bracket() -> list[Grasp]:
-    found = [grasp((66, 0, 2), (0, 0, -1), (0, 1, 0), 50, _POOR), grasp((66, 0, 4), (0, 0, 1), (0, 1, 0), 50, _POOR),
-             grasp((2, 0, 48), (-1, 0, 0), (0, 1, 0), 50, _POOR), grasp((4, 0, 48), (1, 0, 0), (0, 1, 0), 50, _POOR),
-             grasp((3, 0, 44), (0, 0, -1), (1, 0, 0), 6), grasp((60, 0, 3), (-1, 0, 0), (0, 0, 1), 6)]
+    found = [grasp((3, 0, 44), (0, 0, -1), (1, 0, 0), 6, 8), grasp((60, 0, 3), (-1, 0, 0), (0, 0, 1), 6, 10)]
     for sign in (-1.0, 1.0):
         found += [grasp((62, sign * 10, 3), (0, sign, 0), (0, 0, 1), 6),
                   grasp((3, sign * 10, 48), (0, sign, 0), (1, 0, 0), 6)]
@@ -116,7 +115,7 @@ def _bracket() -> list[Grasp]:
 def _flange() -> list[Grasp]:
     found = [*_ends(22, -1, 50, _turns(8, half=True)), *_ends(24, 1, 92, (0, np.pi / 2)),
              *_ends(2, -1, 92, (0, np.pi / 2))]
-    rim = [grasp(-_around(angle) * 32 + [0, 0, 6], _around(angle), (0, 0, 1), 12) for angle in _turns(4)]
+    rim = [grasp(-_around(angle) * 32 + [0, 0, 6], _around(angle), (0, 0, 1), 12, 6) for angle in _turns(4)]
     return [*found, *rim, *_across(36, 6, 50, _turns(8))]
 
 
@@ -126,9 +125,9 @@ def _spool() -> list[Grasp]:
 
 
 def _spanner() -> list[Grasp]:
-    return [grasp((x, 0, 1.5 if sign < 0 else 6.5), (0, 0, sign), (0, 1, 0), 16.0 - 0.03 * x)
+    return [grasp((x, 0, 1.5 if sign < 0 else 6.5), (0, 0, sign), (0, 1, 0), 16.0 - 0.03 * x, 2.5)
             for x in (5, -15, 25, -35, 40) for sign in (-1.0, 1.0)] + [
-            grasp((x, sign * 6, 4), (0, sign, 0), (0, 0, 1), 5) for x in (0, 20) for sign in (-1.0, 1.0)]
+            grasp((x, sign * 6, 4), (0, sign, 0), (0, 0, 1), 5, 8) for x in (0, 20) for sign in (-1.0, 1.0)]
 
 
 def _elbow() -> list[Grasp]:
@@ -138,9 +137,9 @@ def _elbow() -> list[Grasp]:
     arm_from_leg = np.array([[0, 0, 1.0], [0, 1, 0], [-1, 0, 0]])  # the leg's z becomes the arm's x
     for angle in _turns(16):
         approach, closing = _around(angle), _around(angle + np.pi / 2)
-        found.append(grasp([0, 0, -13] + 8 * approach, approach, closing, 34))
+        found.append(grasp([0, 0, -13] + 8 * approach, approach, closing, 34, 8))
         approach, closing = arm_from_leg @ approach, arm_from_leg @ closing
-        found.append(grasp([45, 0, 38] + 8 * approach, approach, closing, 34))
+        found.append(grasp([45, 0, 38] + 8 * approach, approach, closing, 34, 8))
     return found
 
 
