@@ -16,7 +16,7 @@ from posebot.evaluation.records import Judged
 from posebot.evaluation.worker import CsvSource, Estimates, Source, Split
 from posebot.models.bundle import Bundle, file_sha256, resolve
 from posebot.models.calibration import LEVELS, ModeCalibration
-from posebot.stages.certainty import at_level
+from posebot.stages.certainty import radii
 
 
 def recipe(split: Split, bundle: str | None, estimates: Path | None,
@@ -59,14 +59,16 @@ class BundleSource:
         kept = [estimate for estimate in result.estimates if estimate.obj_id in self.judgeable]
         calibration = self.pipeline.bundle.manifest.calibration
         mode = calibration.rgb if frame.depth is None else calibration.depth
-        return Estimates(tuple(_judged(estimate, mode) for estimate in kept),
+        sizes = {model.obj_id: model.diameter for model in self.pipeline.bundle.objects}
+        return Estimates(tuple(_judged(estimate, sizes[estimate.obj_id], mode) for estimate in kept),
                          tuple(estimate.covariance for estimate in kept), result.stage_ms["total"] / 1000)
 
 
-def _judged(estimate: PoseEstimate, mode: ModeCalibration) -> Judged:
-    region, regions = estimate.region90, None
-    if region is not None:
-        scaled = [at_level(region, level, estimate.obj_id, mode) for level in LEVELS]
+def _judged(estimate: PoseEstimate, diameter: float, mode: ModeCalibration) -> Judged:
+    regions = None
+    if estimate.covariance is not None:
+        scaled = [radii(estimate.p_correct, estimate.covariance, diameter, estimate.obj_id, mode, level)
+                  for level in LEVELS]
         regions = [[one.translation_mm / 1000, radians(one.rotation_deg)] for one in scaled]
     return Judged(
         estimate.obj_id, float(estimate.score), estimate.cam_from_obj, estimate.box_xyxy.tolist(), estimate.status,

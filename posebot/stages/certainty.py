@@ -72,23 +72,17 @@ def sigmas(covariance: Array, diameter: float) -> tuple[float, float]:
     return float(shift + 0.005 * diameter), float(turn + 0.01)
 
 
-def radii(p_correct: float, covariance: Array, diameter: float, obj_id: int, calibration: ModeCalibration) -> Region90:
-    """Radii of position and attitude that both hold in nine of ten cases.
+def radii(p_correct: float, covariance: Array, diameter: float, obj_id: int, calibration: ModeCalibration,
+          level: float = 0.9) -> Region90:
+    """Radii of position and attitude that both hold in `level` (one of `LEVELS`) of the cases.
 
     covariance: calibrated. Conformal radii are in units of its sigma, by `p_correct`, times the object's own factor.
     """
     shift, turn = sigmas(covariance, diameter)
     place = int(np.searchsorted(calibration.edges, p_correct, side="right"))
-    scale = calibration.object_scale.get(obj_id, calibration.region_scale)[LEVELS.index(0.9)]
+    scale = calibration.object_scale.get(obj_id, calibration.region_scale)[LEVELS.index(level)]
     return Region90(1000 * shift * scale * calibration.translation_quantiles[place],
                     min(180.0, float(np.degrees(turn * scale * calibration.rotation_quantiles[place]))))
-
-
-def at_level(region: Region90, level: float, obj_id: int, calibration: ModeCalibration) -> Region90:
-    """The region that holds in `level` (one of `LEVELS`) of the cases instead of nine in ten."""
-    scales = calibration.object_scale.get(obj_id, calibration.region_scale)
-    ratio = scales[LEVELS.index(level)] / max(scales[LEVELS.index(0.9)], 1e-9)
-    return Region90(region.translation_mm * ratio, min(180.0, region.rotation_deg * ratio))
 
 
 def assess(solution: PoseSolution, label: str, obj_id: int, diameter: float, calibration: Calibration) -> PoseEstimate:

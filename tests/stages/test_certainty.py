@@ -11,7 +11,6 @@ from posebot.models.calibration import LEVELS, Calibration, ModeCalibration
 from posebot.stages.certainty import (
     FEATURES,
     assess,
-    at_level,
     calibrated,
     features,
     probability,
@@ -66,7 +65,7 @@ def test_regions_depend_on_certainty_object_and_level():
     region = radii(0.9, np.eye(6) * 1e-5, DIAMETER, 1, MODE)
     assert radii(0.2, np.eye(6) * 1e-5, DIAMETER, 1, MODE).translation_mm == pytest.approx(2 * region.translation_mm)
     assert radii(0.9, np.eye(6) * 1e-5, DIAMETER, 2, MODE).rotation_deg == pytest.approx(1.5 * region.rotation_deg)
-    sizes = [at_level(region, level, 1, MODE).translation_mm for level in LEVELS]
+    sizes = [radii(0.9, np.eye(6) * 1e-5, DIAMETER, 1, MODE, level).translation_mm for level in LEVELS]
     assert sizes == sorted(sizes)
     assert sizes[LEVELS.index(0.9)] == region.translation_mm
     assert radii(0.1, np.eye(6), DIAMETER, 1, MODE).rotation_deg == 180.0

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from posebot.models.calibration import LEVELS
-from posebot.stages.certainty import FEATURES, at_level, calibrated, radii
+from posebot.stages.certainty import FEATURES, calibrated, radii
 from posebot.training.certainty_fit import Sample, conformal_quantile, fit, probabilities, threshold
 
 DIAMETER = 0.2
@@ -45,7 +45,7 @@ def covered(mode, new, level):
     p = probabilities(new, mode)
     inside = []
     for q, obj, covariance, twist in zip(p, new.obj_id.tolist(), new.covariance, new.twist):
-        region = at_level(radii(q, calibrated(covariance, DIAMETER, mode), DIAMETER, obj, mode), level, obj, mode)
+        region = radii(q, calibrated(covariance, DIAMETER, mode), DIAMETER, obj, mode, level)
         inside.append(np.linalg.norm(twist[:3]) * 1000 <= region.translation_mm
                       and np.degrees(np.linalg.norm(twist[3:])) <= region.rotation_deg)
     return np.array(inside), p
