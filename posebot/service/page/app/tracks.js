@@ -43,7 +43,7 @@ function keyOf(estimate, counts) {
   if (estimate.track_id !== null) return `${estimate.label} #${estimate.track_id}`;
   const count = (counts.get(estimate.label) ?? 0) + 1;
   counts.set(estimate.label, count);
-  return `${estimate.label} (${count})`;
+  return count === 1 ? estimate.label : `${estimate.label} (${count})`;
 }
 
 /** The pose that is shown: in the base frame where it is known. @param {any} estimate @returns {number[][]|null} */
