@@ -76,6 +76,7 @@ def page(stage: Stage) -> Iterator[Stage]:
         client.post("/v1/models/tiny/activate").raise_for_status()
     stage.camera.playing.set()
     stage.tab.size(1280, 860)
+    stage.tab.goto("about:blank")  # else it is the same document, with what was opened and focused in it
     stage.tab.goto(f"{stage.service.base}/#live/wrist")
     if stage.tab.evaluate("location.pathname") == "/login":
         stage.sign_in()
