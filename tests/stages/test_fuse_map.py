@@ -301,11 +301,11 @@ def _sizes(models, counts: tuple[int, int]) -> list[int]:
 
 
 def test_memory_stays_flat(models):
-    early, late = _sizes(models, (60, 120))
+    early, late = _sizes(models, (160, 320))
     assert late < 1.3 * early
 
 
 @pytest.mark.long
 def test_memory_stays_flat_over_ten_thousand_frames(models):
-    early, late = _sizes(models, (200, 10_000))
+    early, late = _sizes(models, (400, 10_000))
     assert late < 1.3 * early
