@@ -1,26 +1,23 @@
-"""Pose hypotheses from depth: sensed points in the mask, weighted Kabsch, a grid of rotations, all refined by ICP."""
+"""Pose hypotheses from depth: weighted Kabsch and drawings from all sides, refined by ICP on sensed points."""
 
 from __future__ import annotations
-
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.camera import rays
-from posebot.core.transforms import Array, apply, exp, inverse, make, orthonormal, rotation_from_vector
+from posebot.core.transforms import Array, apply, orthonormal
 from posebot.stages import icp
 from posebot.stages.evidence import Evidence
-from posebot.stages.score import score
+from posebot.stages.score import Scores, score
 from posebot.stages.surface import Points, Surface
+from posebot.stages.templates import guess
 
 MIN_POINTS = 30
 _COARSE, _FINE = 96, 500  # sensed points used for many and for few hypotheses
 _COARSE_WIDTHS = np.array([0.10, 0.08, 0.06, 0.05, 0.04])  # of the diameter
-_FINE_WIDTHS = np.array([0.04, 0.03, 0.02, 0.015, 0.012, 0.01, 0.01, 0.01])
-_KEPT = 8
-_ROUGH = 800  # surface points drawn when many poses are judged
-_TILT, _ROUND = np.radians(20.0), 18  # a little turn; equal turns all round
+_FINE_WIDTHS = np.array([0.04, 0.03, 0.02, 0.015, 0.012, 0.01, 0.01])
+_GUESSES, _KEPT, _KEPT_TURNED = 32, 6, 4
+_ROUGH = 1200  # surface points drawn when many poses are judged
 
 
 def sensed_points(evidence: Evidence) -> tuple[Points, Points]:
@@ -35,40 +32,8 @@ def sensed_points(evidence: Evidence) -> tuple[Points, Points]:
     return points[order], trust[order]
 
 
-@cache
-def rotation_grid() -> Array:
-    """120 rotations (120, 3, 3): the icosahedral group and the same turned by 36 degrees about one of its axes."""
-    from scipy.spatial.transform import Rotation
-
-    group = np.asarray(Rotation.create_group("I").as_matrix())
-    return np.concatenate([group, group @ rotation_from_vector([0, 0, np.pi / 5])])
-
-
-def place(rotations: Array, evidence: Evidence, surface: Surface, points_cam: Points) -> Array:
-    """Poses (H, 4, 4) with given rotations (H, 3, 3): sideways by the amodal mask, along z by the sensed depth."""
-    relative = surface.points[:400] @ np.swapaxes(rotations, 1, 2)
-    facing = (surface.normals[:400] @ np.swapaxes(rotations, 1, 2))[..., 2] < 0
-    front = np.nanmedian(np.where(facing, relative[..., 2], np.nan), axis=1) if facing.any(axis=1).all() else 0.0
-    z = np.median(points_cam[:, 2]) - front
-    middle = (relative.min(axis=1) + relative.max(axis=1))[:, :2] / 2
-    poses = np.tile(np.eye(4), (len(rotations), 1, 1))
-    poses[:, :3, :3] = rotations
-    poses[:, :3, 3] = rays(evidence.K, mask_center(evidence)) * np.asarray(z).reshape(-1, 1)
-    poses[:, :2, 3] -= middle
-    return poses
-
-
-def mask_center(evidence: Evidence) -> Array:
-    """Centre (2,) of the amodal mask's box, working pixels; of the network's guess where the mask is empty."""
-    mask = evidence.amodal > 0.5
-    if not mask.any():
-        return evidence.K[:2, :2] @ (evidence.origin[:2] / evidence.origin[2]) + evidence.K[:2, 2]
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return np.array([columns[0] + columns[-1], rows[0] + rows[-1]]) / 2
-
-
 def kabsch(evidence: Evidence, tries: int = 64, rounds: int = 4) -> list[Array]:
-    """Pose from predicted coordinates and the depth sensed at their pixels: random triples, then reweighted fits.
+    """Pose (1, 4, 4) from predicted coordinates and the depth sensed there: random triples, then reweighted fits.
 
     Kabsch, "A solution for the best rotation to relate two sets of vectors", 1976. Empty with too few readings.
     """
@@ -89,7 +54,7 @@ def kabsch(evidence: Evidence, tries: int = 64, rounds: int = 4) -> list[Array]:
     for _ in range(rounds):
         error = np.linalg.norm(apply(pose, points) - camera, axis=-1) / sigma
         pose = fit(points, camera, trust / (1 + error**2) ** 2)
-    return [pose]
+    return [pose[None]]
 
 
 def fit(points_b: Array, points_a: Array, weights: Array) -> Array:
@@ -104,43 +69,34 @@ def fit(points_b: Array, points_a: Array, weights: Array) -> Array:
     return poses
 
 
-def search(seeds: Array, evidence: Evidence, surface: Surface, points: Points, trust: Points) -> Array:
-    """The best few (at most 8) poses near the seeds (H, 4, 4): refined, the best of them turned, and refined again."""
-    rough = evidence.halved()
-    found = _roughly(seeds, rough, surface, points, trust, 8)
-    turned = _roughly(_turned(found, surface), rough, surface, points, trust, _KEPT)
-    return polish(turned, evidence, surface, points, trust)
+def search(evidence: Evidence, surface: Surface, points: Points, trust: Points) -> tuple[Array, Scores]:
+    """Candidate poses (H, 4, 4) and their scores.
 
-
-def _roughly(seeds: Array, rough: Evidence, surface: Surface, points: Points, trust: Points, keep: int) -> Array:
+    Guesses from the templates and from Kabsch are refined on few points and judged roughly; the best are refined on
+    more. The best two of all that come out are then turned by the object's ambiguities, and the best of those refined
+    likewise. What a refinement started from stays a candidate, so that it counts only where the score, which ICP does
+    not look at, gets better.
+    """
     diameter = surface.model.diameter
+    seeds = np.concatenate([guess(surface.templates, evidence, True, _GUESSES), *kabsch(evidence)])
     moved = icp.refine(seeds, surface, points[:_COARSE], trust[:_COARSE], _COARSE_WIDTHS * diameter)
-    return moved[distinct(moved, score(moved, rough, surface, _ROUGH).total, diameter)[:keep]]
+    rough = score(moved, evidence.halved(), surface, _ROUGH).total
+    found = _polished(moved[distinct(moved, rough, diameter)[:_KEPT]], surface, points, trust)
+    scores = score(found, evidence, surface)
+    best = found[distinct(found, scores.total, diameter)[:2]]
+    turned = (best[:, None] @ surface.ambiguities[1:]).reshape(-1, 4, 4)
+    if len(turned):
+        order = np.argsort(-score(turned, evidence, surface, _ROUGH).total)[:_KEPT_TURNED]
+        turned = icp.refine(turned[order], surface, points[:_COARSE], trust[:_COARSE], _COARSE_WIDTHS[2:] * diameter)
+        turned = _polished(turned, surface, points, trust)
+        found, scores = np.concatenate([found, turned]), scores.joined(score(turned, evidence, surface))
+    return found, scores
 
 
-def _turned(poses: Array, surface: Surface) -> Array:
-    """The poses; each turned a little about every axis; and the best two turned all round about every axis."""
-    middle = make(translation=surface.points.mean(axis=0, dtype=float))
-    tilts, rounds = _turns()
-    near, far = middle @ tilts @ inverse(middle), middle @ rounds @ inverse(middle)
-    turned = [(poses @ near[:, None]).reshape(-1, 4, 4), (poses[:2] @ far[:, None]).reshape(-1, 4, 4)]
-    return np.concatenate([poses, *turned])
-
-
-@cache
-def _turns() -> tuple[Array, Array]:
-    """A little turn each way about each axis (6, 4, 4), and all turns round about each (3 * (_ROUND - 1), 4, 4)."""
-    steps = np.concatenate([np.eye(3), -np.eye(3)]) * _TILT
-    around = np.concatenate([np.eye(3) * angle for angle in np.arange(1, _ROUND) * 2 * np.pi / _ROUND])
-    return exp(np.pad(steps, ((0, 0), (3, 0)))), exp(np.pad(around, ((0, 0), (3, 0))))
-
-
-def polish(poses: Array, evidence: Evidence, surface: Surface, points: Points, trust: Points) -> Array:
-    """Refine each pose; a refinement counts only where the score, which ICP does not look at, gets better."""
+def _polished(poses: Array, surface: Surface, points: Points, trust: Points) -> Array:
+    """Each pose, then each refined (2 H, 4, 4)."""
     widths = np.maximum(_FINE_WIDTHS * surface.model.diameter, 0.003)
-    moved = icp.refine(poses, surface, points[:_FINE], trust[:_FINE], widths)
-    better = score(moved, evidence, surface).total > score(poses, evidence, surface).total
-    return np.where(better[:, None, None], moved, poses)
+    return np.concatenate([poses, icp.refine(poses, surface, points[:_FINE], trust[:_FINE], widths)])
 
 
 def distinct(poses: Array, scores: Array, diameter: float) -> NDArray[np.int64]:

@@ -17,9 +17,11 @@ from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array
 from posebot.stages.localize import Localization
+from posebot.stages.sharpen import sharpened
 
 SIZE = 64
 Map = NDArray[np.float32]
+_EDGE = np.float32(15.0)  # of 255 a pixel: a gradient that is as likely an edge as not
 _SEEN = 0.35  # probability from which a pixel's coordinates are used
 
 
@@ -28,8 +30,9 @@ class Evidence:
     """Evidence in the working picture (S x S pixels, camera `K`).
 
     Attributes:
-        visible: (S, S) probability. amodal: (S, S) share of the pixel that the whole object covers, 0..1.
-        rgb: float32 (S, S, 3).
+        visible: (S, S) probability that the object is seen, after the picture's colours have been heard.
+        amodal: (S, S) share of the pixel that the whole object covers, 0..1.
+        rgb: float32 (S, S, 3). edges: (S, S) how much of an edge there is in the picture, 0..1.
         points: float32 (S, S, 3) what the depth sensor sees at each pixel, camera frame, metres, (0, 0, 0) = no
             reading; None without depth.
         pixels: (N, 2) working pixels with coordinates. coordinates: (N, 3) object points predicted there, metres.
@@ -42,6 +45,7 @@ class Evidence:
     visible: Map = field(repr=False)
     amodal: Map = field(repr=False)
     rgb: Map = field(repr=False)
+    edges: Map = field(repr=False)
     points: Map | None = field(repr=False)
     pixels: Array = field(repr=False)
     coordinates: Array = field(repr=False)
@@ -57,11 +61,11 @@ class Evidence:
     def halved(self) -> Evidence:
         """The same in a quarter of the pixels and coordinates: for judging many poses roughly."""
         size = len(self.visible) // 2
-        visible, amodal, rgb = (cv2.resize(m, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)
-                                for m in (self.visible, self.amodal, self.rgb))
+        visible, amodal, rgb, edges = (cv2.resize(m, (size, size), interpolation=cv2.INTER_AREA).astype(np.float32)
+                                       for m in (self.visible, self.amodal, self.rgb, self.edges))
         points = None if self.points is None else np.ascontiguousarray(self.points[1::2, 1::2])
-        return replace(self, K=resize_K(self.K, 0.5, 0.5), visible=visible, amodal=amodal, rgb=rgb, points=points,
-                       pixels=(self.pixels[::4] + 0.5) / 2 - 0.5, coordinates=self.coordinates[::4],
+        return replace(self, K=resize_K(self.K, 0.5, 0.5), visible=visible, amodal=amodal, rgb=rgb, edges=edges,
+                       points=points, pixels=(self.pixels[::4] + 0.5) / 2 - 0.5, coordinates=self.coordinates[::4],
                        sigma=self.sigma[::4], weight=self.weight[::4])
 
 
@@ -72,6 +76,7 @@ def gather(frame: Frame, localization: Localization, model: ObjectModel, use_dep
                        for m in (localization.visible, localization.amodal))
     amodal = np.clip(2 * amodal - 0.5, 0, 1)  # a probability says where the edge is; inside it coverage is 1
     rgb = cv2.resize(localization.crop, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.float32)
+    visible = sharpened(visible, rgb)
     points = None
     if use_depth and frame.depth is not None:
         points = _sensed(frame.depth, frame.camera.K, matrix)
@@ -80,24 +85,32 @@ def gather(frame: Frame, localization: Localization, model: ObjectModel, use_dep
     factor = SIZE / localization.visible.shape[0]
     pixels = np.stack([columns, rows], axis=1) * factor + (factor - 1) / 2
     return Evidence(
-        model=model, K=matrix @ frame.camera.K, visible=visible, amodal=amodal, rgb=rgb, points=points, pixels=pixels,
+        model=model, K=matrix @ frame.camera.K, visible=visible, amodal=amodal, rgb=rgb, edges=_edges(rgb),
+        points=points, pixels=pixels,
         coordinates=model.denormalise(localization.coordinates[:, seen].T.astype(float)),
         sigma=np.maximum(localization.scale[seen].astype(float), 1e-3) * model.diameter,
         weight=localization.visible[seen].astype(float), origin=_origin(localization, frame.camera.K, model.diameter),
     )
 
 
+def _edges(rgb: Map) -> Map:
+    """How much of an edge there is at each pixel: the steepest channel's gradient g, as g / (g + `_EDGE`)."""
+    across, down = (cv2.Sobel(rgb, cv2.CV_32F, x, 1 - x) * np.float32(0.25) for x in (1, 0))
+    steepness = np.sqrt((across**2 + down**2).max(axis=-1))
+    return np.asarray(steepness / (steepness + _EDGE), np.float32)
+
+
 def _sensed(depth: NDArray[np.float32], K: Array, matrix: Array) -> Map:
     """The sensor reading nearest to each working pixel, unprojected at its own place; no blending over edges."""
     height, width = depth.shape
-    u, v = np.meshgrid(np.arange(SIZE), np.arange(SIZE))
-    inverse = np.linalg.inv(matrix)
-    x = np.rint(inverse[0, 0] * u + inverse[0, 2]).astype(int)
-    y = np.rint(inverse[1, 1] * v + inverse[1, 2]).astype(int)
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    z = np.where(inside, depth[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)], 0)
-    z = np.where(np.isfinite(z), z, 0)
-    return (rays(K, np.stack([x, y], axis=-1)) * z[..., None]).astype(np.float32)
+    step = np.arange(SIZE)
+    x = np.rint((step - matrix[0, 2]) / matrix[0, 0]).astype(int)
+    y = np.rint((step - matrix[1, 2]) / matrix[1, 1]).astype(int)
+    z = depth[y.clip(0, height - 1)[:, None], x.clip(0, width - 1)]
+    inside = ((y >= 0) & (y < height))[:, None] & ((x >= 0) & (x < width))
+    z = np.where(inside & np.isfinite(z), z, 0)
+    along = rays(K, np.stack(np.broadcast_arrays(x, y[:, None]), axis=-1)).astype(np.float32)
+    return along * z[..., None]
 
 
 def _origin(localization: Localization, K: Array, diameter: float) -> Array:

@@ -16,18 +16,20 @@ Points = NDArray[np.float32]
 _DAMPING = 0.02  # of the mean of the normal matrix's diagonal: holds directions that the points do not fix
 
 
-def refine(poses: Array, surface: Surface, points_cam: Points, weights: Points, widths: Array) -> Array:
+def refine(poses: Array, surface: Surface, points_cam: Points, weights: Points, widths: Array, front: bool = True
+           ) -> Array:
     """Move poses (H, 4, 4) so that the points (N, 3), camera frame, lie on the surface.
 
     Args:
         weights: (N,) trust in each point. widths: (steps,) width of the robust kernel at each step, metres.
+        front: only surfaces that face the camera count.
     """
     for width in widths:
-        poses = poses @ exp(_step(poses, surface, points_cam, weights, float(width)))
+        poses = poses @ exp(_step(poses, surface, points_cam, weights, float(width), front))
     return poses
 
 
-def residuals(poses: Array, surface: Surface, points_cam: Points) -> tuple[Points, Points, Points]:
+def residuals(poses: Array, surface: Surface, points_cam: Points, front: bool = True) -> tuple[Points, Points, Points]:
     """Signed distances (H, N) to the planes at the nearest samples; points and normals (H, N, 3) in the object frame.
 
     Where the nearest surface looks away from the camera the distance is NaN: the sensor cannot have seen it.
@@ -38,6 +40,8 @@ def residuals(poses: Array, surface: Surface, points_cam: Points) -> tuple[Point
     index = surface.nearest(points)
     normals = surface.normals[index]
     distance = np.einsum("hni,hni->hn", normals, points - surface.points[index])
+    if not front:
+        return distance, points, normals
     camera = -np.einsum("hij,hi->hj", rotation, translation)
     away = np.einsum("hni,hni->hn", normals, camera[:, None] - points) < 0
     return np.where(away, np.float32(np.nan), distance).astype(np.float32), points, normals
@@ -50,8 +54,8 @@ def information(poses: Array, surface: Surface, points_cam: Points, weights: Poi
     return np.einsum("hni,hn,hnj->hij", jacobian, trust, jacobian, optimize=True).astype(float)
 
 
-def _step(poses: Array, surface: Surface, points_cam: Points, weights: Points, width: float) -> Array:
-    distance, points, normals = residuals(poses, surface, points_cam)
+def _step(poses: Array, surface: Surface, points_cam: Points, weights: Points, width: float, front: bool) -> Array:
+    distance, points, normals = residuals(poses, surface, points_cam, front)
     trust, jacobian = _linear(distance, points, normals, weights, width)
     radius = np.float32(surface.model.diameter / 2)
     jacobian[..., 3:] /= radius  # shift and turn in the same unit, for the damping

@@ -75,6 +75,11 @@ def information(pose: Array, evidence: Evidence, prior: Prior) -> Array:
     return _linearise(pose, evidence, prior)[1]
 
 
+def cost(pose: Array, evidence: Evidence) -> float:
+    """Robust cost of the coordinates and of the network's guess of the origin at a pose."""
+    return _linearise(pose, evidence, Prior(evidence.origin))[0]
+
+
 def _linearise(pose: Array, evidence: Evidence, prior: Prior) -> tuple[float, Array, Array]:
     """Robust cost, Hessian (6, 6) and downhill direction (6,) at a pose."""
     points = apply(pose, evidence.coordinates)

