@@ -22,6 +22,7 @@ _RIDGE, _OBJECT_RIDGE = 0.02, 1.0  # per held-out estimate; the objects' offsets
 _KNOTS = (0.33, 0.67)  # quantiles of each feature
 _COVERAGE = 0.9
 _BIN_SIZE, _OBJECT_SIZE = 60, 40  # estimates that a conformal bin, or an object, must have for numbers of its own
+_SURE = 0.8  # no pose is "ok" that is less probable than this, whatever the company it is in
 _NEVER = 1.01  # an ok_threshold that no pose reaches
 
 
@@ -159,12 +160,12 @@ def conformal_quantile(ratios: Array, coverage: float = _COVERAGE) -> float:
     return round(float(np.sort(ratios)[rank - 1]), 6)
 
 
-def threshold(p: Array, correct: NDArray[np.bool_], precision: float) -> float:
-    """The lowest p_correct above which the wanted share is right; 1.01 (never) where there is none."""
+def threshold(p: Array, correct: NDArray[np.bool_], precision: float, least: float = _SURE) -> float:
+    """The lowest p_correct, not under `least`, above which the wanted share is right; 1.01 (never) if there is none."""
     order = np.argsort(-p)
     share = np.cumsum(correct[order]) / np.arange(1, len(p) + 1)
     good = np.flatnonzero((share >= precision) & (np.arange(1, len(p) + 1) >= min(10, len(p))))
-    return round(float(max(p[order][good[-1]], 0.5)), 6) if len(good) else _NEVER
+    return round(float(max(p[order][good[-1]], least)), 6) if len(good) else _NEVER
 
 
 def _edges(p: Array) -> list[float]:

@@ -97,9 +97,10 @@ def test_fit_of_few_or_of_all_wrong_says_never():
 
 def test_threshold_keeps_the_wanted_precision():
     p, correct = np.linspace(0.99, 0.01, 100), np.arange(100) < 60
-    place = threshold(p, correct, 0.9)
+    place = threshold(p, correct, 0.9, least=0.3)
     assert correct[p >= place].mean() >= 0.9
     assert (p >= place).sum() > 40
+    assert threshold(p, correct, 0.9) == 0.8
 
 
 def test_conformal_quantile_is_the_ninth_tenth():
