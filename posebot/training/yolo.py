@@ -151,7 +151,13 @@ def _finished(checkpoint: Path) -> bool:
 
 
 def _yolo(home: Path) -> Any:
-    """The `YOLO` class of ultralytics, offline, silent, and with its settings in `home`."""
+    """The `YOLO` class of ultralytics, offline, silent, and with its settings in `home`.
+
+    On import it puts its own functions in the place of some of PIL's and OpenCV's; everybody else gets theirs back.
+    """
+    import PIL.Image
+
+    theirs = PIL.Image.open, cv2.imread, cv2.imwrite, cv2.imshow
     home.mkdir(parents=True, exist_ok=True)
     os.environ.update(YOLO_OFFLINE="true", YOLO_AUTOINSTALL="false", YOLO_VERBOSE="false",
                       YOLO_CONFIG_DIR=str(home.resolve()))
@@ -161,6 +167,7 @@ def _yolo(home: Path) -> Any:
         from ultralytics.utils import LOGGER
     except ImportError as error:
         raise PosebotError(f"the YOLO trainer needs ultralytics ({error}): pip install 'posebot[yolo]'") from error
+    PIL.Image.open, cv2.imread, cv2.imwrite, cv2.imshow = theirs
     LOGGER.setLevel(logging.WARNING)
     settings.update({"sync": False, "mlflow": False, "runs_dir": str(home), "datasets_dir": str(home),
                      "weights_dir": str(home)})
