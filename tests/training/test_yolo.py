@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
-pytest.importorskip("ultralytics")
+if find_spec("ultralytics") is None:  # asked without importing it: that would change PIL and OpenCV for all tests
+    pytest.skip("ultralytics is not installed", allow_module_level=True)
 
 from posebot.datasets.bop import BopDataset  # noqa: E402
 from posebot.datasets.cache import Cache, write_shard  # noqa: E402
