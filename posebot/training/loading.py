@@ -32,10 +32,10 @@ def loaded(make: Make, seed: list[int], processes: int, pinned: bool = False) ->
     """Endless batches: arrays made here (processes = 0), or tensors made by that many processes.
 
     Args:
-        make: endless batches from a random generator; must be picklable where processes are started anew.
+        make: endless batches from a random generator; must be picklable.
         pinned: in memory that a GPU can fetch from by itself.
     """
     if not processes:
         return iter(_Made(make, seed))
     return iter(DataLoader(_Made(make, seed), batch_size=None, num_workers=processes, prefetch_factor=AHEAD,
-                           pin_memory=pinned))
+                           pin_memory=pinned, multiprocessing_context="spawn"))  # a fork of threads may crash
