@@ -8,11 +8,13 @@ import { byId, fill, h } from "./dom.js";
  */
 export function confirm(title, text, action) {
   const dialog = byId("dialog");
-  const answer = (/** @type {boolean} */ yes) => () => dialog.close(yes ? "yes" : "");
-  fill(dialog, h("h2", { id: "dialog-title" }, title), h("p", {}, text),
-    h("div", { class: "dialog-end" }, h("button", { type: "button", onclick: answer(false) }, "Cancel"),
-      h("button", { type: "button", class: "primary", onclick: answer(true) }, action)));
-  dialog.returnValue = "";
-  dialog.showModal();
-  return new Promise((resolve) => dialog.addEventListener("close", () => resolve(dialog.returnValue === "yes"), { once: true }));
+  return new Promise((resolve) => {
+    // Not by "close": that event comes late, and would answer the next question if that is asked at once.
+    const answer = (/** @type {boolean} */ yes) => () => { dialog.close(); resolve(yes); };
+    fill(dialog, h("h2", { id: "dialog-title" }, title), h("p", {}, text),
+      h("div", { class: "dialog-end" }, h("button", { type: "button", onclick: answer(false) }, "Cancel"),
+        h("button", { type: "button", class: "primary", onclick: answer(true) }, action)));
+    dialog.oncancel = () => resolve(false);
+    dialog.showModal();
+  });
 }
