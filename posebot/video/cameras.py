@@ -7,7 +7,8 @@
         intrinsics: wrist_camera.yaml    # a file, relative to this one, or the numbers themselves
         base_from_cam: [1, 0, 0, 0.4, 0, -1, 0, 0, 0, 0, -1, 0.6, 0, 0, 0, 1]
 
-Also: depth_scale (millimetres per unit), depth (true or false), scale_camera, fps, seed (of a simulation).
+Also: depth_scale (millimetres per unit), depth (true or false), scale_camera, fps; of a simulation seed, speed (of the
+hand, 1 is careful) and bundle (whose objects lie on the table, default: the kit).
 Network addresses are only taken from here, never from the command line or a request: what posebot opens is decided by
 whoever wrote this file.
 """
@@ -30,7 +31,8 @@ from posebot.video.intrinsics import Intrinsics, depth_scale_from, intrinsics_fr
 from posebot.video.source import redacted
 
 KINDS = ("file", "folder", "video", "device", "rtsp", "sim")
-_FIELDS = {"kind", "source", "intrinsics", "fps", "depth_scale", "base_from_cam", "scale_camera", "seed", "depth"}
+_FIELDS = {"kind", "source", "intrinsics", "fps", "depth_scale", "base_from_cam", "scale_camera", "seed", "depth", "speed",
+           "bundle"}
 _SCHEMES = ("rtsp://", "rtsps://", "http://", "https://")
 
 
@@ -39,7 +41,7 @@ class CameraEntry:
     """One camera of the configuration, checked. `source` may hold credentials, so it is not shown.
 
     Attributes:
-        kind: one of KINDS. source: path, device number, or address. seed: of a simulated camera.
+        kind: one of KINDS. source: path, device number, or address. seed, speed, bundle: of a simulated camera.
     """
 
     kind: str
@@ -50,6 +52,8 @@ class CameraEntry:
     scale_camera: bool = False
     seed: int = 0
     depth: bool = True
+    speed: float = 1.0
+    bundle: str = "kit"
 
     def __repr__(self) -> str:
         return f"CameraEntry({self.kind}, {redacted(self.source)})"
@@ -91,7 +95,8 @@ def _entry(data: Any, where: str, folder: Path) -> CameraEntry:
     return CameraEntry(kind, _address(kind, data.get("source"), where, folder), intrinsics,
                        _positive(data.get("fps"), "fps", where), _transform(data.get("base_from_cam"), where),
                        bool(data.get("scale_camera", False)), int(_positive(data.get("seed", 0), "seed", where) or 0),
-                       bool(data.get("depth", True)))
+                       bool(data.get("depth", True)), _positive(data.get("speed", 1.0), "speed", where) or 0.0,
+                       str(data.get("bundle", "kit")))
 
 
 def _address(kind: str, source: Any, where: str, folder: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from posebot.core.errors import InputError
 from posebot.video.cameras import CameraEntry, load_cameras
@@ -11,6 +12,9 @@ from posebot.video.files import VIDEO_SUFFIXES, BopSource, PictureSource, VideoS
 from posebot.video.intrinsics import load_intrinsics
 from posebot.video.live import CameraSettings, LiveSource, device_frames, network_frames
 from posebot.video.source import Source, redacted
+
+if TYPE_CHECKING:
+    from posebot.video.simcam import SimulatedCamera
 
 _BOP_ROOT = "*/*/scene_camera.json"
 
@@ -89,6 +93,17 @@ def open_camera(name: str, entry: CameraEntry, options: SourceOptions | None = N
 
 
 def _sim_source(name: str, entry: CameraEntry, with_depth: bool) -> Source:
-    from posebot.video.simcam import SimulatedCamera, SimulatedSource
+    from posebot.video.simcam import SimulatedSource
 
-    return SimulatedSource(SimulatedCamera(seed=entry.seed, fps=entry.fps or 10.0, depth=with_depth, name=name))
+    return SimulatedSource(simulated_camera(name, entry, with_depth))
+
+
+def simulated_camera(name: str, entry: CameraEntry, with_depth: bool = True) -> SimulatedCamera:
+    """The camera of an entry of kind sim. The kit is shown as it really looks, other objects as their bundle does."""
+    from posebot.models.bundle import Bundle
+    from posebot.video.simcam import SimulatedCamera
+
+    models = None
+    if entry.bundle != "kit":
+        models = {model.obj_id: model for model in Bundle.open(entry.bundle).objects}
+    return SimulatedCamera(models, entry.seed, entry.fps or 10.0, with_depth, entry.speed, name=name)

@@ -23,7 +23,7 @@ from posebot.video.wrist import WristPath
 if TYPE_CHECKING:
     from posebot.core.objects import ObjectModel
     from posebot.datasets.bop_write import Truth
-    from posebot.synth.labels import Labeller
+    from posebot.synth.labels import Labeller, Labels
     from posebot.synth.raster import RasterRenderer
     from posebot.synth.scene import Scene
 
@@ -72,10 +72,7 @@ class SimulatedCamera:
         with self._labeller.gl.context:  # another camera of this thread may have been drawn in between
             rgb = self._renderer.picture(scene)
             labels = self._labeller.labels(scene)
-        self._truths.pop(index - _REMEMBERED, None)
-        self._truths[index] = [
-            TrueObject(item.obj_id, BASE_FROM_WORLD @ item.world_from_item, _visible_share(label))
-            for item, label in zip(scene.targets, labels.truths)]
+        self._remember(index, scene, labels)
         depth = None
         if self.depth:
             depth = sensor_depth(labels.depth, self.camera.K, np.random.default_rng([self.seed, index]))
@@ -84,6 +81,20 @@ class SimulatedCamera:
     def truth(self, frame_id: str) -> list[TrueObject]:
         """The truth about a frame that was taken; may be asked in any thread. Empty for one long ago."""
         return self._truths.get(int(frame_id.rpartition("/")[2]), [])
+
+    def look(self, index: int) -> list[TrueObject]:
+        """The truth about the frame at `index`, whoever took it; in the camera's thread."""
+        if index not in self._truths:
+            scene = self._seen(index)
+            with self._labeller.gl.context:
+                self._remember(index, scene, self._labeller.labels(scene))
+        return self._truths[index]
+
+    def _remember(self, index: int, scene: Scene, labels: Labels) -> None:
+        self._truths.pop(index - _REMEMBERED, None)
+        self._truths[index] = [
+            TrueObject(item.obj_id, BASE_FROM_WORLD @ item.world_from_item, _visible_share(label))
+            for item, label in zip(scene.targets, labels.truths)]
 
     def base_from_cam(self, index: int) -> Array:
         """The camera's pose at `index` / fps seconds."""
