@@ -72,4 +72,5 @@ def _judged(estimate: PoseEstimate, diameter: float, mode: ModeCalibration) -> J
         regions = [[one.translation_mm / 1000, radians(one.rotation_deg)] for one in scaled]
     return Judged(
         estimate.obj_id, float(estimate.score), estimate.cam_from_obj, estimate.box_xyxy.tolist(), estimate.status,
-        None if estimate.cam_from_obj is None else float(estimate.p_correct), regions)
+        None if estimate.cam_from_obj is None else float(estimate.p_correct), regions,
+        [other.cam_from_obj for other in estimate.alternatives], [other.gap for other in estimate.alternatives])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,10 +18,15 @@ from posebot.cli._stream import result_table, until_interrupted
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from posebot.core.frame import Frame
+    from posebot.core.results import FrameResult
+    from posebot.models.bundle import Bundle
+    from posebot.video.cameras import CameraEntry
+    from posebot.video.overlay import Overlay
     from posebot.video.run import Summary
     from posebot.video.simcam import SimulatedCamera
     from posebot.video.sinks import Output, Sink
-    from posebot.video.source import Skipped
+    from posebot.video.source import Skipped, Source
     from posebot.video.truth import Judge, Miss
 
 _IN_SIGHT = 0.5  # visible share of an object from which on it is expected to be found
@@ -35,48 +41,83 @@ def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for results, video and picture.")] = Path("runs/demo"),
     fps: Annotated[float, typer.Option("--fps", min=0.1, max=60, help="Pictures a second of the camera.")] = 10.0,
     speed: Annotated[float, typer.Option("--speed", min=0.0, max=10, help="Of the robot's hand; 1 is careful.")] = 1.0,
+    page: Annotated[bool, typer.Option("--page/--no-page", help="Start the service and its web page, or do without."
+                                       )] = True,
+    port: Annotated[int, typer.Option("--port", min=1, max=65535, help="Of the page; the next free one from here."
+                                      )] = 8000,
     as_json: JsonFlag = False,
 ) -> None:
-    """Watch posebot find objects on a table that a simulated robot hand looks at.
+    """Watch posebot find objects on a table that a simulated robot hand looks at, here and on a web page.
 
     Leaves results.jsonl, overlay.mp4 and still.jpg, and says how far the poses were from the simulation's truth.
     """
     from posebot.models.bundle import Bundle
-    from posebot.stages.pipeline import Pipeline
-    from posebot.video.overlay import Overlay
+    from posebot.video.cameras import CameraEntry
+    from posebot.video.opening import simulated_camera
     from posebot.video.run import Summary, run
-    from posebot.video.simcam import SimulatedSource
     from posebot.video.sinks import JsonlSink, VideoSink
     from posebot.video.truth import Judge
 
     screen = console()
-    screen.print("posebot demo: opening the model and dropping objects on a table (some seconds) …")
     parts = Bundle.open(bundle)
-    camera = _camera(parts.manifest.name, parts.objects, seed, fps, depth, speed)
-    pipeline, judge, summary = Pipeline(parts, depth=depth), Judge(parts.objects), Summary()
-    (out / "results.jsonl").parent.mkdir(parents=True, exist_ok=True)
+    entry = CameraEntry("sim", fps=fps, seed=seed, depth=depth, speed=speed, bundle=bundle)
+    camera, judge, summary = simulated_camera("wrist", entry), Judge(parts.objects), Summary()
+    out.mkdir(parents=True, exist_ok=True)
     (out / "results.jsonl").write_bytes(b"")
     log = _Log(judge, camera, out / "still.jpg")
-    source = SimulatedSource(camera)
     with ExitStack() as stack:
-        stack.callback(source.close)
+        stack.enter_context(until_interrupted())
+        watched = _served(stack, screen, entry, bundle, out / "service", port) if page else None
+        watched = watched or _alone(screen, parts, camera, depth)
+        stack.callback(watched.source.close)
         sinks: list[Sink] = [JsonlSink(out / "results.jsonl"), VideoSink(out / "overlay.mp4", None)]
         for sink in sinks:
             stack.callback(sink.close)
         show = stack.enter_context(_screen(screen, summary))
-        stack.enter_context(until_interrupted())
-        run(source, pipeline, sinks, Overlay(parts.objects), summary, limit=frames,
+        run(watched.source, watched.result, sinks, watched.overlay, summary, limit=frames,
             progress=lambda event: log.add(event, show))
     log.close()
     _report(screen, summary, log, out, as_json)
 
 
-def _camera(name: str, objects: Any, seed: int, fps: float, depth: bool, speed: float) -> SimulatedCamera:
-    """The kit is shown as it really looks; another bundle's objects as the bundle knows them."""
-    from posebot.video.simcam import SimulatedCamera
+@dataclass(frozen=True)
+class _Watched:
+    """Frames, what is found in each, and how that is drawn."""
 
-    models = None if name == "kit" else {model.obj_id: model for model in objects}
-    return SimulatedCamera(models, seed, fps, depth, speed)
+    source: Source
+    result: Callable[[Frame], FrameResult]
+    overlay: Overlay
+
+
+def _served(stack: ExitStack, screen: Console, entry: CameraEntry, bundle: str, state: Path,
+            port: int) -> _Watched | None:
+    """The service's camera; None where the service cannot be had, which is said."""
+    from posebot.core.errors import InputError, PosebotError
+
+    screen.print("posebot demo: starting the service and its page, and dropping objects on a table (half a minute) …")
+    try:
+        from posebot.cli._served import ServedSource, served
+
+        service = stack.enter_context(served(entry, bundle, state, port))
+    except InputError:
+        raise
+    except (PosebotError, ImportError) as error:
+        screen.print(f"no page: {error}; going on without", style="yellow", soft_wrap=True, markup=False)
+        return None
+    screen.print(f"the page: {service.link}\n(the key in this link also opens the API, ends in a day, and is not shown "
+                 "again)", soft_wrap=True, markup=False)
+    source = ServedSource(service)
+    return _Watched(source, source.result, source.overlay)
+
+
+def _alone(screen: Console, parts: Bundle, camera: SimulatedCamera, depth: bool) -> _Watched:
+    """The camera and the pipeline in this process."""
+    from posebot.stages.pipeline import Pipeline
+    from posebot.video.overlay import Overlay
+    from posebot.video.simcam import SimulatedSource
+
+    screen.print("posebot demo: opening the model and dropping objects on a table (some seconds) …")
+    return _Watched(SimulatedSource(camera), Pipeline(parts, depth=depth), Overlay(parts.objects))
 
 
 class _Log:
@@ -92,7 +133,7 @@ class _Log:
 
         if isinstance(event, Skipped):
             return
-        truths = self.camera.truth(event.result.frame_id)
+        truths = self.camera.look(int(event.result.frame_id.rpartition("/")[2]))
         misses = self.judge.judge(event.result.estimates, [(truth.obj_id, truth.base_from_obj) for truth in truths])
         self.misses += [miss for miss, truth in zip(misses, truths) if truth.visib_fract >= _IN_SIGHT]
         if self._best is None or _worth(event) >= _worth(self._best):

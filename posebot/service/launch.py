@@ -49,6 +49,7 @@ def start(settings: Settings, address: str | None = None) -> None:
     from ray import serve
     from ray.serve.config import HTTPOptions
 
+    logging.getLogger("ray.serve").setLevel(logging.WARNING)
     address = address or os.environ.get("RAY_ADDRESS")
     new: dict[str, Any] = {} if address else {"include_dashboard": True, "dashboard_host": "127.0.0.1"}
     ray.init(address=address or "local", namespace=APP, log_to_driver=False, logging_level=logging.ERROR, **new)
@@ -69,8 +70,9 @@ def stop() -> None:
     import ray
     from ray import serve
 
-    serve.shutdown()
-    ray.shutdown()
+    if ray.is_initialized():
+        serve.delete(APP)  # and nobody else's application
+        ray.shutdown()
 
 
 def run(settings: Settings, address: str | None, ready: Callable[[], None]) -> None:

@@ -3,14 +3,17 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 
+from posebot.cli._served import free_port
 from posebot.cli._stream import result_table, roll_pitch_yaw
 from posebot.cli.main import run
 from posebot.core.results import FrameResult, PoseEstimate, Region90
@@ -28,7 +31,7 @@ def test_it_ends_by_itself_and_leaves_three_files(bundle_dir: Path, tmp_path: Pa
     import cv2
 
     out = tmp_path / "demo"
-    assert run(["demo", "--frames", "2", "--bundle", str(bundle_dir), "--out", str(out), "--json"]) == 0
+    assert run(["demo", "--no-page", "--frames", "2", "--bundle", str(bundle_dir), "--out", str(out), "--json"]) == 0
     told = capfd.readouterr()
     summary = json.loads(told.out)
     assert summary["frames"] == 2
@@ -44,8 +47,9 @@ def test_it_ends_by_itself_and_leaves_three_files(bundle_dir: Path, tmp_path: Pa
 
 def test_ctrl_c_ends_it_well(bundle_dir: Path, tmp_path: Path) -> None:  # noqa: F811
     out = tmp_path / "demo"
-    process = subprocess.Popen([sys.executable, "-m", "posebot.cli.main", "demo", "--bundle", str(bundle_dir), "--out",
-                                str(out)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-m", "posebot.cli.main", "demo", "--no-page", "--bundle",
+                                str(bundle_dir), "--out", str(out)],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     results = out / "results.jsonl"
     while process.poll() is None and (not results.exists() or results.read_bytes().count(b"\n") < 2):
         time.sleep(0.05)
@@ -55,6 +59,40 @@ def test_ctrl_c_ends_it_well(bundle_dir: Path, tmp_path: Path) -> None:  # noqa:
     assert "Traceback" not in told
     assert "against the simulation's truth" in told
     assert (out / "still.jpg").exists()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_the_page_opens_by_the_link_and_shows_the_same_frames(bundle_dir: Path, tmp_path: Path) -> None:  # noqa: F811
+    out = tmp_path / "demo"
+    process = subprocess.Popen([sys.executable, "-m", "posebot.cli.main", "demo", "--bundle", str(bundle_dir), "--out",
+                                str(out), "--port", "8600"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    link = next(line for line in process.stderr if line.startswith("the page: ")).split()[2]
+    address, key = link.split("/login#key=")
+    assert any(line.startswith("wrist/") for line in process.stderr)
+    with httpx.Client(base_url=address, timeout=30) as http:
+        assert http.post("/v1/auth/login", json={"key": key}).status_code == 200
+        assert "Sign in" in http.get("/login").text
+        seen = {http.get("/v1/streams/wrist/result").json()["result"]["frame_id"] for _ in range(10)
+                if not time.sleep(0.3)}
+    assert len(seen) > 2
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=120)
+    assert process.returncode == 0, told
+    assert "Traceback" not in told and "against the simulation's truth" in told
+    ids = [result.frame_id for result in read_jsonl(out / "results.jsonl")]
+    assert len(ids) == len(set(ids)) > 2
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{address}/login")
+
+
+def test_a_port_that_is_taken_is_passed_over() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert port < free_port(port) < port + 20
 
 
 def test_a_missing_bundle_is_bad_input(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

@@ -153,6 +153,17 @@ def test_streams_stop_and_start_and_their_trouble_is_in_words(page: Stage) -> No
         client.post("/v1/streams/gone/stop").raise_for_status()
 
 
+def test_a_link_with_a_key_signs_in_and_forgets_it(page: Stage) -> None:
+    page.tab.goto(f"{page.service.base}/login#key={page.service.keys['operate']}")
+    page.tab.wait("document.querySelector('#view-live:not([hidden])') !== null", PATIENCE)
+    assert "key" not in page.tab.evaluate("location.href")
+    page.tab.goto(f"{page.service.base}/login#key=pb_0_wrong")
+    page.tab.wait("!document.getElementById('problem').hidden", PATIENCE)
+    assert page.tab.evaluate("location.href").endswith("/login")
+    page.tab.problems.clear()  # Chromium logs the 401
+    page.sign_in()
+
+
 def test_a_model_is_activated_after_a_question_that_escape_denies(page: Stage) -> None:
     page.show("models")
     page.until_text("tr[data-model=tiny]", "Active")

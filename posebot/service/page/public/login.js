@@ -45,3 +45,10 @@ form.addEventListener("submit", async (event) => {
   button.disabled = false;
   if (!problem.hidden) input.select();
 });
+
+// A link may bring the key (`posebot demo` prints one): behind the #, which browsers do not send, and at once taken away.
+const brought = new URLSearchParams(location.hash.slice(1)).get("key");
+if (brought) {
+  history.replaceState(null, "", "/login");
+  signIn(brought).catch(() => tell("The service does not answer. Is posebot still running?"));
+}

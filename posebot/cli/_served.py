@@ -1,0 +1,144 @@
+"""The demo's service: started with one simulated camera and one key, and watched as any client would."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import time
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posebot.client import Client, Live, ServiceError
+from posebot.core.errors import InputError, PosebotError
+from posebot.core.frame import Frame
+from posebot.core.results import FrameResult
+from posebot.video.cameras import CameraEntry
+from posebot.video.overlay import Overlay
+from posebot.video.source import Shot, Skipped
+
+if TYPE_CHECKING:
+    from posebot.service.settings import Settings
+
+CAMERA = "wrist"
+PORTS = 20  # tried, from the one that was asked for
+_PATIENCE_S = 60.0  # without any result
+
+
+@dataclass(frozen=True)
+class Served:
+    """Where the service is, and a key for it."""
+
+    address: str
+    key: str
+
+    @property
+    def link(self) -> str:
+        """The page, signed in. What is behind the # stays in the browser."""
+        return f"{self.address}/login#key={self.key}"
+
+
+@contextmanager
+def served(entry: CameraEntry, bundle: str, state: Path, port: int) -> Iterator[Served]:
+    """A service that runs while the block does, on a Ray cluster of its own. `state` is emptied first.
+
+    Raises:
+        PosebotError: it does not start; InputError: no port is free.
+    """
+    os.environ.pop("RAY_ADDRESS", None)  # a demo is nothing for somebody's cluster
+    from posebot.service import launch
+    from posebot.service.keys import KeyStore
+    from posebot.service.settings import Settings, Stream
+
+    shutil.rmtree(state, ignore_errors=True)
+    name = Path(bundle).name
+    settings: Settings = Settings(
+        port=free_port(port), state=state.absolute(), bundles={name: bundle}, active=name, cameras={CAMERA: entry},
+        streams={CAMERA: Stream(autostart=True)})
+    try:
+        launch.start(settings)
+        key = KeyStore(settings.state).create("demo", ["operate"], days=1)[1]
+        yield Served(launch.address_of(settings), key)
+    finally:
+        launch.stop()
+
+
+def free_port(first: int) -> int:
+    """The first port from `first` on that nobody listens on. Raises InputError where there is none."""
+    for port in range(first, min(first + PORTS, 65536)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise InputError("--port", f"{first} and the next {PORTS - 1} are taken", "a free one")
+
+
+class ServedSource:
+    """The service's results as a source of frames; `result` says what was found in one, `overlay` draws it."""
+
+    live = True
+    total: int | None = None
+    fps: float | None = None
+
+    def __init__(self, service: Served, name: str = CAMERA) -> None:
+        self.name = name
+        self._client = Client(service.address, service.key)
+        self.overlay = Received([])
+        self._newest: FrameResult | None = None
+
+    def shots(self, done: Container[str] = ()) -> Iterator[Shot | Skipped]:
+        """Until `close`, or until nothing has come for a minute. A connection that breaks is made again."""
+        last, heard = 0, time.monotonic()
+        while True:
+            try:
+                for live in self._client.stream(self.name).live("overlay"):
+                    heard = time.monotonic()
+                    missed = max(0, live.sequence - last - 1) if last else 0
+                    last, self._newest = live.sequence, live.result
+                    yield Shot(self._frame(live), live.result.dropped + missed)
+            except ServiceError as error:
+                yield Skipped(self.name, str(error))
+            if time.monotonic() - heard > _PATIENCE_S:
+                raise PosebotError(f"the service has sent nothing for {_PATIENCE_S:.0f} s; see Ray's log")
+            time.sleep(0.5)
+
+    def _frame(self, live: Live) -> Frame:
+        result, picture = live.result, _decoded(live.jpeg)
+        self.overlay.picture = picture  # with a footer below the camera's own
+        rgb = np.ascontiguousarray(picture[:result.camera.height, :result.camera.width])
+        return Frame(rgb, result.camera, None, live.base_from_cam, result.frame_id, result.captured_at)
+
+    def result(self, frame: Frame) -> FrameResult:
+        """What the service said about the newest frame."""
+        assert self._newest is not None and self._newest.frame_id == frame.frame_id
+        return self._newest
+
+    def close(self) -> None:
+        self._client.close()
+
+
+class Received(Overlay):
+    """The overlay of the newest frame, as the service drew it."""
+
+    picture: NDArray[np.uint8]
+
+    def draw(self, frame: Frame, result: FrameResult) -> NDArray[np.uint8]:
+        return self.picture
+
+
+def _decoded(jpeg: bytes | None) -> NDArray[np.uint8]:
+    import cv2
+
+    picture = None if jpeg is None else cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    if picture is None:
+        raise PosebotError("the service sent no picture")
+    return np.ascontiguousarray(np.asarray(picture, np.uint8)[..., ::-1])
