@@ -19,7 +19,7 @@ from posebot.models.calibration import ModeCalibration
 from posebot.stages.certainty import restate
 from posebot.stages.fusion.error import CameraError, jacobian, velocity
 from posebot.stages.fusion.place import SAME_PLACE, associate, middle, suppress
-from posebot.stages.fusion.sight import Look, Shape, in_view, look, may_hide, shape_of
+from posebot.stages.fusion.sight import Looks, Shape, hiders, in_view, look, shape_of
 from posebot.stages.fusion.state import Hypothesis, Measurement
 from posebot.stages.fusion.track import Track
 
@@ -49,6 +49,7 @@ class Fuser:
                        for model in objects}
         self._error = error or CameraError()
         self._shared = self._error.shared
+        self._told = ("vision", *self._error.causes, "total")
         self._patience = patience
         self._tracks: list[Track] = []
         self._lost: list[Track] = []
@@ -67,6 +68,7 @@ class Fuser:
         owners = self._take_in(kept, frame.base_from_cam, speed)
         self._camera = frame.base_from_cam, frame.captured_at
         cam_from_base = inverse(frame.base_from_cam)
+        self._look_at_rivals(frame, cam_from_base)
         self._look_for_unseen(frame, cam_from_base)
         fused = [estimate if track is None else self._published(track, cam_from_base, estimate)
                  for estimate, track in zip(kept, owners)]
@@ -92,10 +94,10 @@ class Fuser:
     def _take_in(self, estimates: Sequence[PoseEstimate], base_from_cam: Array, speed: Array) -> list[Track | None]:
         """The track of each estimate (None without a pose), after it has been taken in."""
         owners: list[Track | None] = [None] * len(estimates)
+        everything = self._measured(estimates, base_from_cam, speed)
         for obj_id in dict.fromkeys(estimate.obj_id for estimate in estimates):
-            places = [i for i, e in enumerate(estimates)
-                      if e.obj_id == obj_id and e.cam_from_obj is not None and e.covariance is not None]
-            measured = [self._measured(estimates[i], base_from_cam, speed) for i in places]
+            places = [i for i in everything if estimates[i].obj_id == obj_id]
+            measured = [everything[i] for i in places]
             model = self._models[obj_id]
             found = associate(measured, [track for track in self._tracks if track.obj_id == obj_id], model)
             for number, (place, entry) in enumerate(zip(places, measured)):
@@ -105,15 +107,18 @@ class Fuser:
                 owners[place] = track
         return owners
 
-    def _measured(self, estimate: PoseEstimate, base_from_cam: Array, speed: Array) -> Measurement:
-        assert estimate.cam_from_obj is not None and estimate.covariance is not None
-        by_camera = jacobian(base_from_cam, estimate.cam_from_obj[:3, 3])
-        vision = rotate_covariance(base_from_cam[:3, :3], estimate.covariance) + self._least[estimate.obj_id]
-        return Measurement(
-            base_from_cam @ estimate.cam_from_obj, vision,
-            by_camera @ self._error.kinematics @ by_camera.T,
-            np.concatenate([by_camera, (by_camera @ speed)[:, None]], axis=1),
-            float(np.clip(estimate.p_correct, 1e-3, 1 - 1e-3)))
+    def _measured(self, estimates: Sequence[PoseEstimate], base_from_cam: Array, speed: Array
+                  ) -> dict[int, Measurement]:
+        """Those estimates that have a pose, in the base frame, by their place in the list."""
+        places = [i for i, e in enumerate(estimates) if e.cam_from_obj is not None and e.covariance is not None]
+        poses = base_from_cam @ np.array([estimates[i].cam_from_obj for i in places]).reshape(-1, 4, 4)
+        covariances = np.array([estimates[i].covariance for i in places]).reshape(-1, 6, 6)
+        vision = rotate_covariance(base_from_cam[:3, :3], covariances)
+        by_camera = jacobian(base_from_cam, poses[:, :3, 3] - base_from_cam[:3, 3])
+        kinematics = by_camera @ self._error.kinematics @ np.swapaxes(by_camera, 1, 2)
+        shared = np.concatenate([by_camera, (by_camera @ speed)[..., None]], axis=2)
+        return {i: Measurement(poses[n], vision[n] + self._least[estimates[i].obj_id], kinematics[n], shared[n],
+                               min(max(estimates[i].p_correct, 1e-3), 1 - 1e-3)) for n, i in enumerate(places)}
 
     def _begin(self, estimate: PoseEstimate, measured: Measurement, model: ObjectModel) -> Track:
         """A lost track that is found again, or a new one."""
@@ -128,35 +133,46 @@ class Fuser:
         self._tracks = sorted([*self._tracks, track], key=lambda entry: -entry.seen)[:_TRACKS]
         return track
 
+    def _look_at_rivals(self, frame: Frame, cam_from_base: Array) -> None:
+        """A rival pose that the depth camera sees through is none."""
+        doubted = [track for track in self._tracks if len(track.hypotheses) > 1 and track.seen == self._frame]
+        if frame.depth is None or not doubted:
+            return
+        pairs = [(track, rival) for track in doubted for rival in track.hypotheses]
+        stands = iter(self._look(pairs, frame, cam_from_base).through < _THROUGH)
+        for track in doubted:
+            track.keep([rival for rival in track.hypotheses if next(stands)])
+
     def _look_for_unseen(self, frame: Frame, cam_from_base: Array) -> None:
-        """Negative evidence: what should be in sight, but was not found, may be gone; so may be a rival pose."""
-        for track in self._tracks:
-            if frame.depth is not None and len(track.hypotheses) > 1 and track.seen == self._frame:
-                track.keep([rival for rival in track.hypotheses
-                            if self._look(track, rival, frame, cam_from_base).through < _THROUGH])
+        """Negative evidence: what should be in sight, but was not found, may be gone."""
         if all(track.seen == self._frame for track in self._tracks):
             return
         models = [self._models[track.obj_id] for track in self._tracks]
         centers = apply(cam_from_base, [middle(track.best.pose, model) for track, model in zip(self._tracks, models)])
         radii = np.array([model.diameter / 2 for model in models])
-        there = list(self._tracks)
-        for place in np.flatnonzero(in_view(centers, radii, frame.camera)):
-            track = there[place]
-            if track.seen == self._frame:
-                continue
-            others = [(self._shapes[there[i].obj_id], cam_from_base @ there[i].best.pose)
-                      for i in may_hide(centers, radii, int(place))]
-            seen = self._look(track, track.best, frame, cam_from_base, others)
-            if seen.visible >= _EXPECTED:
-                track.miss(seen.visible)
-            if track.gone or seen.through >= _THROUGH:
+        hidden_by = hiders(centers, radii)
+        unseen = [int(i) for i in np.flatnonzero(in_view(centers, radii, frame.camera))
+                  if self._tracks[i].seen != self._frame]
+        if not unseen:
+            return
+        poses = cam_from_base @ np.array([track.best.pose for track in self._tracks])
+        others = [[(self._shapes[self._tracks[i].obj_id], poses[i]) for i in np.flatnonzero(hidden_by[place])]
+                  for place in unseen]
+        tracks = [self._tracks[place] for place in unseen]
+        looks = self._look([(track, track.best) for track in tracks], frame, cam_from_base, others)
+        for track, visible, through in zip(tracks, looks.visible, looks.through):
+            if visible >= _EXPECTED:
+                track.miss(float(visible))
+            if track.gone or through >= _THROUGH:
                 self._lose(track)
 
-    def _look(self, track: Track, hypothesis: Hypothesis, frame: Frame, cam_from_base: Array,
-              others: Sequence[tuple[Shape, Array]] = ()) -> Look:
-        sigma = float(np.sqrt(np.trace(hypothesis.covariance[:3, :3]) / 3))
-        return look(self._shapes[track.obj_id], cam_from_base @ hypothesis.pose, frame,
-                    _DEPTH_TOLERANCE + _SIGMAS * sigma, others)
+    def _look(self, pairs: Sequence[tuple[Track, Hypothesis]], frame: Frame, cam_from_base: Array,
+              others: Sequence[Sequence[tuple[Shape, Array]]] = ()) -> Looks:
+        spreads = np.array([hypothesis.covariance for _, hypothesis in pairs])
+        sigmas = np.sqrt(np.trace(spreads[:, :3, :3], axis1=1, axis2=2) / 3)
+        poses = cam_from_base @ np.array([hypothesis.pose for _, hypothesis in pairs])
+        return look([self._shapes[track.obj_id] for track, _ in pairs], poses, frame,
+                    _DEPTH_TOLERANCE + _SIGMAS * sigmas, others)
 
     def _lose(self, track: Track) -> None:
         """Out of the map; its number and pose are kept for a while, should it be found again."""
@@ -166,9 +182,9 @@ class Fuser:
 
     def _published(self, track: Track, cam_from_base: Array, estimate: PoseEstimate) -> PoseEstimate:
         best = track.best
-        if self._error.known:
-            estimate = estimate.replace(budget=best.budget(), region90=_widened(estimate.region90, best))
+        budget = best.budget()
         return estimate.replace(
+            budget={cause: budget[cause] for cause in self._told}, region90=_widened(estimate.region90, best),
             cam_from_obj=cam_from_base @ best.pose, base_from_obj=best.pose, track_id=track.track_id, views=track.views,
             covariance=rotate_covariance(cam_from_base[:3, :3], best.covariance),
             p_correct=estimate.p_correct if track.views == 1 else track.p_correct)

@@ -47,9 +47,10 @@ class CameraError:
                    latency_s)
 
     @property
-    def known(self) -> bool:
-        """Whether anything was said at all."""
-        return bool(self.latency_s or self.hand_eye.any() or self.kinematics.any())
+    def causes(self) -> tuple[str, ...]:
+        """Which errors are told; names as in `state.CAUSES`."""
+        told = {"hand_eye": self.hand_eye.any(), "kinematics": self.kinematics.any(), "latency": self.latency_s > 0}
+        return tuple(name for name, there in told.items() if there)
 
     @property
     def shared(self) -> Array:
@@ -59,15 +60,15 @@ class CameraError:
         return covariance
 
 
-def jacobian(base_from_cam: Array, position_cam: Array) -> Array:
-    """(6, 6): twist of a pose in the base frame (base axes) for a twist of the camera along the camera's own axes.
+def jacobian(base_from_cam: Array, lever: Array) -> Array:
+    """(..., 6, 6): twist of a pose in the base frame (base axes) for a twist of the camera along the camera's own axes.
 
-    position_cam: origin (3,) of the pose in the camera frame, the lever on which the camera's rotation acts.
+    lever: (..., 3) from the camera's centre to the pose's origin, base axes; the camera's rotation acts on it.
     """
     turn = base_from_cam[:3, :3]
-    result = np.zeros((6, 6))
-    result[:3, :3] = result[3:, 3:] = turn
-    result[:3, 3:] = -turn @ skew(position_cam)
+    result = np.zeros((*lever.shape[:-1], 6, 6))
+    result[..., :3, :3] = result[..., 3:, 3:] = turn
+    result[..., :3, 3:] = -skew(lever) @ turn
     return result
 
 

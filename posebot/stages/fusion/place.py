@@ -38,8 +38,9 @@ def suppress(estimates: Sequence[PoseEstimate], models: dict[int, ObjectModel]) 
 
 def _clashes(estimates: Sequence[PoseEstimate], models: dict[int, ObjectModel]) -> NDArray[np.bool_]:
     """Which of the estimates (N, N), all with a pose, are in one place."""
-    centers = np.array([middle(entry.cam_from_obj, models[entry.obj_id]) for entry in estimates
-                        if entry.cam_from_obj is not None]).reshape(-1, 3)
+    poses = np.array([entry.cam_from_obj for entry in estimates]).reshape(-1, 4, 4)
+    offsets = np.array([models[entry.obj_id].center for entry in estimates]).reshape(-1, 3, 1)
+    centers = (poses[:, :3, :3] @ offsets)[..., 0] + poses[:, :3, 3]
     kinds = np.array([entry.obj_id for entry in estimates])
     sizes = np.array([models[entry.obj_id].diameter for entry in estimates])
     reach = np.where(kinds[:, None] == kinds, SAME_PLACE, _OVERLAP) * np.minimum(sizes[:, None], sizes)
@@ -60,9 +61,9 @@ def associate(measured: Sequence[Measurement], tracks: Sequence[Track], model: O
     """
     if not measured or not tracks:
         return {}
+    if len(measured) == len(tracks) == 1 and _distance(measured[0], tracks[0], model)[0] < SAME_PLACE * model.diameter:
+        return {0: tracks[0]}  # nothing to choose: the usual case, and quick
     costs = np.array([[_cost(entry, track, model) for track in tracks] for entry in measured])
-    if costs.size == 1:
-        return {0: tracks[0]} if np.isfinite(costs[0, 0]) else {}
     from scipy.optimize import linear_sum_assignment
 
     rows, columns = linear_sum_assignment(np.where(np.isfinite(costs), costs, 1e6))
@@ -71,11 +72,16 @@ def associate(measured: Sequence[Measurement], tracks: Sequence[Track], model: O
 
 def _cost(measured: Measurement, track: Track, model: ObjectModel) -> float:
     """Squared Mahalanobis distance of the places, infinite where they cannot be one."""
-    apart = middle(measured.pose, model) - middle(track.best.pose, model)
-    distance = math.sqrt(apart @ apart)
+    distance, apart = _distance(measured, track, model)
     if distance > _REACH * model.diameter:
         return np.inf
     spread = (measured.vision + measured.kinematics + track.best.covariance)[:3, :3]
     squared = float(apart @ np.linalg.solve(spread, apart))
     near = distance < SAME_PLACE * model.diameter or squared < _GATE
     return squared if near else np.inf
+
+
+def _distance(measured: Measurement, track: Track, model: ObjectModel) -> tuple[float, Array]:
+    """How far the middles are apart, metres, and the step (3,) between them."""
+    apart = middle(measured.pose, model) - middle(track.best.pose, model)
+    return math.sqrt(apart @ apart), apart

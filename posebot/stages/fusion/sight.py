@@ -31,12 +31,12 @@ class Shape:
 
 
 @dataclass(frozen=True)
-class Look:
-    """visible: share of the side that faces the camera that is in the picture and not hidden, 0..1.
-    through: share of the depth readings on it that lie clearly behind it, 0..1; 0 where there are too few."""
+class Looks:
+    """Of M objects. visible: (M,) share of the side that faces the camera that is in the picture and not hidden, 0..1.
+    through: (M,) share of the depth readings on it that lie clearly behind it, 0..1; 0 where there are too few."""
 
-    visible: float
-    through: float
+    visible: Array
+    through: Array
 
 
 def shape_of(model: ObjectModel) -> Shape:
@@ -47,53 +47,58 @@ def shape_of(model: ObjectModel) -> Shape:
     return Shape(points, normals, model.center - half, model.center + half)
 
 
-def look(shape: Shape, cam_from_obj: Array, frame: Frame, tolerance: float,
-         others: Sequence[tuple[Shape, Array]] = ()) -> Look:
-    """What is to be seen of an object at a pose.
+def look(shapes: Sequence[Shape], cam_from_obj: Array, frame: Frame, tolerance: Array,
+         others: Sequence[Sequence[tuple[Shape, Array]]] = ()) -> Looks:
+    """What is to be seen of M objects at poses (M, 4, 4).
 
     Args:
-        tolerance: metres along the viewing ray that a reading may differ. others: shapes and cam_from_obj of all that
-            may stand in front of it, where depth does not tell.
+        tolerance: (M,) metres along the viewing ray that a reading may differ. others: for each object shapes and
+            cam_from_obj of all that may stand in front of it, where depth does not tell.
     """
-    points = apply(cam_from_obj, shape.points)
-    facing = (np.einsum("ij,ij->i", shape.normals @ cam_from_obj[:3, :3].T, points) < 0) & (points[:, 2] > _NEAR)
-    if facing.sum() < _FEWEST:
-        return Look(0.0, 0.0)
-    points = points[facing]
-    pixels = np.rint(project(frame.camera.K, points)).astype(int)
-    inside = np.all((pixels >= 0) & (pixels < [frame.camera.width, frame.camera.height]), axis=1)
-    readings = _readings(frame, pixels, inside)
-    known = readings > 0
-    nearer, behind = (known & (readings < points[:, 2] - tolerance)), (known & (readings > points[:, 2] + tolerance))
-    hidden = nearer
-    if others and not known.all():
-        hidden = nearer | (~known & _blocked(points, others))
-    open_ = known & ~nearer
-    through = behind.sum() / open_.sum() if open_.sum() >= max(_FEWEST, len(points) // 4) else 0.0
-    return Look(float((inside & ~hidden).mean()), float(through))
+    points = apply(cam_from_obj, np.array([shape.points for shape in shapes]))
+    normals = np.array([shape.normals for shape in shapes]) @ np.swapaxes(cam_from_obj[:, :3, :3], 1, 2)
+    z = points[..., 2]
+    facing = (np.einsum("mij,mij->mi", normals, points) < 0) & (z > _NEAR)
+    readings, inside = _readings(frame, points, facing)
+    known, margin = readings > 0, tolerance[:, None]
+    nearer, behind = known & (readings < z - margin), known & (readings > z + margin)
+    hidden = nearer.copy()
+    for place, before in enumerate(others):
+        unknown = facing[place] & ~known[place]
+        if before and unknown.any():
+            hidden[place, unknown] = _blocked(points[place, unknown], before)
+    count, open_ = facing.sum(axis=1), (known & ~nearer).sum(axis=1)
+    enough = (open_ >= np.maximum(_FEWEST, count // 4)) & (count >= _FEWEST)
+    return Looks(np.where(count >= _FEWEST, (inside & ~hidden).sum(axis=1) / np.maximum(count, 1), 0.0),
+                 np.where(enough, behind.sum(axis=1) / np.maximum(open_, 1), 0.0))
 
 
-def _readings(frame: Frame, pixels: NDArray[np.int_], inside: NDArray[np.bool_]) -> Array:
-    """Depth (N,) at pixels, 0 where there is none."""
-    readings = np.zeros(len(pixels))
+def _readings(frame: Frame, points: Array, wanted: NDArray[np.bool_]) -> tuple[Array, NDArray[np.bool_]]:
+    """Depth (M, N) at those of the points (M, N, 3) that are wanted, 0 where there is none; and which are in view."""
+    K, size = frame.camera.K, (frame.camera.width, frame.camera.height)
+    z = np.where(wanted, points[..., 2], 1.0)
+    x = np.rint((K[0, 0] * points[..., 0] + K[0, 1] * points[..., 1]) / z + K[0, 2])
+    y = np.rint(K[1, 1] * points[..., 1] / z + K[1, 2])
+    inside = wanted & (x >= 0) & (x < size[0]) & (y >= 0) & (y < size[1])
+    readings = np.zeros(z.shape)
     if frame.depth is not None:
-        readings[inside] = frame.depth[pixels[inside, 1], pixels[inside, 0]]
-    return np.where(np.isfinite(readings), readings, 0.0)
+        readings[inside] = frame.depth[y[inside].astype(int), x[inside].astype(int)]
+        readings[~np.isfinite(readings)] = 0.0
+    return readings, inside
 
 
 def _blocked(points: Array, others: Sequence[tuple[Shape, Array]]) -> NDArray[np.bool_]:
     """Which points (N, 3) lie behind the box of another object (slab test of the segment from the camera)."""
-    blocked = np.zeros(len(points), dtype=bool)
-    for shape, cam_from_obj in others:
-        obj_from_cam = inverse(cam_from_obj)
-        eye = obj_from_cam[:3, 3]
-        along = apply(obj_from_cam, points) - eye
-        along = np.where(np.abs(along) < 1e-9, 1e-9, along)
-        first, second = (shape.low - eye) / along, (shape.high - eye) / along
-        (x0, y0, z0), (x1, y1, z1) = np.minimum(first, second).T, np.maximum(first, second).T
-        enter, leave = np.maximum(np.maximum(x0, y0), z0), np.minimum(np.minimum(x1, y1), z1)
-        blocked |= (enter < leave) & (leave > 0) & (enter < 0.98)
-    return blocked
+    obj_from_cam = inverse(np.array([cam_from_obj for _, cam_from_obj in others]))
+    eyes = obj_from_cam[:, None, :3, 3]
+    along = points @ np.swapaxes(obj_from_cam[:, :3, :3], 1, 2)  # (K, N, 3)
+    along[np.abs(along) < 1e-9] = 1e-9
+    first = (np.array([shape.low for shape, _ in others])[:, None] - eyes) / along
+    second = (np.array([shape.high for shape, _ in others])[:, None] - eyes) / along
+    low, high = np.minimum(first, second), np.maximum(first, second)
+    enter = np.maximum(np.maximum(low[..., 0], low[..., 1]), low[..., 2])  # quicker than max(axis=-1)
+    leave = np.minimum(np.minimum(high[..., 0], high[..., 1]), high[..., 2])
+    return np.asarray(((enter < leave) & (leave > 0) & (enter < 0.98)).any(axis=0))
 
 
 def in_view(centers: Array, radii: Array, camera: Camera) -> NDArray[np.bool_]:
@@ -105,10 +110,10 @@ def in_view(centers: Array, radii: Array, camera: Camera) -> NDArray[np.bool_]:
     return np.asarray(inside & (centers[:, 2] > _NEAR))
 
 
-def may_hide(centers: Array, radii: Array, place: int) -> list[int]:
-    """Which of the spheres (N, 3), (N,) in the camera frame may stand in front of the one at `place`."""
-    direction = centers / np.maximum(np.linalg.norm(centers, axis=1), 1e-6)[:, None]
-    apart = np.linalg.norm(direction - direction[place], axis=1) * centers[place, 2]
-    near = (centers[:, 2] - radii < centers[place, 2] + radii[place]) & (centers[:, 2] > _NEAR)
-    covers = near & (apart < 1.2 * (radii[place] + radii * centers[place, 2] / np.maximum(centers[:, 2], _NEAR)))
-    return [int(i) for i in np.flatnonzero(covers) if i != place]
+def hiders(centers: Array, radii: Array) -> NDArray[np.bool_]:
+    """Which of the spheres (N, 3), (N,) in the camera frame may (N, N: row) be hidden by which other (column)."""
+    direction = centers / np.maximum(np.sqrt((centers**2).sum(axis=1)), 1e-6)[:, None]
+    depth, reach = centers[:, 2], radii / np.maximum(centers[:, 2], _NEAR)
+    apart = np.sqrt(np.maximum(2 - 2 * direction @ direction.T, 0))
+    near = (depth - radii < (depth + radii)[:, None]) & (depth > _NEAR)
+    return np.asarray(near & (apart < 1.2 * (reach + reach[:, None])) & ~np.eye(len(radii), dtype=bool))

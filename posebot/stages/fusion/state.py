@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from posebot.core.objects import ObjectModel
-from posebot.core.transforms import Array, make, perturb, rotation_from_vector
+from posebot.core.transforms import Array, make, rotation_from_vector
 from posebot.stages.fusion.error import SHARED
 from posebot.stages.symmetry import nearest_equivalent
 
 GATE = 22.5  # chi-square with 6 degrees of freedom, 99.9 %
+CAUSES = ("vision", "hand_eye", "kinematics", "latency", "total")
 _HALF_TURN = 3.1  # radians
+_MM_DEG = np.array([1000.0, 180 / np.pi])
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,12 +58,12 @@ class Hypothesis:
 
     def budget(self) -> dict[str, tuple[float, float]]:
         """One sigma (mm, degrees) of each cause and of all together; names as in `posebot.robots.budget`."""
-        hand_eye, latency = np.split(self.sensitivity, [6], axis=1)
-        parts = {"vision": self.vision, "hand_eye": hand_eye @ self.shared[:6, :6] @ hand_eye.T,
-                 "kinematics": self.kinematics, "latency": latency @ self.shared[6:, 6:] @ latency.T}
-        parts["total"] = sum(parts.values(), np.zeros((6, 6)))
-        return {name: (1000 * _sigma(part[:3, :3]), float(np.degrees(_sigma(part[3:, 3:]))))
-                for name, part in parts.items()}
+        shared = (self.sensitivity @ self.shared) * self.sensitivity  # hand-eye and latency are independent
+        parts = np.array([self.vision.diagonal(), shared[:, :6].sum(axis=1), self.kinematics.diagonal(), shared[:, 6],
+                          np.zeros(6)])
+        parts[4] = parts.sum(axis=0)
+        sigmas = np.sqrt(parts.reshape(5, 2, 3).sum(axis=2)) * _MM_DEG
+        return {name: (mm, deg) for name, (mm, deg) in zip(CAUSES, sigmas.tolist())}
 
 
 def aligned(pose: Array, reference: Array, model: ObjectModel) -> Array:
@@ -90,11 +92,25 @@ def update(hypothesis: Hypothesis, measured: Measurement, step: Array, spread: A
     common = hypothesis.sensitivity @ hypothesis.shared @ (hypothesis.sensitivity - measured.sensitivity).T
     gain = np.linalg.solve(spread, (hypothesis.vision + hypothesis.kinematics + common).T).T
     rest = np.eye(6) - gain
-    hypothesis.pose = perturb(hypothesis.pose, gain @ step)
+    hypothesis.pose = _moved(hypothesis.pose, gain @ step)
     hypothesis.vision = rest @ hypothesis.vision @ rest.T + gain @ measured.vision @ gain.T
     hypothesis.kinematics = rest @ hypothesis.kinematics @ rest.T + gain @ measured.kinematics @ gain.T
     hypothesis.sensitivity = rest @ hypothesis.sensitivity + gain @ measured.sensitivity
     hypothesis.views += 1
+
+
+def _moved(pose: Array, twist: Array) -> Array:
+    """`transforms.perturb` of one pose, with the rotation as a quaternion: quicker."""
+    x, y, z = twist[3:].tolist()
+    angle = math.sqrt(x * x + y * y + z * z)
+    share = math.sin(angle / 2) / angle if angle > 1e-9 else 0.5
+    w, x, y, z = math.cos(angle / 2), share * x, share * y, share * z
+    result = pose.copy()
+    result[:3, :3] = np.array([[1 - 2 * (y * y + z * z), 2 * (x * y - w * z), 2 * (x * z + w * y)],
+                               [2 * (x * y + w * z), 1 - 2 * (x * x + z * z), 2 * (y * z - w * x)],
+                               [2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)]]) @ pose[:3, :3]
+    result[:3, 3] += twist[:3]
+    return result
 
 
 def _step(pose: Array, reference: Array) -> Array:
@@ -106,7 +122,3 @@ def _step(pose: Array, reference: Array) -> Array:
     if angle > _HALF_TURN:
         odd, sine = np.array([1.0, 0.0, 0.0]), 1.0
     return np.concatenate([pose[:3, 3] - reference[:3, 3], odd * (angle / sine if sine > 1e-12 else 1.0)])
-
-
-def _sigma(covariance: Array) -> float:
-    return float(np.sqrt(np.trace(covariance)))
