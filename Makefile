@@ -36,7 +36,7 @@ $(INSTALLED): requirements.txt pyproject.toml
 	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps -e .
 	@touch $@
 
-demo: $(INSTALLED)  ## simulated wrist camera, bundled model, live table; writes runs/demo/
+demo: $(INSTALLED)  ## simulated wrist camera, bundled model, live table, web page; writes runs/demo/
 	@$(BIN)/posebot demo $(ARGS)
 
 test: $(INSTALLED)  ## the tests, without the long ones
