@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from posebot.core.results import FrameResult
     from posebot.models.bundle import Bundle
     from posebot.stages.pipeline import Pipeline
+    from posebot.video.mount import Mount
     from posebot.video.run import Summary
     from posebot.video.sinks import Output, Sink
     from posebot.video.source import Skipped, Source
@@ -52,18 +53,21 @@ def infer(
     """
     from posebot.models.bundle import Bundle
     from posebot.stages.pipeline import Pipeline
-    from posebot.video.opening import SourceOptions, open_source
+    from posebot.video.opening import SourceOptions, named_camera, open_source
     from posebot.video.overlay import Overlay
     from posebot.video.resume import resume
     from posebot.video.run import Summary, run
     from posebot.video.sinks import JsonlSink, read_jsonl, write_bop
 
     opened = open_source(source, SourceOptions(split, camera, config, depth, scale_camera))
+    entry = named_camera(source, config)
+    mount = None if entry is None else entry.mount
     if bop is not None and split is None:
         raise InputError("--bop", "a BOP csv needs scene and image numbers", "a BOP data set as --source, with --split")
-    parts, joined = Bundle.open(bundle), _fuses(opened, fuse)
-    pipeline = Pipeline(parts, depth=depth, fuse=joined)
-    known = resume(out, _made_from(source, parts, split, depth, joined, camera, scale_camera), overwrite, opened.live)
+    parts, joined = Bundle.open(bundle), _fuses(opened, mount, fuse)
+    pipeline = Pipeline(parts, depth=depth, fuse=joined, error=None if mount is None else mount.error)
+    made_from = _made_from(source, parts, split, depth, joined, camera, mount, scale_camera)
+    known = resume(out, made_from, overwrite, opened.live)
     summary = Summary()
     with ExitStack() as stack:
         stack.callback(opened.close)
@@ -82,11 +86,13 @@ def infer(
         raise typer.Exit(130)
 
 
-def _fuses(source: Source, fuse: bool | None) -> bool:
-    """Views are joined where they follow each other in time; pictures and data sets are judged one by one."""
+def _fuses(source: Source, mount: Mount | None, fuse: bool | None) -> bool:
+    """Views are joined where they follow each other in time, or a robot says where they are from; other pictures and
+    data sets are judged one by one."""
     from posebot.video.files import VideoSource
 
-    return fuse if fuse is not None else source.live or isinstance(source, VideoSource)
+    told = mount is not None and mount.poses is not None
+    return fuse if fuse is not None else source.live or told or isinstance(source, VideoSource)
 
 
 def _scene_by_scene(pipeline: Pipeline) -> Callable[[Frame], FrameResult]:
@@ -105,14 +111,14 @@ def _scene_by_scene(pipeline: Pipeline) -> Callable[[Frame], FrameResult]:
 
 
 def _made_from(source: str, bundle: Bundle, split: str | None, depth: bool, fuse: bool, camera: Path | None,
-               scale_camera: bool) -> dict[str, Any]:
+               mount: Mount | None, scale_camera: bool) -> dict[str, Any]:
     """What the results depend on, for a later run that wants to go on."""
     digest = hashlib.sha256(bundle.detector + bundle.localizer)
     digest.update(json.dumps(bundle.manifest.to_dict(), sort_keys=True, default=str).encode())
     intrinsics = None if camera is None else hashlib.sha256(camera.read_bytes()).hexdigest()
     name = str(Path(source).resolve()) if Path(source).exists() else source
     return {"source": name, "split": split, "bundle": digest.hexdigest(), "depth": depth, "fuse": fuse,
-            "camera": intrinsics, "scale_camera": scale_camera}
+            "camera": intrinsics, "mount": None if mount is None else mount.digest, "scale_camera": scale_camera}
 
 
 def _picture_sinks(source: Source, video: Path | None, overlays: Path | None, mcap: Path | None) -> list[Sink]:

@@ -1,7 +1,7 @@
 """Robot poses from files: one file for all, or one file for each picture. The forms are told apart by what is inside.
 
 - posebot's own, YAML or JSON: `poses:`, a list of records, each with a pose (see `robots.pose_values`) and, if wished,
-  `image` (a file name) and `time` (seconds);
+  `image` (a file name) and `time` (or `stamp`, seconds);
 - CSV with a header: one row for each pose, columns named as in `robots.pose_values`, with `image` and `time`;
 - ROS-Industrial: `data:`, a list of {image, pose}, both file names relative to the file;
 - MoveIt: a list of pairs [effector_wrt_world, object_wrt_sensor], 4x4 each, or of mappings with these names; the
@@ -26,6 +26,7 @@ from posebot.core.transforms import Array
 from posebot.robots.pose_values import EXPECTED, matrix_from, pose_from
 
 _LISTS = ("poses", "data", "samples")
+_ABOUT = ("image", "time", "stamp")
 
 
 @dataclass(frozen=True)
@@ -101,11 +102,12 @@ def _entry(row: Any, where: str, folder: Path) -> RobotPose:
         row = {"effector_wrt_world": row[0], "object_wrt_sensor": row[1]}
     if not isinstance(row, Mapping):
         return RobotPose(pose_from(row, where), where)
-    image, moment, target = row.get("image"), row.get("time"), row.get("object_wrt_sensor", row.get("cam_from_target"))
+    image, moment = row.get("image"), row.get("time", row.get("stamp"))
+    target = row.get("object_wrt_sensor", row.get("cam_from_target"))
     if isinstance(row.get("pose"), str):
         found = _single(folder / row["pose"])
     else:
-        found = pose_from({key: value for key, value in row.items() if key not in ("image", "time")}, where)
+        found = pose_from({key: value for key, value in row.items() if key not in _ABOUT}, where)
     return RobotPose(found, where, None if image in (None, "") else folder / str(image), _seconds(moment, where),
                      None if target is None else matrix_from(target, f"{where}: object_wrt_sensor"))
 
@@ -152,7 +154,7 @@ def _csv(path: Path) -> list[dict[str, Any]]:
 
 
 def _meta(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in ("image", "time") if name in row}
+    return {name: row[name] for name in _ABOUT if name in row}
 
 
 def _text(path: Path) -> str:

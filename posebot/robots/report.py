@@ -28,12 +28,14 @@ class HandEye:
 
     Attributes:
         mode: what `pose` is: gripper_from_cam (eye-in-hand) or base_from_cam (eye-to-hand), 4x4.
-        covariance: 6x6 of it, as in `core.results`.
+        covariance: 6x6 of it, as in `core.results`. arm: how inexact the robot's poses seemed to be, one sigma of each
+            axis, metres and radians.
     """
 
     mode: Mode
     pose: Array
     covariance: Array
+    arm: tuple[float, float] = (0.0, 0.0)
 
     def base_from_cam(self, base_from_gripper: Array | None = None) -> Array:
         """Where the camera is, 4x4; for eye-in-hand behind the robot's pose at the moment of the picture.
@@ -139,4 +141,10 @@ def load_hand_eye(path: Path) -> HandEye:
     covariance = np.asarray(data.get("covariance", np.zeros((6, 6))), dtype=float)
     if covariance.shape != (6, 6) or not np.isfinite(covariance).all():
         raise InputError(path, f"covariance has shape {covariance.shape}", "6x6, finite")
-    return HandEye(data["mode"], matrix_from(data.get(name), f"{path}: {name}"), covariance)
+    return HandEye(data["mode"], matrix_from(data.get(name), f"{path}: {name}"), covariance, _arm(data.get("noise")))
+
+
+def _arm(noise: Any) -> tuple[float, float]:
+    """Metres and radians; zero where a file does not say."""
+    mm, deg = ((noise.get(name) if isinstance(noise, dict) else None) or 0.0 for name in ("arm_mm", "arm_deg"))
+    return float(mm) / 1000, float(np.radians(deg))

@@ -9,7 +9,7 @@ import numpy as np
 
 from posebot.core.errors import InputError
 from posebot.core.transforms import Array, make, rotation_from_vector, vector_from_rotation
-from posebot.robots.poses import read_poses
+from posebot.robots.poses import RobotPose, read_poses
 
 MAX_GAP = 0.2  # seconds between two poses of the table: an arm's path is unknown over longer
 
@@ -59,7 +59,11 @@ def read_pose_table(path: Path) -> PoseTable:
     Raises:
         InputError: as `read_poses`; a time is missing; or times are double.
     """
-    poses = read_poses(path)
+    return table_of(read_poses(path), path)
+
+
+def table_of(poses: list[RobotPose], path: Path) -> PoseTable:
+    """A table of poses that were read from a file. Raises as `read_pose_table`."""
     missing = next((pose.name for pose in poses if pose.time is None), None)
     if missing is not None:
         raise InputError(missing, "no time", "seconds under `time`, for every pose")

@@ -13,10 +13,11 @@ from numpy.typing import NDArray
 from posebot.core.frame import Frame
 from posebot.core.results import FrameResult, PoseEstimate
 from posebot.models.bundle import Bundle
+from posebot.models.calibration import ModeCalibration
 from posebot.models.runtime import Network
 from posebot.stages.certainty import assess, restate
 from posebot.stages.detect import Detector, OnnxDetector
-from posebot.stages.fuse import Fuser, suppress
+from posebot.stages.fuse import CameraError, Fuser, suppress
 from posebot.stages.localize import Localization, Localizer, OnnxLocalizer
 from posebot.stages.pose import PoseSolution, PoseSolver
 
@@ -27,12 +28,12 @@ class Pipeline:
     Args:
         bundle: an opened bundle. depth: use depth where the frame has it. runtime, threads: see `Network`.
         fuse: join views where the frame says where the camera was. limit: most objects that are looked at in one frame.
-        masks: fill `PoseEstimate.mask`.
+        masks: fill `PoseEstimate.mask`. error: how wrong `base_from_cam` may be, for fusion; default: exact.
     """
 
     def __init__(self, bundle: Bundle, *, depth: bool = True, runtime: str = "auto", threads: int = 0,
-                 fuse: bool = True, limit: int = 20, masks: bool = False) -> None:
-        manifest = bundle.manifest
+                 fuse: bool = True, limit: int = 20, masks: bool = False, error: CameraError | None = None) -> None:
+        manifest, self._error = bundle.manifest, error
         self.bundle, self.depth, self.fuse, self.masks = bundle, depth, fuse, masks
         self.detector: Detector = OnnxDetector(
             Network(bundle.detector, runtime, threads, "detector.onnx"), manifest.detector, limit)
@@ -43,7 +44,12 @@ class Pipeline:
 
     def reset(self) -> None:
         """Forget all tracks: another scene, or another camera."""
-        self._fuser = Fuser(self.bundle.objects)
+        self._fuser = Fuser(self.bundle.objects, error=self._error)
+        self._mode: ModeCalibration | None = None
+
+    def map(self) -> list[PoseEstimate]:
+        """All objects that are held to be there, in sight or not, as seen from the latest frame (`Fuser.map`)."""
+        return self._fuser.map(self._mode)
 
     def __call__(self, frame: Frame) -> FrameResult:
         """Everything there is to say about a frame.
@@ -86,7 +92,7 @@ class Pipeline:
         if not self.fuse:
             return suppress(estimates, {model.obj_id: model for model in self.bundle.objects})
         calibration = self.bundle.manifest.calibration
-        mode = calibration.depth if self.depth and frame.depth is not None else calibration.rgb
+        self._mode = mode = calibration.depth if self.depth and frame.depth is not None else calibration.rgb
         diameters = {model.obj_id: model.diameter for model in self.bundle.objects}
         return [restate(estimate, diameters[estimate.obj_id], mode) for estimate in self._fuser(frame, estimates)]
 

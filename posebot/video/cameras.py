@@ -5,10 +5,12 @@
         kind: rtsp                       # file, folder, video, device, rtsp or sim
         source: rtsp://robot:${CAMERA_PASSWORD}@10.0.0.12/stream1
         intrinsics: wrist_camera.yaml    # a file, relative to this one, or the numbers themselves
+        hand_eye: hand_eye.yaml          # of posebot calibrate hand-eye; or, for a camera that does not move,
         base_from_cam: [1, 0, 0, 0.4, 0, -1, 0, 0, 0, 0, -1, 0.6, 0, 0, 0, 1]
 
 Also: depth_scale (millimetres per unit), depth (true or false), scale_camera, fps; of a simulation seed, speed (of the
-hand, 1 is careful) and bundle (whose objects lie on the table, default: the kit).
+hand, 1 is careful) and bundle (whose objects lie on the table, default: the kit); with hand_eye robot_poses (a file,
+for recordings), arm_mm, arm_deg and latency_ms (one sigma).
 Network addresses are only taken from here, never from the command line or a request: what posebot opens is decided by
 whoever wrote this file.
 """
@@ -20,7 +22,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
@@ -30,9 +32,13 @@ from posebot.core.transforms import Array, is_transform
 from posebot.video.intrinsics import Intrinsics, depth_scale_from, intrinsics_from, load_intrinsics
 from posebot.video.source import redacted
 
+if TYPE_CHECKING:
+    from posebot.video.mount import Mount
+
 KINDS = ("file", "folder", "video", "device", "rtsp", "sim")
-_FIELDS = {"kind", "source", "intrinsics", "fps", "depth_scale", "base_from_cam", "scale_camera", "seed", "depth", "speed",
-           "bundle"}
+_MOUNTED = ("robot_poses", "arm_mm", "arm_deg", "latency_ms")  # only with hand_eye
+_FIELDS = {"kind", "source", "intrinsics", "fps", "depth_scale", "base_from_cam", "scale_camera", "seed", "depth",
+           "speed", "bundle", "hand_eye", *_MOUNTED}
 _SCHEMES = ("rtsp://", "rtsps://", "http://", "https://")
 
 
@@ -42,6 +48,7 @@ class CameraEntry:
 
     Attributes:
         kind: one of KINDS. source: path, device number, or address. seed, speed, bundle: of a simulated camera.
+        base_from_cam: 4x4 of a camera that does not move, also where `mount`, its hand-eye calibration, says so.
     """
 
     kind: str
@@ -54,6 +61,7 @@ class CameraEntry:
     depth: bool = True
     speed: float = 1.0
     bundle: str = "kit"
+    mount: Mount | None = None
 
     def __repr__(self) -> str:
         return f"CameraEntry({self.kind}, {redacted(self.source)})"
@@ -92,11 +100,27 @@ def _entry(data: Any, where: str, folder: Path) -> CameraEntry:
     intrinsics = _intrinsics(data.get("intrinsics"), where, folder)
     if intrinsics is not None and "depth_scale" in data:
         intrinsics = replace(intrinsics, depth_scale=depth_scale_from(data["depth_scale"], where))
+    mount, fixed = _mount(data, where, folder), _transform(data.get("base_from_cam"), where)
     return CameraEntry(kind, _address(kind, data.get("source"), where, folder), intrinsics,
-                       _positive(data.get("fps"), "fps", where), _transform(data.get("base_from_cam"), where),
+                       _positive(data.get("fps"), "fps", where), fixed if mount is None else mount.base_from_cam,
                        bool(data.get("scale_camera", False)), int(_positive(data.get("seed", 0), "seed", where) or 0),
                        bool(data.get("depth", True)), _positive(data.get("speed", 1.0), "speed", where) or 0.0,
-                       str(data.get("bundle", "kit")))
+                       str(data.get("bundle", "kit")), mount)
+
+
+def _mount(data: Mapping[str, Any], where: str, folder: Path) -> Mount | None:
+    given = [name for name in _MOUNTED if data.get(name) is not None]
+    if data.get("hand_eye") is None:
+        if given:
+            raise InputError(where, f"{given[0]} without hand_eye", "hand_eye: a file of posebot calibrate hand-eye")
+        return None
+    if data.get("base_from_cam") is not None or data["kind"] == "sim":
+        raise InputError(where, "hand_eye, but where the camera is, is known already", "hand_eye or base_from_cam")
+    from posebot.video.mount import load_mount  # it needs sources, which few that read a configuration do
+
+    errors = {name: _positive(data[name], name, where) for name in given if name != "robot_poses"}
+    poses = folder / str(data["robot_poses"]) if "robot_poses" in given else None
+    return load_mount(folder / str(data["hand_eye"]), poses, errors, data["kind"], where)
 
 
 def _address(kind: str, source: Any, where: str, folder: Path) -> str:

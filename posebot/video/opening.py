@@ -11,6 +11,7 @@ from posebot.video.cameras import CameraEntry, load_cameras
 from posebot.video.files import VIDEO_SUFFIXES, BopSource, PictureSource, VideoSource
 from posebot.video.intrinsics import load_intrinsics
 from posebot.video.live import CameraSettings, LiveSource, device_frames, network_frames
+from posebot.video.mount import placed
 from posebot.video.source import Source, redacted
 
 if TYPE_CHECKING:
@@ -41,16 +42,27 @@ def open_source(source: str, options: SourceOptions) -> Source:
     Raises:
         InputError: there is no such thing, or it has no intrinsics.
     """
-    if options.config is not None:
-        cameras = load_cameras(options.config)
-        if source in cameras:
-            return open_camera(source, cameras[source], options)
-        if not Path(source).exists():
-            raise InputError("--source", f"{redacted(source)!r} is no camera of {options.config}",
-                             f"a path or one of: {', '.join(cameras)}")
+    entry = named_camera(source, options.config)
+    if entry is not None:
+        return open_camera(source, entry, options)
     if "://" in source:
         raise InputError("--source", f"{redacted(source)} is an address", "name the camera in a file, --config FILE")
     return _open_path(Path(source), options)
+
+
+def named_camera(name: str, config: Path | None) -> CameraEntry | None:
+    """The camera of this name in a configuration; None where it is a path instead, or there is no configuration.
+
+    Raises:
+        InputError: the configuration is wrong, or names no such camera.
+    """
+    if config is None:
+        return None
+    cameras = load_cameras(config)
+    if name not in cameras and not Path(name).exists():
+        raise InputError("--source", f"{redacted(name)!r} is no camera of {config}",
+                         f"a path or one of: {', '.join(cameras)}")
+    return cameras.get(name)
 
 
 def _open_path(path: Path, options: SourceOptions) -> Source:
@@ -83,9 +95,9 @@ def open_camera(name: str, entry: CameraEntry, options: SourceOptions | None = N
     if intrinsics is None:
         raise InputError(f"camera {name}", "has no intrinsics", "intrinsics: FILE or numbers, or --camera FILE")
     if entry.kind == "video":
-        return VideoSource(entry.source, intrinsics, entry.base_from_cam, scale)
+        return placed(VideoSource(entry.source, intrinsics, entry.base_from_cam, scale), entry.mount, entry.fps)
     if entry.kind in ("file", "folder"):
-        return PictureSource(entry.source, intrinsics, with_depth, entry.base_from_cam, scale)
+        return placed(PictureSource(entry.source, intrinsics, with_depth, entry.base_from_cam, scale), entry.mount)
     settings = CameraSettings(name, intrinsics, entry.base_from_cam, scale)
     if entry.kind == "device":
         return LiveSource(name, lambda: device_frames(settings, int(entry.source)), entry.fps)

@@ -11,12 +11,17 @@ import numpy as np
 import pytest
 import yaml
 
+from posebot.cli._calibrate import take_shots
 from posebot.cli.main import run
-from posebot.core.transforms import inverse, quaternion_from_rotation
+from posebot.core.results import PoseEstimate
+from posebot.core.transforms import Array, inverse, quaternion_from_rotation
+from posebot.robots.poses import read_poses
 from posebot.robots.report import load_hand_eye
 from posebot.robots.targets import parse_target
 from posebot.video.intrinsics import load_intrinsics
+from posebot.video.sinks import read_jsonl
 from tests.robots.made import CAMERA, look_at_board, photograph
+from tests.video.conftest import bundle_dir  # noqa: F401
 
 Capture = pytest.CaptureFixture[str]
 SPEC = "charuco:5x4:40mm:30mm:DICT_4X4_50"
@@ -135,3 +140,51 @@ def test_moveit(handeye: Path, tmp_path: Path) -> None:
     assert found["summary"]["pairs_used"] == 50
     assert found["summary"]["leave_one_out_mm"]["max"] <= 1
     assert found["summary"]["solvers_median_mm"] <= 1
+
+
+def _base_from_objects(config: Path, bundle: Path, out: Path) -> dict[str, tuple[Array, PoseEstimate]]:
+    """What `infer` says of the camera `cell` of a configuration, by picture: base_from_cam and the estimate."""
+    assert run(["infer", "--source", "cell", "--config", str(config), "--bundle", str(bundle), "--out", str(out)]) == 0
+    found = {result.frame_id.rpartition("/")[2]: result.estimates[0] for result in read_jsonl(out)}
+    return {name: (entry.base_from_obj @ inverse(entry.cam_from_obj), entry) for name, entry in found.items()}
+
+
+def test_a_wrist_cameras_calibration_places_its_pictures(handeye: Path, bundle_dir: Path,  # noqa: F811
+                                                        tmp_path: Path) -> None:
+    """ROS-Industrial's set, from pictures of a board to objects in the base frame. The board's own pose, which does not
+    move, says whether `base_from_cam` is right."""
+    folder, target = handeye / "ri_10x10", "circles:10x10:25.4mm"
+    camera, poses = tmp_path / "camera.yaml", folder / "cal_data.yaml"
+    assert run(["calibrate", "camera", str(folder / "images"), "--target", target, "--out", str(camera)]) == 0
+    _calibrated(["--poses", str(poses), "--target", target, "--camera", str(camera), "--mode", "eye-in-hand",
+                 "--fit-scale"], tmp_path / "hand_eye.yaml")
+    config = tmp_path / "cameras.yaml"
+    config.write_text(yaml.safe_dump({"cameras": {"cell": {
+        "kind": "folder", "source": str(folder / "images"), "intrinsics": "camera.yaml", "hand_eye": "hand_eye.yaml",
+        "robot_poses": str(poses), "latency_ms": 5}}}))
+    found = _base_from_objects(config, bundle_dir, tmp_path / "results.jsonl")
+    hand_eye = load_hand_eye(tmp_path / "hand_eye.yaml")
+    shots = take_shots(read_poses(poses), [], target, camera)
+    assert len(found) == len(shots.views) == 15
+    spread = []
+    for view in shots.views:
+        base_from_cam, estimate = found[Path(view.name).stem]
+        np.testing.assert_allclose(base_from_cam, hand_eye.base_from_cam(view.base_from_gripper), atol=1e-6)
+        assert estimate.budget.keys() == {"vision", "hand_eye", "kinematics", "latency", "total"}
+        spread.append((base_from_cam @ view.cam_from_target)[:3, 3])
+    assert np.linalg.norm(spread - np.median(spread, axis=0), axis=1).max() < 0.025  # the arm moves by 0.4 m
+
+
+def test_a_fixed_cameras_calibration_places_its_pictures(handeye: Path, bundle_dir: Path,  # noqa: F811
+                                                        tmp_path: Path) -> None:
+    """ViSP's set: the camera stands still, and so does what it sees."""
+    folder = str(handeye / "visp_franka_eye_to_hand")
+    found = _calibrated([folder, "--poses", folder, "--target", "apriltag:36h11:48mm", "--camera",
+                         f"{folder}/camera.json", "--mode", "eye-to-hand"], tmp_path / "hand_eye.yaml")
+    config = tmp_path / "cameras.yaml"
+    config.write_text(yaml.safe_dump({"cameras": {"cell": {
+        "kind": "folder", "source": folder, "intrinsics": f"{folder}/camera.json", "hand_eye": "hand_eye.yaml"}}}))
+    placed = _base_from_objects(config, bundle_dir, tmp_path / "results.jsonl")
+    assert len(placed) == 8
+    for base_from_cam, _ in placed.values():
+        np.testing.assert_allclose(base_from_cam, found["base_from_cam"], atol=1e-6)

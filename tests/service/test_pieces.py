@@ -116,7 +116,7 @@ def test_no_pose_is_guessed_where_none_is_near() -> None:
 
 def test_a_table_of_poses_is_read_or_refused(tmp_path: Path) -> None:
     file = tmp_path / "poses.csv"
-    file.write_text("stamp,x,y,z,qx,qy,qz,qw\n0,0.1,0,0.5,0,0,0,1\n1,0.2,0,0.5,0,0,0,2\n")
+    file.write_text("stamp,x,y,z,qx,qy,qz,qw\n0,0.1,0,0.5,0,0,0,1\n1,0.2,0,0.5,0,0,0,1\n")
     np.testing.assert_allclose(load_poses(file, 2).at(0.5), make(translation=[0.15, 0, 0.5]))
     header = "stamp,x,y,z,qx,qy,qz,qw\n"
     for text in ("stamp,x\n", f"{header}0,a,0,0,0,0,0,1\n", f"{header}0,0,0,0,0,0,0,0\n"):

@@ -6,14 +6,17 @@ from posebot.core.frame import Frame
 from posebot.core.results import FrameResult
 from posebot.models.bundle import Bundle
 from posebot.stages.certainty import restate
-from posebot.stages.fuse import Fuser
+from posebot.stages.fuse import CameraError, Fuser
 
 
 class Fusing:
-    """Joins the estimates of successive frames of one stream, as `Pipeline` does with `fuse=True`."""
+    """Joins the estimates of successive frames of one stream, as `Pipeline` does with `fuse=True`.
 
-    def __init__(self, bundle: Bundle) -> None:
-        self._fuser = Fuser(bundle.objects)
+    error: how wrong the camera's pose may be; default: exact.
+    """
+
+    def __init__(self, bundle: Bundle, error: CameraError | None = None) -> None:
+        self._fuser = Fuser(bundle.objects, error=error)
         self._calibration = bundle.manifest.calibration
         self._diameters = {model.obj_id: model.diameter for model in bundle.objects}
 

@@ -1,4 +1,8 @@
-"""Where the camera of a stream was: fixed, known to the simulation, in a table, or told by the robot."""
+"""Where the camera of a stream was: fixed, known to the simulation, in a table, or told by the robot.
+
+A camera's entry knows its hand-eye calibration (`video.mount`), and, for a recording, the robot's poses: its frames
+then come with `base_from_cam`. What is placed here is what a stream's own settings say.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ from posebot.core.frame import Frame
 from posebot.core.transforms import Array, is_transform
 from posebot.service.settings import Stream
 from posebot.service.streams.poses import PoseTrack, load_poses
+from posebot.stages.fuse import CameraError
 from posebot.video.cameras import CameraEntry
 
 _EPOCH = 1e8  # stamps below are seconds since the stream's first frame, not since 1970
@@ -21,13 +26,11 @@ class Placing:
     """Gives frames their `base_from_cam`. `kind`: as in `schemas.streams.StreamStatus.robot_pose`."""
 
     def __init__(self, entry: CameraEntry, stream: Stream) -> None:
-        self._gripper_from_cam = np.eye(4) if stream.gripper_from_cam is None else np.reshape(
-            np.array(stream.gripper_from_cam, dtype=float), (4, 4))
+        self._gripper_from_cam, self.error = _on_gripper(entry, stream)
         self._stream = stream
         self._track: PoseTrack | None = None
         self._first: float | None = None
-        fixed = {"sim": "simulated"}.get(entry.kind, "none" if entry.base_from_cam is None else "static")
-        self.kind = fixed if stream.robot_pose == "camera" else stream.robot_pose
+        self.kind = _own_kind(entry) if stream.robot_pose == "camera" else stream.robot_pose
         if self.kind == "pushed":
             self._track = PoseTrack(stream.max_pose_gap_s)
 
@@ -37,7 +40,7 @@ class Placing:
         Raises:
             InputError: the table of poses cannot be read.
         """
-        if self.kind not in ("table", "pushed"):
+        if self._stream.robot_pose == "camera":
             return frame
         if self._track is None and self._stream.poses is not None:
             self._track = load_poses(self._stream.poses, self._stream.max_pose_gap_s)
@@ -63,3 +66,22 @@ class Placing:
     @property
     def _relative(self) -> bool:
         return self.kind == "table" and self._track is not None and self._track.last < _EPOCH
+
+
+def _on_gripper(entry: CameraEntry, stream: Stream) -> tuple[Array, CameraError | None]:
+    """gripper_from_cam and how wrong base_from_cam may be (None: exact). A stream's own numbers are taken as exact."""
+    if stream.gripper_from_cam is not None:
+        return np.reshape(np.array(stream.gripper_from_cam, dtype=float), (4, 4)), None
+    if entry.mount is None:
+        return np.eye(4), None
+    found = entry.mount.gripper_from_cam
+    return np.eye(4) if found is None else found, entry.mount.error
+
+
+def _own_kind(entry: CameraEntry) -> str:
+    """What the camera's entry alone says."""
+    if entry.kind == "sim":
+        return "simulated"
+    if entry.base_from_cam is not None:
+        return "static"
+    return "none" if entry.mount is None or entry.mount.poses is None else "table"

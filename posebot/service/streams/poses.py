@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import bisect
-import csv
 import threading
 from collections import deque
 from pathlib import Path
 
-import numpy as np
-
-from posebot.core.errors import InputError
-from posebot.core.transforms import Array, difference, make, perturb, rotation_from_quaternion
-
-COLUMNS = ("stamp", "x", "y", "z", "qx", "qy", "qz", "qw")
+from posebot.core.transforms import Array, difference, perturb
+from posebot.robots.table import read_pose_table
 
 
 class PoseTrack:
@@ -58,31 +53,12 @@ class PoseTrack:
 
 
 def load_poses(path: Path, max_gap_s: float) -> PoseTrack:
-    """A CSV with the columns stamp, x, y, z, qx, qy, qz, qw: seconds, metres, quaternion; in order of time.
+    """A table of robot poses with `time` or `stamp`, in any of the forms that calibration reads (docs/hand-eye.md).
 
     Raises:
-        InputError: missing, a column is missing, or a line is no pose.
+        InputError: as `robots.table.read_pose_table`.
     """
-    track = PoseTrack(max_gap_s, most=None)
-    try:
-        with path.open(newline="") as file:
-            rows = csv.DictReader(file)
-            missing = [name for name in COLUMNS if name not in (rows.fieldnames or ())]
-            if missing:
-                raise InputError(path, f"column {missing[0]!r} is missing", f"the columns {', '.join(COLUMNS)}")
-            for row in rows:
-                stamp, pose = _pose(row, f"{path}: line {rows.line_num}")
-                track.add(stamp, pose)
-    except OSError as error:
-        raise InputError(path, (error.strerror or "not readable").lower(), "a CSV of robot poses") from None
+    table, track = read_pose_table(path), PoseTrack(max_gap_s, most=None)
+    for stamp, pose in zip(table.times.tolist(), table.poses):
+        track.add(stamp, pose)
     return track
-
-
-def _pose(row: dict[str, str], where: str) -> tuple[float, Array]:
-    try:
-        values = np.array([float(row[name]) for name in COLUMNS])
-    except (TypeError, ValueError):
-        raise InputError(where, "is no pose", "eight numbers") from None
-    if not np.isfinite(values).all() or np.linalg.norm(values[4:]) < 1e-6:
-        raise InputError(where, "is no pose", "eight finite numbers, a quaternion of length 1")
-    return float(values[0]), make(rotation_from_quaternion(values[4:]), values[1:4])

@@ -181,7 +181,7 @@ class StreamRunner:
         key = (answer.bundle, answer.version, answer.digest)
         if self._view is None or self._view.key != key:
             bundle = self._open_bundle(answer.bundle)
-            self._view = _View(key, Fusing(bundle), Overlay(bundle.objects))
+            self._view = _View(key, Fusing(bundle, self.placing.error), Overlay(bundle.objects))
         return self._view
 
     def _fail(self, code: str, message: str, state: str, pause: float | None) -> None:
