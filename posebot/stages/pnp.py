@@ -13,6 +13,7 @@ from posebot.stages.evidence import SIZE, Evidence
 
 MIN_PIXELS = 12
 _PIXEL = 0.7  # working pixels: error of a perfect coordinate, from the map's grid
+_STILL = 1e-9  # least damping
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Prior:
     shift: float = 0.05 * SIZE
     depth: float = 0.08
     weight: float = 10.0
+
+
 
 
 def ransac(evidence: Evidence, tries: int = 3, iterations: int = 80) -> list[Array]:
@@ -57,7 +60,8 @@ def refine(pose: Array, evidence: Evidence, prior: Prior, steps: int = 10) -> tu
     cost, matrix, right = _linearise(pose, evidence, prior)
     damping = 1e-3
     for _ in range(steps):
-        step = np.linalg.solve(matrix + damping * np.diag(np.diag(matrix)), right)
+        # without coordinates nothing holds the attitude: what no evidence moves stays where it is
+        step = np.linalg.solve(matrix + damping * np.diag(np.maximum(np.diag(matrix), _STILL)), right)
         trial = perturb(pose, step)
         trial_cost, trial_matrix, trial_right = _linearise(trial, evidence, prior)
         if trial_cost < cost:

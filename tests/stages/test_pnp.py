@@ -79,3 +79,14 @@ def test_refine_goes_downhill_from_far_away(scenes):
     start = perturb(pose, np.array([0.02, -0.02, 0.08, 0.4, -0.3, 0.3]))
     found, _ = pnp.refine(start, evidence, pnp.Prior(evidence.origin), steps=30)
     assert scenes.error(found, pose) < 0.01
+
+
+def test_without_any_coordinates_only_the_place_moves(scenes):
+    """A faint mask, sharpened by colour, may be large enough for a pose and yet hold no coordinate."""
+    evidence, pose = evidence_of(scenes, 3)
+    empty = replace(evidence, pixels=evidence.pixels[:0], coordinates=evidence.coordinates[:0],
+                    sigma=evidence.sigma[:0], weight=evidence.weight[:0])
+    start = perturb(pose, [0.02, 0, 0.05, 0.3, 0, 0])
+    found, _ = pnp.refine(start, empty, pnp.Prior(pose[:3, 3]))
+    np.testing.assert_allclose(found[:3, :3], start[:3, :3], atol=1e-9)
+    np.testing.assert_allclose(found[:3, 3], pose[:3, 3], atol=0.005)
