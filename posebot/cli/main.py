@@ -24,12 +24,13 @@ class Commands(LazyGroup):
     """All commands of posebot."""
 
     entries: ClassVar[dict[str, Entry]] = {
-        "demo": Entry("posebot.cli.demo", "Simulated wrist camera, bundled model and a live table, offline.", LOOK),
+        "demo": Entry("posebot.cli.demo", "Simulated wrist camera, bundled model, live table and page, offline.", LOOK),
         "doctor": Entry("posebot.cli.doctor", "What this machine can do, and what is missing.", LOOK),
         "bench": Entry("posebot.cli.bench", "The time of every stage on this machine.", LOOK),
         "objects": Entry("posebot.cli.objects", "Check meshes, build BOP models, write the kit's parts.", BUILD),
         "synth": Entry("posebot.cli.synth", "Render labelled pictures of objects, in BOP format.", BUILD),
         "train": Entry("posebot.cli.train", "Train detector and localizer, calibrate, write a bundle.", BUILD),
+        "tune": Entry("posebot.cli.tune", "Look for better settings of training, in parallel.", BUILD),
         "evaluate": Entry("posebot.cli.evaluate", "Judge a bundle on a BOP split with known poses.", BUILD),
         "models": Entry("posebot.cli.models", "Look into bundles: objects, networks, calibration, origin.", BUILD),
         "calibrate": Entry("posebot.cli.calibrate", "Intrinsics, hand-eye pose, printable targets.", USE),
