@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from posebot.core.camera import Camera
 from posebot.core.errors import InputError
-from posebot.core.transforms import Array
+from posebot.core.transforms import Array, inverse
 
 SCHEMA = 1
 Status = Literal["ok", "low_certainty", "no_pose"]
@@ -30,6 +30,17 @@ class Region90:
 
 
 @dataclass(frozen=True)
+class Alternative:
+    """Another pose that explains the picture nearly as well, clearly different whatever the object's symmetry.
+
+    cam_from_obj: 4x4, metres. gap: how far its score (0..1) lies below that of the pose that was chosen.
+    """
+
+    cam_from_obj: Array
+    gap: float
+
+
+@dataclass(frozen=True)
 class PoseEstimate:
     """One object in one picture.
 
@@ -38,7 +49,8 @@ class PoseEstimate:
         score: the detector's, 0..1. box_xyxy: (4,) pixels, see `core.camera`.
         cam_from_obj: 4x4 metres, None when status is "no_pose". base_from_obj: the same in the base frame, where known.
         covariance: 6x6 of `cam_from_obj`, along the camera's axes. p_correct: P(MSSD < 10 % of the diameter).
-        region90: radii with 90 % coverage. views: number of views fused.
+        region90: radii with 90 % coverage. alternatives: other poses that one view leaves possible, best first; empty
+            where the picture decides, and after views were fused. views: number of views fused.
         budget: one sigma (mm, degrees) of each cause of error in the base frame ("vision", "hand_eye", "kinematics",
             "latency", "total"), where fusion was told how exact `base_from_cam` is.
         mask: visible mask (H, W), not serialised as pixels.
@@ -55,6 +67,7 @@ class PoseEstimate:
     covariance: Array | None = None
     p_correct: float = 0.0
     region90: Region90 | None = None
+    alternatives: tuple[Alternative, ...] = ()
     track_id: int | None = None
     views: int = 1
     budget: dict[str, tuple[float, float]] | None = None
@@ -77,11 +90,20 @@ class PoseEstimate:
             "p_correct": round(float(self.p_correct), 4),
             "region90": None if self.region90 is None else {"translation_mm": round(self.region90.translation_mm, 3),
                                                             "rotation_deg": round(self.region90.rotation_deg, 3)},
+            "alternatives": [{"cam_from_obj": _listed(other.cam_from_obj),
+                              "base_from_obj": _listed(self._in_base(other.cam_from_obj)), "gap": round(other.gap, 4)}
+                             for other in self.alternatives],
             "views": self.views,
             **({} if self.budget is None else {"budget": {
                 cause: {"translation_mm": round(mm, 3), "rotation_deg": round(deg, 3)}
                 for cause, (mm, deg) in self.budget.items()}}),
         }
+
+    def _in_base(self, cam_from_obj: Array) -> Array | None:
+        """A pose in the base frame, known from where this estimate's own pose is in both frames."""
+        if self.cam_from_obj is None or self.base_from_obj is None:
+            return None
+        return self.base_from_obj @ inverse(self.cam_from_obj) @ cam_from_obj
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> PoseEstimate:
@@ -91,8 +113,10 @@ class PoseEstimate:
             box_xyxy=np.asarray(data["box_xyxy"], dtype=float), status=data["status"], reason=data.get("reason", ""),
             cam_from_obj=_matrix(data.get("cam_from_obj")), base_from_obj=_matrix(data.get("base_from_obj")),
             covariance=_matrix(data.get("covariance")), p_correct=float(data.get("p_correct", 0.0)),
-            region90=Region90(**region) if region else None, track_id=data.get("track_id"),
-            views=int(data.get("views", 1)),
+            region90=Region90(**region) if region else None,
+            alternatives=tuple(Alternative(np.asarray(other["cam_from_obj"], dtype=float), float(other["gap"]))
+                               for other in data.get("alternatives", ())),
+            track_id=data.get("track_id"), views=int(data.get("views", 1)),
             budget={cause: (s["translation_mm"], s["rotation_deg"]) for cause, s in budget.items()} if budget else None,
         )
 

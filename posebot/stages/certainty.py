@@ -14,6 +14,7 @@ from posebot.stages.pose import PoseSolution
 
 FEATURES = ("silhouette", "coordinates", "geometry", "print", "margin", "visibility", "score", "sharpness", "precision",
             "views")
+_COUNTS = ("two", "three", "four", "five")
 
 
 def features(solution: PoseSolution, diameter: float, views: int = 1) -> Array:
@@ -97,16 +98,20 @@ def assess(solution: PoseSolution, label: str, obj_id: int, diameter: float, cal
     reason = "" if mode.samples and p_correct >= mode.ok_threshold else doubt(solution, mode)
     return estimate.replace(status="low_certainty" if reason else "ok", reason=reason, cam_from_obj=solution.pose,
                             covariance=covariance, p_correct=p_correct,
-                            region90=radii(p_correct, covariance, diameter, obj_id, mode))
+                            region90=radii(p_correct, covariance, diameter, obj_id, mode),
+                            alternatives=solution.alternatives)
 
 
 def restate(estimate: PoseEstimate, diameter: float, mode: ModeCalibration) -> PoseEstimate:
-    """The estimate with status and region that follow from its p_correct and covariance, after fusion."""
+    """The estimate with status and region that follow from its p_correct and covariance, after fusion.
+
+    What one view left open the others have settled, as far as they can: p_correct says how far.
+    """
     if estimate.cam_from_obj is None or estimate.covariance is None or estimate.views < 2:
         return estimate
     certain = mode.samples > 0 and estimate.p_correct >= mode.ok_threshold
     reason = "" if certain else estimate.reason or "the views together do not fix the pose well"
-    return estimate.replace(status="ok" if certain else "low_certainty", reason=reason,
+    return estimate.replace(status="ok" if certain else "low_certainty", reason=reason, alternatives=(),
                             region90=radii(estimate.p_correct, estimate.covariance, diameter, estimate.obj_id, mode))
 
 
@@ -116,8 +121,8 @@ def doubt(solution: PoseSolution, mode: ModeCalibration) -> str:
         return "this model has not been calibrated"
     if solution.visibility < 0.5:
         return f"{100 * (1 - solution.visibility):.0f} % hidden"
-    if solution.margin < 0.01:
-        return "two poses explain the picture"
+    if solution.alternatives:
+        return f"{_COUNTS[len(solution.alternatives) - 1]} poses explain the picture"
     if solution.with_depth and solution.geometry < 0.4:
         return "the depth does not fit the shape"
     if solution.silhouette < 0.5:

@@ -9,14 +9,16 @@ import numpy as np
 
 from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
-from posebot.core.transforms import Array, apply, rotate_covariance
+from posebot.core.results import Alternative
+from posebot.core.transforms import Array, rotate_covariance
 from posebot.stages import colour, depth, icp, pnp
+from posebot.stages.ambiguity import rivals
 from posebot.stages.build import build_surface
 from posebot.stages.evidence import Evidence, gather
 from posebot.stages.localize import Localization
 from posebot.stages.score import Scores
 from posebot.stages.surface import Points, Surface
-from posebot.stages.symmetry import canonical, symmetries
+from posebot.stages.symmetry import canonical
 
 _MIN_VISIBLE = 12  # working pixels (of 64 x 64) in the visible mask
 
@@ -30,6 +32,7 @@ class PoseSolution:
         covariance: 6x6 of the weighted Hessian alone, as if all pixels were independent; None without a pose.
         silhouette, coordinates, geometry, print, outline: the scores of `stages.score`, 0..1.
         total: their weighted mean. margin: `total` minus that of the best clearly different pose.
+        alternatives: where that is less than `ambiguity.NEAR`, the other poses that come so near.
         visibility: visible / amodal mask area, 0..1. sigma: mean expected coordinate error, diameters.
         with_depth: whether depth was used.
     """
@@ -48,6 +51,7 @@ class PoseSolution:
     sigma: float = 1.0
     with_depth: bool = False
     outline: float = 0.0
+    alternatives: tuple[Alternative, ...] = ()
 
 
 class PoseSolver:
@@ -92,24 +96,13 @@ def _solution(pose: Array, information: Array, candidates: Array, scores: Scores
               surface: Surface, localization: Localization, with_depth: bool) -> PoseSolution:
     covariance = np.asarray(np.linalg.inv(information + _floor(pose, surface.model)), dtype=float)
     visibility = (evidence.visible > 0.5).sum() / max(float(evidence.amodal.sum()), 1.0)
+    margin, others = rivals(candidates, scores.total, best, covariance, evidence, surface)
     return PoseSolution(
         localization, canonical(pose, surface.model), "", covariance, float(scores.silhouette[best]),
         float(scores.coordinates[best]), float(scores.geometry[best]), float(scores.print[best]),
-        float(scores.total[best]), _margin(candidates, scores.total, best, surface), min(float(visibility), 1.0),
+        float(scores.total[best]), margin, min(float(visibility), 1.0),
         float(np.median(evidence.sigma)) / surface.model.diameter if len(evidence.sigma) else 1.0, with_depth,
-        float(scores.outline[best]))
-
-
-def _margin(candidates: Array, totals: Array, best: int, surface: Surface) -> float:
-    """How much better the best pose scores than any that is clearly different: 10 % of the diameter somewhere."""
-    points = surface.points[:20].astype(float)
-    images = apply(symmetries(surface.model), points)  # (S, 20, 3)
-    winner = candidates[best]
-    equal = apply(winner, images.reshape(-1, 3)).reshape(images.shape)
-    others = apply(candidates, points)
-    apart = np.linalg.norm(others[:, None] - equal[None], axis=-1).max(axis=2).min(axis=1)
-    different = apart > 0.1 * surface.model.diameter
-    return float(totals[best] - totals[different].max()) if different.any() else 1.0
+        float(scores.outline[best]), others)
 
 
 def _depth_information(pose: Array, evidence: Evidence, surface: Surface, points: Points, trust: Points) -> Array:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from posebot.core import transforms as tf
 from posebot.core.camera import Camera
 from posebot.core.errors import InputError
-from posebot.core.results import SCHEMA, FrameResult, PoseEstimate, Region90
+from posebot.core.results import SCHEMA, Alternative, FrameResult, PoseEstimate, Region90
 
 CAMERA = Camera(np.array([[572.4, 0, 325.3], [0, 573.6, 242.0], [0, 0, 1]]), 640, 480, np.array([0.1, 0, 0, 0]))
 finite = st.floats(-2, 2, allow_subnormal=False)
@@ -28,6 +28,8 @@ def estimates(draw: st.DrawFn) -> PoseEstimate:
         covariance=np.diag(draw(st.lists(st.floats(1e-9, 1), min_size=6, max_size=6))) if posed else None,
         p_correct=draw(st.floats(0, 1)), region90=draw(st.none() | st.builds(Region90, st.just(3.25), st.just(1.5))),
         track_id=draw(st.none() | st.integers(0, 9)), views=draw(st.integers(1, 9)),
+        alternatives=tuple(Alternative(tf.exp([0, 0, 1, 0, 0, angle]), 0.01) for angle in range(draw(st.integers(0, 3)))
+                           ) if posed else (),
     )
 
 
@@ -51,6 +53,10 @@ def test_json_round_trip(entries: list[PoseEstimate]) -> None:
         assert _same_pose(one.cam_from_obj, other.cam_from_obj)
         assert _same_pose(one.base_from_obj, other.base_from_obj)
         assert _same_pose(one.covariance, other.covariance)
+        assert len(one.alternatives) == len(other.alternatives)
+        for first, second in zip(one.alternatives, other.alternatives):
+            assert _same_pose(first.cam_from_obj, second.cam_from_obj)
+            assert first.gap == second.gap
         assert other.score == pytest.approx(one.score, abs=1e-4)
     assert back.to_json() == FrameResult.from_dict(json.loads(back.to_json())).to_json()
 
@@ -79,3 +85,20 @@ def test_nan_never_reaches_a_file() -> None:
 def test_a_mask_is_not_written_and_not_compared() -> None:
     estimate = PoseEstimate("can", 2, 0.9, np.zeros(4), mask=np.ones((2, 2), dtype=bool))
     assert "mask" not in estimate.to_dict()
+
+
+def test_alternatives_are_told_in_both_frames() -> None:
+    base_from_cam = tf.exp([0.4, 0, 0.6, np.pi, 0, 0.3])
+    pose, other = tf.exp([0, 0, 0.5, 0.1, 0.2, 0.3]), tf.exp([0, 0, 0.5, 0.1, 0.2, 3.0])
+    estimate = PoseEstimate("mug", 3, 0.9, np.zeros(4), "low_certainty", "two poses explain the picture", pose,
+                            alternatives=(Alternative(other, 0.0123),))
+    listed = estimate.to_dict()["alternatives"]
+    assert listed == [{"cam_from_obj": other.round(9).tolist(), "base_from_obj": None, "gap": 0.0123}]
+    listed = estimate.replace(base_from_obj=base_from_cam @ pose).to_dict()["alternatives"]
+    assert np.allclose(listed[0]["base_from_obj"], base_from_cam @ other, atol=1e-8)
+
+
+def test_a_line_from_before_there_were_alternatives_can_be_read() -> None:
+    data = PoseEstimate("mug", 3, 0.9, np.zeros(4)).to_dict()
+    del data["alternatives"]
+    assert PoseEstimate.from_dict(data).alternatives == ()

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from posebot.core.results import Alternative
 from posebot.models.calibration import LEVELS, Calibration, ModeCalibration
 from posebot.stages.certainty import (
     FEATURES,
@@ -22,6 +23,7 @@ from posebot.stages.evidence import gather
 from posebot.stages.pose import solve
 
 DIAMETER = 0.2
+OTHERS = (Alternative(np.eye(4), 0.0), Alternative(np.eye(4), 0.01))
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +91,9 @@ def test_status_follows_the_threshold(solution, scenes):
 
 
 @pytest.mark.parametrize(("changes", "words"), [
-    ({"visibility": 0.38}, "62 % hidden"), ({"margin": 0.0, "visibility": 1.0}, "two poses explain the picture"),
-    ({"geometry": 0.1, "margin": 0.1, "visibility": 1.0}, "depth does not fit"),
+    ({"visibility": 0.38}, "62 % hidden"), ({"alternatives": OTHERS[:1], "visibility": 1.0}, "two poses explain the"),
+    ({"alternatives": OTHERS, "visibility": 1.0}, "three poses explain the picture"),
+    ({"geometry": 0.1, "alternatives": (), "visibility": 1.0}, "depth does not fit"),
 ])
 def test_reasons_can_be_understood(solution, scenes, changes, words):
     mode = ModeCalibration(bias=-5.0, samples=100)
@@ -109,4 +112,6 @@ def test_fused_views_may_become_certain(solution, scenes):
     estimate = assess(solution, "bracket", 1, scenes.model.diameter, Calibration(mode, mode))
     assert estimate.status == "low_certainty"
     assert restate(estimate.replace(views=4, p_correct=0.9), DIAMETER, mode).status == "ok"
+    assert restate(estimate.replace(views=4, alternatives=OTHERS), DIAMETER, mode).alternatives == ()
+    assert restate(estimate.replace(alternatives=OTHERS), DIAMETER, mode).alternatives == OTHERS
     assert restate(estimate.replace(views=4, p_correct=0.1), DIAMETER, mode).status == "low_certainty"

@@ -1,0 +1,72 @@
+"""Where a picture leaves several poses possible, they are listed; where it does not, they are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from posebot.core.objects import ObjectModel
+from posebot.core.transforms import Array
+from posebot.evaluation.errors import mssd
+from posebot.models.calibration import Calibration, ModeCalibration
+from posebot.stages.ambiguity import NEAR
+from posebot.stages.certainty import assess
+from posebot.stages.pose import PoseSolution, PoseSolver
+from tests.stages import mugs
+
+HIDDEN, SEEN = (-20.0, -10.0, 0.0, 10.0, 20.0), (90.0, 120.0, -90.0)  # of the handle from straight behind, degrees
+
+
+@pytest.fixture(scope="module")
+def mug() -> ObjectModel:
+    return mugs.mug()
+
+
+@pytest.fixture(scope="module")
+def solver(mug: ObjectModel) -> PoseSolver:
+    return PoseSolver([mug])
+
+
+@pytest.fixture(scope="module")
+def hidden(mug: ObjectModel, solver: PoseSolver) -> list[tuple[PoseSolution, Array]]:
+    pictures = [mugs.picture(mug, seed, HIDDEN[seed % len(HIDDEN)]) for seed in range(20)]
+    return [(solver(one.frame, one.localization), one.pose) for one in pictures]
+
+
+def right(pose: Array, truth: Array, model: ObjectModel) -> bool:
+    return bool(mssd(pose[None], truth, model.mesh.vertices, np.eye(4)[None])[0] < 0.1 * model.diameter)
+
+
+def test_a_hidden_handle_is_not_guessed_but_listed(mug: ObjectModel, hidden: list[tuple[PoseSolution, Array]]) -> None:
+    alone = [right(solution.pose, truth, mug) for solution, truth in hidden]
+    listed = [any(right(other.cam_from_obj, truth, mug) for other in solution.alternatives)
+              for solution, truth in hidden]
+    assert sum(alone) <= 12  # nobody can know
+    assert sum(np.logical_or(alone, listed)) >= 16
+
+
+def test_what_is_listed_is_near_in_score_and_clearly_different(mug: ObjectModel,
+                                                               hidden: list[tuple[PoseSolution, Array]]) -> None:
+    for solution, _ in hidden:
+        gaps = [other.gap for other in solution.alternatives]
+        assert gaps == sorted(gaps)
+        assert all(0 <= gap < NEAR for gap in gaps)
+        assert (solution.margin < NEAR) == bool(gaps)
+        poses = [solution.pose, *(other.cam_from_obj for other in solution.alternatives)]
+        assert not any(right(a, b, mug) for i, a in enumerate(poses) for b in poses[:i])
+
+
+def test_the_reason_says_so(mug: ObjectModel, hidden: list[tuple[PoseSolution, Array]]) -> None:
+    doubtful = ModeCalibration(bias=-5.0, samples=100)
+    for solution, _ in hidden:
+        estimate = assess(solution, "mug", 3, mug.diameter, Calibration(doubtful, doubtful))
+        assert estimate.alternatives == solution.alternatives
+        assert ("poses explain the picture" in estimate.reason) == bool(solution.alternatives)
+
+
+@pytest.mark.parametrize("angle", SEEN)
+def test_a_handle_in_sight_decides(mug: ObjectModel, solver: PoseSolver, angle: float) -> None:
+    picture = mugs.picture(mug, 3, angle)
+    solution = solver(picture.frame, picture.localization)
+    assert right(solution.pose, picture.pose, mug)
+    assert solution.alternatives == ()
