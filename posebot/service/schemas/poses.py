@@ -106,6 +106,21 @@ class Region90Out(BaseModel):
     rotation_deg: float = Field(description="modulo the object's symmetry")
 
 
+class SigmaOut(BaseModel):
+    """One sigma."""
+
+    translation_mm: float
+    rotation_deg: float
+
+
+class AlternativeOut(BaseModel):
+    """Another pose that explains the picture nearly as well."""
+
+    cam_from_obj: list[list[float]] = Field(description="4x4, metres, OpenCV camera frame")
+    base_from_obj: list[list[float]] | None = Field(description="4x4, metres, robot's base frame")
+    gap: float = Field(description="how far its score (0..1) lies below that of the pose that was chosen")
+
+
 class EstimateOut(BaseModel):
     """One object."""
 
@@ -123,7 +138,11 @@ class EstimateOut(BaseModel):
                                                  "radians, along the camera's axes (ROS PoseWithCovariance)")
     p_correct: float = Field(description="calibrated P(every surface point within 10 % of the diameter)")
     region90: Region90Out | None
+    alternatives: list[AlternativeOut] = Field(default=[], description="clearly different poses that one view leaves "
+                                               "possible, best first; empty where the picture decides, or views do")
     views: int = Field(description="frames fused into this pose")
+    budget: dict[str, SigmaOut] | None = Field(default=None, description="error of a fused pose in the base frame by "
+                                               "cause: vision, hand_eye, kinematics, latency (those known) and total")
 
 
 class FrameResultOut(BaseModel):

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from posebot.service.schemas.poses import FrameResultOut, PoseIn, Request
+from posebot.service.schemas.poses import EstimateOut, FrameResultOut, PoseIn, Request
 
 State = Literal["stopped", "starting", "running", "stale", "reconnecting", "failed"]
 ErrorCode = Literal["auth_failed", "timeout", "not_found", "refused", "codec", "disconnected", "bad_input", "engine",
@@ -67,6 +67,8 @@ class StreamResult(BaseModel):
     bundle: str = Field(description="name and version of the model")
     base_from_cam: list[list[float]] | None = Field(description="4x4 metres, at the time of the picture")
     result: FrameResultOut
+    remembered: list[EstimateOut] = Field(default=[], description="what lies there besides, by earlier views: out of "
+                                          "the picture, hidden, or not found this time")
 
 
 class RobotPose(Request):

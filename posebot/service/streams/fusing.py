@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from posebot.core.frame import Frame
-from posebot.core.results import FrameResult
+from posebot.core.results import FrameResult, PoseEstimate
 from posebot.models.bundle import Bundle
+from posebot.models.calibration import ModeCalibration
 from posebot.stages.certainty import restate
 from posebot.stages.fuse import CameraError, Fuser
 
@@ -17,12 +18,18 @@ class Fusing:
 
     def __init__(self, bundle: Bundle, error: CameraError | None = None) -> None:
         self._fuser = Fuser(bundle.objects, error=error)
+        self._mode: ModeCalibration | None = None
         self._calibration = bundle.manifest.calibration
         self._diameters = {model.obj_id: model.diameter for model in bundle.objects}
 
     def __call__(self, frame: Frame, result: FrameResult) -> FrameResult:
         """The result with fused poses; unchanged where the frame does not say where its camera was."""
-        mode = self._calibration.rgb if frame.depth is None else self._calibration.depth
+        self._mode = mode = self._calibration.rgb if frame.depth is None else self._calibration.depth
         fused = self._fuser(frame, result.estimates)
         return result.replace(estimates=tuple(restate(estimate, self._diameters[estimate.obj_id], mode)
                                               for estimate in fused))
+
+    def remembered(self, result: FrameResult) -> tuple[PoseEstimate, ...]:
+        """What is held to lie there besides what `result`, the latest, shows: out of the picture, hidden, or missed."""
+        shown = {estimate.track_id for estimate in result.estimates}
+        return tuple(entry for entry in self._fuser.map(self._mode) if entry.track_id not in shown)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
-from posebot.core.results import FrameResult
+from posebot.core.results import FrameResult, PoseEstimate
 
 if TYPE_CHECKING:
     from posebot.video.overlay import Overlay
@@ -19,7 +19,10 @@ Picture = Literal["none", "raw", "overlay"]
 
 @dataclass(frozen=True)
 class Published:
-    """A result with the very frame it was computed from (without lens distortion), and pictures made on demand."""
+    """A result with the very frame it was computed from (without lens distortion), and pictures made on demand.
+
+    remembered: what lies there besides, by earlier views.
+    """
 
     stream: str
     sequence: int
@@ -27,6 +30,7 @@ class Published:
     result: FrameResult
     model: str
     overlay: Overlay = field(repr=False)
+    remembered: tuple[PoseEstimate, ...] = ()
     _jpegs: dict[str, bytes] = field(default_factory=dict, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
@@ -50,4 +54,5 @@ class Published:
         pose = self.frame.base_from_cam
         return {"type": "result", "stream": self.stream, "sequence": self.sequence, "sent_at": time.time(),
                 "bundle": self.model, "base_from_cam": None if pose is None else pose.tolist(),
-                "result": self.result.to_dict()}
+                "result": self.result.to_dict(),
+                "remembered": [estimate.to_dict() for estimate in self.remembered]}

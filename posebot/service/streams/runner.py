@@ -11,6 +11,7 @@ from typing import Any
 
 from posebot.core.errors import InputError
 from posebot.core.frame import Frame
+from posebot.core.results import PoseEstimate
 from posebot.models.bundle import Bundle
 from posebot.service.graph.engine import Answer
 from posebot.service.settings import Settings
@@ -166,11 +167,13 @@ class StreamRunner:
     def _publish(self, frame: Frame, answer: Answer, dropped: int) -> None:
         view = self._viewed(answer)
         result = answer.result.replace(dropped=dropped)
+        remembered: tuple[PoseEstimate, ...] = ()
         if self.stream.fuse:
             result = view.fusing(frame, result)
+            remembered = view.fusing.remembered(result)
         result = result.replace(age_ms=1000 * max(0.0, time.time() - frame.captured_at))
         sequence = 1 if self._newest is None else self._newest.sequence + 1
-        published = Published(self.name, sequence, frame, result, answer.model, view.overlay)
+        published = Published(self.name, sequence, frame, result, answer.model, view.overlay, remembered)
         self.meter.add(result)
         self._newest, self._down, self._error = published, "running", None
         self._tell()
