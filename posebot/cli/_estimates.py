@@ -70,7 +70,8 @@ def _judged(estimate: PoseEstimate, diameter: float, mode: ModeCalibration) -> J
         scaled = [radii(estimate.p_correct, estimate.covariance, diameter, estimate.obj_id, mode, level)
                   for level in LEVELS]
         regions = [[one.translation_mm / 1000, radians(one.rotation_deg)] for one in scaled]
+    posed = estimate.cam_from_obj is not None
     return Judged(
-        estimate.obj_id, float(estimate.score), estimate.cam_from_obj, estimate.box_xyxy.tolist(), estimate.status,
-        None if estimate.cam_from_obj is None else float(estimate.p_correct), regions,
-        [other.cam_from_obj for other in estimate.alternatives], [other.gap for other in estimate.alternatives])
+        estimate.obj_id, float(estimate.score * estimate.p_correct), estimate.cam_from_obj, estimate.box_xyxy.tolist(),
+        estimate.status, float(estimate.p_correct) if posed else None, regions,
+        alternatives=[other.cam_from_obj for other in estimate.alternatives], box_score=float(estimate.score))

@@ -30,7 +30,7 @@ def evaluate(
         bool, typer.Option("--partial-truth", help="Pictures show objects without truth: those count for nothing.")
     ] = False,
     shifted: Annotated[
-        bool, typer.Option("--shifted", help="Make every picture darker, softer and noisier first.")
+        bool, typer.Option("--shifted", help="Show the bundle the scenes darker, noisier, by another camera.")
     ] = False,
     processes: Annotated[int, typer.Option("--processes", min=0, help="0: one for each core.")] = 0,
     ray: Annotated[bool, typer.Option("--ray", help="Judge on a Ray cluster; without --address, a new one.")] = False,
@@ -50,6 +50,8 @@ def evaluate(
         return
     if dataset is None:
         raise InputError("--dataset", "is not given", "the folder of a BOP data set, or --picks")
+    if shifted and estimates is not None:
+        raise InputError("--shifted", "changes what a bundle sees, and a csv sees nothing", "--bundle")
     name = f"{dataset.name}-{split}{'-shifted' if shifted else ''}-{Path(estimates or bundle or '').stem}"
     folder = out or Path("runs/evaluate") / name
     on_cluster = ray or address is not None

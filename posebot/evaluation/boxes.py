@@ -12,7 +12,7 @@ import numpy as np
 from posebot.core.camera import box_iou
 from posebot.core.transforms import Array
 from posebot.evaluation.matching import match
-from posebot.evaluation.records import Record
+from posebot.evaluation.records import Judged, Record
 
 MIN_VISIBLE, IOU = 0.1, 0.5
 _PIXEL = 1e-9  # makes `match`, which wants errors below a threshold, take an overlap equal to it
@@ -34,7 +34,7 @@ def found(records: Sequence[Record]) -> tuple[Array, Array, Array]:
             truths = [t for t in record.truths if t.obj_id == obj_id and t.box is not None]
             ours = [e for e in record.estimates if e.obj_id == obj_id and e.box is not None]
             iou = box_iou(np.array([e.box for e in ours]), np.array([t.box for t in truths]))
-            scores = np.array([e.score for e in ours])
+            scores = np.array([_score(e) for e in ours])
             hit = set(match(1 - iou, scores, np.array([1 - IOU + _PIXEL]))[0].tolist()) if len(truths) else set()
             rows += [(obj_id, truth.visib_fract, index in hit) for index, truth in enumerate(truths)]
     table = np.array(rows, dtype=float).reshape(-1, 3)
@@ -75,10 +75,14 @@ def _coco_truths(records: Sequence[Record]) -> list[dict[str, Any]]:
 
 
 def _coco_detections(records: Sequence[Record], absent_is_wrong: bool) -> list[dict[str, Any]]:
-    return [{"image_id": i, "category_id": estimate.obj_id, "bbox": _xywh(estimate.box), "score": estimate.score}
+    return [{"image_id": i, "category_id": estimate.obj_id, "bbox": _xywh(estimate.box), "score": _score(estimate)}
             for i, record in enumerate(records) for estimate in record.estimates
             if estimate.box is not None
             and (absent_is_wrong or any(truth.obj_id == estimate.obj_id for truth in record.truths))]
+
+
+def _score(estimate: Judged) -> float:
+    return estimate.score if estimate.box_score is None else estimate.box_score
 
 
 def _xywh(box: Sequence[float] | None) -> list[float]:

@@ -30,7 +30,8 @@ class Claims:
     Attributes:
         obj_id, p. correct: bool. visib_fract: of the nearest truth (by MSSD), nan where the picture has no such object.
         translation (m), rotation (rad): errors, infinite without a truth. mahalanobis (squared), nll (nats): nan
-            without a covariance. radii: (N, len(LEVELS), 2) of the regions (m, rad), nan where not stated.
+            without a covariance. listed: how many other poses were told beside it. held: bool, it or one of those is
+            right. radii: (N, len(LEVELS), 2) of the regions (m, rad), nan where not stated.
     """
 
     obj_id: NDArray[np.int64]
@@ -41,6 +42,8 @@ class Claims:
     rotation: Array
     mahalanobis: Array
     nll: Array
+    listed: NDArray[np.int64]
+    held: NDArray[np.bool_]
     radii: Array
 
     def __len__(self) -> int:
@@ -58,20 +61,22 @@ def claims(records: Sequence[Record], models: Mapping[int, ObjectModel], absent_
             if estimate.p_correct is not None and estimate.cam_from_obj is not None
             and (estimate.errors or absent_is_wrong)]
     columns = np.array([row[0] for row in rows], dtype=float).reshape(-1, len(fields(Claims)) - 1).T
-    obj_id, p, correct, visib_fract, translation, rotation, mahalanobis, nll = columns
+    obj_id, p, correct, visib_fract, translation, rotation, mahalanobis, nll, listed, held = columns
     radii = np.array([row[1] for row in rows], dtype=float).reshape(-1, len(LEVELS), 2)
-    return Claims(obj_id.astype(np.int64), p, correct > 0, visib_fract, translation, rotation, mahalanobis, nll, radii)
+    return Claims(obj_id.astype(np.int64), p, correct > 0, visib_fract, translation, rotation, mahalanobis, nll,
+                  listed.astype(np.int64), held > 0, radii)
 
 
 def _claim(estimate: Judged, record: Record, diameter: float) -> tuple[list[float], list[list[float]]]:
-    radii = estimate.regions or [[np.nan, np.nan]] * len(LEVELS)
+    radii, listed = estimate.regions or [[np.nan, np.nan]] * len(LEVELS), len(estimate.alternatives)
     if not estimate.errors:
-        return [estimate.obj_id, estimate.p_correct or 0, 0, np.nan, np.inf, np.inf, np.nan, np.nan], radii
+        return [estimate.obj_id, estimate.p_correct or 0, 0, np.nan, np.inf, np.inf, np.nan, np.nan, listed, 0], radii
     best = int(estimate.errors["mssd"].argmin())
-    error = {name: float(values[best]) for name, values in estimate.errors.items() if name != "vsd"}
+    error = {name: float(values[best]) for name, values in estimate.errors.items() if values.ndim == 1}
+    nearest = min(error["mssd"], *estimate.errors["alternatives"].ravel()) if listed else error["mssd"]
     row = [estimate.obj_id, estimate.p_correct or 0, error["mssd"] < CORRECT * diameter,
            record.truths[estimate.truths[best]].visib_fract, error["translation"], error["rotation"],
-           error.get("mahalanobis", np.nan), error.get("nll", np.nan)]
+           error.get("mahalanobis", np.nan), error.get("nll", np.nan), listed, nearest < CORRECT * diameter]
     return row, radii
 
 
@@ -132,8 +137,17 @@ def summary(rows: Claims) -> dict[str, Any] | None:
         "ECE": calibration_error(rows.p, rows.correct), "Brier": float(np.mean((rows.p - rows.correct) ** 2)),
         "log_loss": float(log_loss.mean()),
         "risk": {f"{kept:.0%}": risk_at(rows.p, rows.correct, kept) for kept in (0.5, 0.8, 1.0)},
-        "region90": _regions(rows), "covariance": _ellipsoids(rows),
+        "region90": _regions(rows), "covariance": _ellipsoids(rows), "alternatives": _alternatives(rows),
     }
+
+
+def _alternatives(rows: Claims) -> dict[str, Any] | None:
+    """Of the estimates that list other poses, and whose object is in the picture: is the right pose among them all?"""
+    told = rows.rows((rows.listed > 0) & np.isfinite(rows.translation))
+    if not len(told):
+        return None
+    return {"count": len(told), "listed": float(told.listed.mean()), "correct": float(told.correct.mean()),
+            "correct_or_listed": float(told.held.mean())}
 
 
 def _regions(rows: Claims) -> dict[str, Any] | None:

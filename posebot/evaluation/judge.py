@@ -57,6 +57,10 @@ def judge(scene: Scene, estimates: Sequence[Judged], yardsticks: Mapping[int, Ya
             if covariances and (covariance := covariances[i]) is not None:
                 pairs = [likelihood(poses[row], truth, covariance, stick.symmetries) for truth in scene.poses[theirs]]
                 found["mahalanobis"], found["nll"] = np.array(pairs).T
+            if others := estimates[i].alternatives:
+                found["alternatives"] = np.stack([
+                    errors.mssd(np.stack(others), truth, stick.model.mesh.vertices, stick.symmetries)
+                    for truth in scene.poses[theirs]])
             judged[i] = replace(judged[i], truths=theirs, errors=found)
     return tuple(judged)
 

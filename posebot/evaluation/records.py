@@ -35,9 +35,12 @@ class Judged:
     """One estimate and how far it is from each truth of the same object.
 
     Attributes:
-        cam_from_obj: 4x4 metres, None for a detection without a pose. box, p_correct, regions: None where the source (a
-            csv) does not tell them. regions: radii (metres, radians) that hold in each of `calibration.LEVELS`.
-        truths: indices (T,) of the picture's truths of the same object. errors: name of `ERRORS` to (T,), VSD (T, 10).
+        score: ranks the poses; box_score: ranks the boxes, None: as the poses. cam_from_obj: 4x4 metres, None for a
+            detection without a pose. box, p_correct, regions: None where the source (a csv) does not tell them.
+        regions: radii (metres, radians) that hold in each of `calibration.LEVELS`.
+        truths: indices (T,) of the picture's truths of the same object. errors: name of `ERRORS` to (T,), VSD (T, 10),
+            "alternatives" (MSSD (T, A) of each of them, where there are any).
+        alternatives: other poses (4x4 each) that were told beside this one, best first.
     """
 
     obj_id: int
@@ -49,6 +52,8 @@ class Judged:
     regions: list[list[float]] | None = None
     truths: list[int] = field(default_factory=list)
     errors: dict[str, Array] = field(default_factory=dict)
+    alternatives: list[Array] = field(default_factory=list)
+    box_score: float | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,7 @@ class Record:
 def _estimate(judged: Judged) -> dict[str, Any]:
     data = dict(vars(judged))
     data["cam_from_obj"] = None if judged.cam_from_obj is None else judged.cam_from_obj.tolist()
+    data["alternatives"] = [pose.tolist() for pose in judged.alternatives]
     data["errors"] = {name: _nulls(values) for name, values in judged.errors.items()}
     return data
 
@@ -96,6 +102,7 @@ def _judged(data: dict[str, Any]) -> Judged:
     pose = data["cam_from_obj"]
     return Judged(**{
         **data, "cam_from_obj": None if pose is None else np.asarray(pose, dtype=float),
+        "alternatives": [np.asarray(other, dtype=float) for other in data.get("alternatives", ())],
         "errors": {name: np.array([[np.inf if v is None else v for v in row] if isinstance(row, list)
                                    else (np.inf if row is None else row) for row in values], dtype=float)
                    for name, values in data["errors"].items()},

@@ -11,11 +11,12 @@ from typing import Protocol
 
 import numpy as np
 
+from posebot.core.camera import Camera
 from posebot.core.errors import InputError
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array, make
-from posebot.datasets.augment import harsh
 from posebot.datasets.bop import BopDataset, ImageKey
+from posebot.evaluation import shift
 from posebot.evaluation.csv import Row, read_csv
 from posebot.evaluation.judge import Scene, Yardstick, judge
 from posebot.evaluation.records import Judged, Record, Truth
@@ -29,7 +30,8 @@ class Split:
 
     Attributes:
         root: the data set's folder. name: of the split. depth: let the source see depth images (VSD uses them in any
-            case). objects: the objects that are asked for, empty for all. shifted: make every picture worse first.
+            case). objects: the objects that are asked for, empty for all. shifted: show it as a worse
+            camera would see it.
     """
 
     root: Path
@@ -125,12 +127,17 @@ class Worker:
         frame, inst_count = self.dataset.frame(key), self.wanted[key]
         shown = frame if self.split.depth else replace(frame, depth=None)
         if self.split.shifted:
-            shown = replace(shown, rgb=harsh(frame.rgb, np.random.default_rng([key.scene_id, key.im_id])))
+            shown = shift.shifted(shown, np.random.default_rng([key.scene_id, key.im_id]))
         found = self.source.estimate(key, shown)
+        ours = [_unshifted(one, frame.camera) for one in found.judged] if self.split.shifted else found.judged
         scene = read_scene(self.dataset, key, frame, inst_count)
-        judged = judge(scene, found.judged, self.yardsticks, found.covariances)
+        judged = judge(scene, ours, self.yardsticks, found.covariances)
         return Record(key.frame_id, frame.camera.width, scene.truths, judged, inst_count, found.seconds,
                       frame.depth is not None)
+
+
+def _unshifted(estimate: Judged, camera: Camera) -> Judged:
+    return estimate if estimate.box is None else replace(estimate, box=shift.unshifted_box(estimate.box, camera))
 
 
 def read_scene(dataset: BopDataset, key: ImageKey, frame: Frame, inst_count: dict[int, int]) -> Scene:

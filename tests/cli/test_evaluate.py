@@ -75,6 +75,7 @@ def test_a_bundle_with_untrained_networks(dataset: Path, tiny_bundle: Path, tmp_
     (("--bundle", "kit", "--estimates", "a.csv"), "needs one thing to judge"),
     (("--estimates", "a.csv"), "a.csv: no such file"),
     (("--bundle", "nowhere"), "nowhere: no such bundle"),
+    (("--estimates", "a.csv", "--shifted"), "--shifted: changes what a bundle sees"),
     (("--split", "val", "--estimates", __file__), "a BOP split"),
     (("--objects", "one", "--bundle", "kit"), "--objects: 'one'; object numbers"),
 ])
