@@ -13,7 +13,7 @@ import numpy as np
 
 from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
-from posebot.core.results import PoseEstimate, Region90
+from posebot.core.results import Alternative, PoseEstimate, Region90
 from posebot.core.transforms import Array, apply, inverse, rotate_covariance
 from posebot.models.calibration import ModeCalibration
 from posebot.stages.certainty import restate
@@ -181,10 +181,13 @@ class Fuser:
         self._lost = [track, *self._lost][:_LOST]
 
     def _published(self, track: Track, cam_from_base: Array, estimate: PoseEstimate) -> PoseEstimate:
-        best = track.best
-        budget = best.budget()
+        best, budget = track.best, track.best.budget()
+        others: tuple[Alternative, ...] = ()
+        if track.views == 1 and estimate.cam_from_obj is not None:  # more views have weighed them as rivals
+            others = _moved(estimate.alternatives, cam_from_base @ best.pose @ inverse(estimate.cam_from_obj))
         return estimate.replace(
             budget={cause: budget[cause] for cause in self._told}, region90=_widened(estimate.region90, best),
+            alternatives=others,
             cam_from_obj=cam_from_base @ best.pose, base_from_obj=best.pose, track_id=track.track_id, views=track.views,
             covariance=rotate_covariance(cam_from_base[:3, :3], best.covariance),
             p_correct=estimate.p_correct if track.views == 1 else track.p_correct)
@@ -195,6 +198,11 @@ class Fuser:
             return np.zeros(6)
         before, then = self._camera
         return velocity(before, frame.base_from_cam, frame.captured_at - then)
+
+
+def _moved(others: Sequence[Alternative], now_from_then: Array) -> tuple[Alternative, ...]:
+    """What one view left possible, in the frame of a camera that has moved since."""
+    return tuple(Alternative(now_from_then @ other.cam_from_obj, other.gap) for other in others)
 
 
 def _widened(region: Region90 | None, hypothesis: Hypothesis) -> Region90 | None:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
-from posebot.core.transforms import Array
+from posebot.core.results import Alternative, PoseEstimate
+from posebot.core.transforms import Array, inverse, make, rotation_from_vector
 from posebot.evaluation.errors import mssd
 from posebot.models.calibration import Calibration, ModeCalibration
 from posebot.stages.ambiguity import NEAR
 from posebot.stages.certainty import assess
+from posebot.stages.fuse import Fuser
 from posebot.stages.pose import PoseSolution, PoseSolver
 from tests.stages import mugs
 
@@ -70,3 +73,24 @@ def test_a_handle_in_sight_decides(mug: ObjectModel, solver: PoseSolver, angle: 
     solution = solver(picture.frame, picture.localization)
     assert right(solution.pose, picture.pose, mug)
     assert solution.alternatives == ()
+
+
+def test_the_listed_stand_still_while_the_camera_moves_and_more_views_settle_them(mug: ObjectModel) -> None:
+    pose, other = make(translation=[0.1, 0, 0.05]), make(rotation_from_vector([0, 0, 0.5]), [0.1, 0, 0.05])
+    first, away, second = (make(rotation_from_vector([lean, 0, 0.0]), [0.1, 0.05, 0.6]) for lean in (3.1, 0.5, 2.9))
+
+    def seen(base_from_cam: Array, listed: tuple[Array, ...]) -> PoseEstimate:
+        return PoseEstimate("mug", 3, 0.9, np.zeros(4), "low_certainty", "", inverse(base_from_cam) @ pose,
+                            covariance=np.eye(6) * 1e-6, p_correct=0.5, alternatives=tuple(
+                                Alternative(inverse(base_from_cam) @ one, 0.01) for one in listed))
+
+    def frame(base_from_cam: Array) -> Frame:
+        return Frame(np.zeros((480, 640, 3), np.uint8), mugs.CAMERA, None, base_from_cam)
+
+    fuser = Fuser([mug])
+    fuser(frame(first), [seen(first, (other,))])
+    fuser(frame(away), [])
+    (known,) = fuser.map()
+    np.testing.assert_allclose(known.alternatives[0].cam_from_obj, inverse(away) @ other, atol=1e-9)
+    (joined,) = fuser(frame(second), [seen(second, (other,))])
+    assert joined.alternatives == ()
