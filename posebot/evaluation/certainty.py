@@ -28,14 +28,16 @@ class Claims:
     """What was claimed and what came true, one row per estimate with a pose and a `p_correct` (N,).
 
     Attributes:
-        obj_id, p. correct: bool. visib_fract: of the nearest truth (by MSSD), nan where the picture has no such object.
-        translation (m), rotation (rad): errors, infinite without a truth. mahalanobis (squared), nll (nats): nan
-            without a covariance. listed: how many other poses were told beside it. held: bool, it or one of those is
-            right. radii: (N, len(LEVELS), 2) of the regions (m, rad), nan where not stated.
+        obj_id, p. ok: bool, that was its status. correct: bool. visib_fract: of the nearest truth (by MSSD), nan where
+            the picture has no such object. translation (m), rotation (rad): errors, infinite without a truth.
+        mahalanobis (squared), nll (nats): nan without a covariance. listed: how many other poses were told beside it.
+        held: bool, it or one of those is right. placed: bool, it is at most half a diameter off.
+        radii: (N, len(LEVELS), 2) of the regions (m, rad), nan where not stated.
     """
 
     obj_id: NDArray[np.int64]
     p: Array
+    ok: NDArray[np.bool_]
     correct: NDArray[np.bool_]
     visib_fract: Array
     translation: Array
@@ -44,6 +46,7 @@ class Claims:
     nll: Array
     listed: NDArray[np.int64]
     held: NDArray[np.bool_]
+    placed: NDArray[np.bool_]
     radii: Array
 
     def __len__(self) -> int:
@@ -61,22 +64,23 @@ def claims(records: Sequence[Record], models: Mapping[int, ObjectModel], absent_
             if estimate.p_correct is not None and estimate.cam_from_obj is not None
             and (estimate.errors or absent_is_wrong)]
     columns = np.array([row[0] for row in rows], dtype=float).reshape(-1, len(fields(Claims)) - 1).T
-    obj_id, p, correct, visib_fract, translation, rotation, mahalanobis, nll, listed, held = columns
+    obj_id, p, ok, correct, visib_fract, translation, rotation, mahalanobis, nll, listed, held, placed = columns
     radii = np.array([row[1] for row in rows], dtype=float).reshape(-1, len(LEVELS), 2)
-    return Claims(obj_id.astype(np.int64), p, correct > 0, visib_fract, translation, rotation, mahalanobis, nll,
-                  listed.astype(np.int64), held > 0, radii)
+    return Claims(obj_id.astype(np.int64), p, ok > 0, correct > 0, visib_fract, translation, rotation, mahalanobis, nll,
+                  listed.astype(np.int64), held > 0, placed > 0, radii)
 
 
 def _claim(estimate: Judged, record: Record, diameter: float) -> tuple[list[float], list[list[float]]]:
     radii, listed = estimate.regions or [[np.nan, np.nan]] * len(LEVELS), len(estimate.alternatives)
+    claim = [estimate.obj_id, estimate.p_correct or 0, estimate.status == "ok"]
     if not estimate.errors:
-        return [estimate.obj_id, estimate.p_correct or 0, 0, np.nan, np.inf, np.inf, np.nan, np.nan, listed, 0], radii
+        return [*claim, 0, np.nan, np.inf, np.inf, np.nan, np.nan, listed, 0, 0], radii
     best = int(estimate.errors["mssd"].argmin())
     error = {name: float(values[best]) for name, values in estimate.errors.items() if values.ndim == 1}
     nearest = min(error["mssd"], *estimate.errors["alternatives"].ravel()) if listed else error["mssd"]
-    row = [estimate.obj_id, estimate.p_correct or 0, error["mssd"] < CORRECT * diameter,
-           record.truths[estimate.truths[best]].visib_fract, error["translation"], error["rotation"],
-           error.get("mahalanobis", np.nan), error.get("nll", np.nan), listed, nearest < CORRECT * diameter]
+    row = [*claim, error["mssd"] < CORRECT * diameter, record.truths[estimate.truths[best]].visib_fract,
+           error["translation"], error["rotation"], error.get("mahalanobis", np.nan), error.get("nll", np.nan), listed,
+           nearest < CORRECT * diameter, error["translation"] <= diameter / 2]
     return row, radii
 
 
@@ -142,8 +146,8 @@ def summary(rows: Claims) -> dict[str, Any] | None:
 
 
 def _alternatives(rows: Claims) -> dict[str, Any] | None:
-    """Of the estimates that list other poses, and whose object is in the picture: is the right pose among them all?"""
-    told = rows.rows((rows.listed > 0) & np.isfinite(rows.translation))
+    """Of the estimates that list other poses, and lie where such an object is: is the right pose among them all?"""
+    told = rows.rows((rows.listed > 0) & rows.placed)
     if not len(told):
         return None
     return {"count": len(told), "listed": float(told.listed.mean()), "correct": float(told.correct.mean()),

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
 from posebot.core.errors import PosebotError
 from posebot.evaluation import charts, published
+from posebot.evaluation.html import percent, plain, table
 from posebot.evaluation.localization import MSPD_THRESHOLDS, MSSD_THRESHOLDS, Table
+from posebot.evaluation.page_certainty import trust
 from posebot.evaluation.worst import Case
 
 _STYLE = """
 :root { color-scheme: light }
 body { font: 15px/1.5 system-ui, sans-serif; color: #2b3440; background: #fff; max-width: 1080px; margin: 2rem auto;
   padding: 0 1rem }
-h1 { font-size: 1.6rem; margin: 0 } h2 { font-size: 1.15rem; margin: 2.4rem 0 .6rem }
+details { margin: -.4rem 0 1rem } h1 { font-size: 1.6rem; margin: 0 } h2 { font-size: 1.15rem; margin: 2.4rem 0 .6rem }
 .tiles { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1.2rem 0 }
 .tile { border: 1px solid #dfe3e8; border-radius: 8px; padding: .5rem 1rem; min-width: 5.5rem }
 .tile b { display: block; font-size: 1.5rem; font-variant-numeric: tabular-nums } .tile span, .dim { color: #66707c }
@@ -29,22 +31,28 @@ th { color: #66707c; font-weight: 600 } tr.own { background: #eef5fb; font-weigh
 figure { margin: 0 } figure img { width: 100%; border-radius: 6px; display: block } figcaption { font-size: .85rem }
 .note { border-left: 3px solid #d1722a; padding: .2rem .8rem; background: #fdf6f0; margin: .4rem 0 }
 """
+_GLOSSARY = (
+    "<details class=dim><summary>What these figures are</summary><p>AR: mean of the recalls VSD (visible surface), "
+    "MSSD (surface) and MSPD (pixels), each over ten thresholds, BOP19. ADD: found with a mean distance under 10 % of "
+    "the diameter (ADD-S if symmetric). AP: precision of 6-D detection, BOP24. Medians are over all targets. Found in "
+    "2-D: a box of the right class with an overlap of half. ECE: how far stated probabilities are from what came true."
+    "</p></details>")
 
 
-def page(report: dict[str, Any], table: Table, cases: Sequence[Case]) -> str:
+def page(report: dict[str, Any], targets: Table, cases: Sequence[Case]) -> str:
     """The whole page. report: what report.json holds."""
     subject = report["subject"]
     name = subject.get("bundle") or subject["estimates"]
     where = f"{subject['dataset'].replace(chr(92), '/').rstrip('/').rpartition('/')[2]} / {subject['split']}"
     body = [
-        f"<h1>{escape(name)} on {escape(where)}</h1>", _subtitle(report), _tiles(report),
+        f"<h1>{escape(name)} on {escape(where)}</h1>", _subtitle(report), _tiles(report), _GLOSSARY,
         *(f"<p class=note>{escape(note)}</p>" for note in report["notes"]),
         "<h2>Beside published systems</h2>", _beside(report, name, where),
-        "<h2>How precise</h2>", _curves(table),
+        "<h2>How precise</h2>", _curves(targets),
         "<h2>Per object</h2>", _objects(report),
         "<h2>Per visibility</h2>", _visibility(report),
-        "<h2>What makes it hard</h2>", _hard(table),
-        "<h2>Can the certainty be trusted?</h2>", _certainty(report),
+        "<h2>What makes it hard</h2>", _hard(targets),
+        "<h2>Can the certainty be trusted?</h2>", trust(report),
         "<h2>The worst cases</h2>", _cases(cases),
     ]
     head = (f"<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
@@ -60,11 +68,11 @@ def _subtitle(report: dict[str, Any]) -> str:
 
 
 def _tiles(report: dict[str, Any]) -> str:
-    shown = [(name, _percent(report[name])) for name in ("AR", "VSD", "MSSD", "MSPD", "ADD", "AP")]
+    shown = [(name, percent(report[name])) for name in ("AR", "VSD", "MSSD", "MSPD", "ADD", "AP")]
     median = report["median"]
-    shown += [("median mm", _plain(median["translation_mm"])), ("degrees", _plain(median["rotation_deg"]))]
+    shown += [("median mm", plain(median["translation_mm"])), ("degrees", plain(median["rotation_deg"]))]
     if report["detection"]:
-        shown.append(("found in 2-D", _percent(report["detection"]["recall_50"])))
+        shown.append(("found in 2-D", percent(report["detection"]["recall_50"])))
     if report["certainty"]:
         shown.append(("ECE", f"{report['certainty']['ECE']:.3f}"))
     tiles = (f"<div class=tile><b>{value}</b><span>{name}</span></div>" for name, value in shown)
@@ -74,25 +82,25 @@ def _tiles(report: dict[str, Any]) -> str:
 def _beside(report: dict[str, Any], name: str, where: str) -> str:
     column = published.column_of(where)
     exact = report["VSD"] is not None
-    figure = _percent(report["AR"]) + ("" if exact or report["AR"] is None else " *")
+    figure = percent(report["AR"]) + ("" if exact or report["AR"] is None else " *")
     own = [figure if column == name_of else "–" for name_of in ("lmo", "tless", "ycbv")]
-    rows = [(True, [name, "this report", *own, "–", _plain(report["seconds_per_frame"], 2)])]
-    rows += [(False, [s.system, s.sees, *map(_plain, (s.lmo, s.tless, s.ycbv, s.mean)), s.seconds])
+    rows = [(True, [name, "this report", *own, "–", plain(report["seconds_per_frame"], 2)])]
+    rows += [(False, [s.system, s.sees, *map(plain, (s.lmo, s.tless, s.ycbv, s.mean)), s.seconds])
              for s in published.SYSTEMS]
-    text = _table(("AR", "sees", "LM-O", "T-LESS", "YCB-V", "mean of 7", "s / picture"), rows, "words")
+    text = table(("AR", "sees", "LM-O", "T-LESS", "YCB-V", "mean of 7", "s / picture"), rows, "words")
     hint = ("Published figures are AR with VSD over whole test sets, timed mostly on a GPU. They show what can be "
             "reached, and compare only with a report on the same pictures with depth.")
     star = "" if exact or column is None else " * Without VSD."
     return f"{text}<p class=dim>{hint}{star}</p>"
 
 
-def _curves(table: Table) -> str:
-    if not len(table):
+def _curves(targets: Table) -> str:
+    if not len(targets):
         return "<p class=dim>No targets.</p>"
     return charts.draw([
-        charts.recall_curve("MSSD", "threshold, diameters", table.error[:, 0], 0.5, MSSD_THRESHOLDS),
-        charts.recall_curve("MSPD", "threshold, pixels at 640 wide", table.error[:, 1], 50, MSPD_THRESHOLDS),
-        charts.recall_curve("ADD(-S)", "threshold, mm", 1000 * table.add_error, 100, table.add_error[:0]),
+        charts.recall_curve("MSSD", "threshold, diameters", targets.error[:, 0], 0.5, MSSD_THRESHOLDS),
+        charts.recall_curve("MSPD", "threshold, pixels at 640 wide", targets.error[:, 1], 50, MSPD_THRESHOLDS),
+        charts.recall_curve("ADD(-S)", "threshold, mm", 1000 * targets.add_error, 100, targets.add_error[:0]),
     ])
 
 
@@ -103,67 +111,27 @@ def _objects(report: dict[str, Any]) -> str:
     series = {key: [row[key] for row in rows] for key in ("MSSD", "MSPD", "ADD")}
     picture = charts.draw([charts.bars("", [row["label"] for row in rows], series)], 7.5, 0.7 + 0.36 * len(rows))
     names = ("AR", "VSD", "MSSD", "MSPD", "ADD", "ADD_AUC", "AP")
-    return picture + _table(("object", "targets", *names, "mm", "degrees"), [
-        (False, [row["label"], str(row["targets"]), *(_percent(row[name]) for name in names),
-                 _plain(row["median"]["translation_mm"]), _plain(row["median"]["rotation_deg"])]) for row in rows])
+    return picture + table(("object", "targets", *names, "mm", "degrees"), [
+        (False, [row["label"], str(row["targets"]), *(percent(row[name]) for name in names),
+                 plain(row["median"]["translation_mm"]), plain(row["median"]["rotation_deg"])]) for row in rows])
 
 
 def _visibility(report: dict[str, Any]) -> str:
     names = ("AR", "VSD", "MSSD", "MSPD", "ADD")
     boxes = (report["detection"] or {}).get("per_visibility", [None] * len(report["per_visibility"]))
-    return _table(("visible", "targets", *names, "found in 2-D", "mm", "degrees"), [
-        (False, [row["visibility"], str(row["targets"]), *(_percent(row[name]) for name in names),
-                 _percent(box["recall"] if box else None), _plain(row["median"]["translation_mm"]),
-                 _plain(row["median"]["rotation_deg"])]) for row, box in zip(report["per_visibility"], boxes)])
+    return table(("visible", "targets", *names, "found in 2-D", "mm", "degrees"), [
+        (False, [row["visibility"], str(row["targets"]), *(percent(row[name]) for name in names),
+                 percent(box["recall"] if box else None), plain(row["median"]["translation_mm"]),
+                 plain(row["median"]["rotation_deg"])]) for row, box in zip(report["per_visibility"], boxes)])
 
 
-def _hard(table: Table) -> str:
-    if not len(table):
+def _hard(targets: Table) -> str:
+    if not len(targets):
         return ""
     return charts.draw([
-        charts.scatter("Error against visibility", "visible share", table.visib_fract, table.error[:, 0]),
-        charts.scatter("Error against distance", "distance, m", table.distance_m, table.error[:, 0]),
+        charts.scatter("Error against visibility", "visible share", targets.visib_fract, targets.error[:, 0]),
+        charts.scatter("Error against distance", "distance, m", targets.distance_m, targets.error[:, 0]),
     ], 4.6, 3.0)
-
-
-def _certainty(report: dict[str, Any]) -> str:
-    sure = report["certainty"]
-    if sure is None:
-        return "<p class=dim>Nothing was claimed: a csv tells no certainty.</p>"
-    text = charts.draw([charts.reliability(sure["reliability"]), charts.risk_coverage(sure["risk_curve"])], 4.2, 3.2)
-    risk = ", ".join(f"{_percent(value)} % {'of all' if kept == '100%' else f'of the surest {kept}'}"
-                     for kept, value in sure["risk"].items())
-    lines = [f"{sure['count']} poses, {_percent(sure['correct'])} % right (MSSD under 10 % of the diameter); stated on "
-             f"average {_percent(sure['mean_p'])} %. ECE {sure['ECE']:.3f}, Brier {sure['Brier']:.3f}, "
-             f"log loss {sure['log_loss']:.3f}. Wrong poses: {risk}."]
-    if (region := sure["region90"]) is not None:
-        levels = ", ".join(f"{level}: {_covered(share)}" for level, share in region["levels"].items())
-        lines.append(f"region90 of {region['count']} poses holds {_covered(region['both'])}, its position alone "
-                     f"{_covered(region['translation'])}, its attitude {_covered(region['rotation'])}; median radii "
-                     f"{region['median_translation_mm']:.1f} mm and {region['median_rotation_deg']:.1f}°. "
-                     f"Regions for other shares: {levels}.")
-    if (cloud := sure["covariance"]) is not None:
-        levels = ", ".join(f"{level}: {_covered(share)}" for level, share in cloud["coverage"].items())
-        lines.append(f"Covariance of the {cloud['count']} right poses, share inside its ellipsoids: {levels}; "
-                     f"NLL {cloud['NLL']:.1f}.")
-    return text + "".join(f"<p>{escape(line)}</p>" for line in lines) + _claims(report)
-
-
-def _claims(report: dict[str, Any]) -> str:
-    """Certainty for each object and visibility bin."""
-    parts = [(row["label"], row["certainty"]) for row in report["per_object"].values()]
-    parts += [(f"visible {row['visibility']}", row["certainty"]) for row in report["certainty"]["per_visibility"]]
-    rows = []
-    for label, sure in parts:
-        if sure is not None:
-            region = sure["region90"]
-            cells = [label, str(sure["count"]), _percent(sure["correct"]), _percent(sure["mean_p"]),
-                     f"{sure['ECE']:.3f}"]
-            if region is not None:
-                cells += [_covered(region["both"]), _plain(region["median_translation_mm"]),
-                          _plain(region["median_rotation_deg"])]
-            rows.append((False, cells))
-    return _table(("", "poses", "right %", "stated %", "ECE", "inside region90", "mm", "degrees"), rows)
 
 
 def _cases(cases: Sequence[Case]) -> str:
@@ -184,23 +152,3 @@ def _jpeg(case: Case) -> str:
     if not done:
         raise PosebotError(f"{case.frame_id}: the picture could not be encoded")
     return base64.b64encode(data.tobytes()).decode()
-
-
-def _table(head: Sequence[str], rows: Iterable[tuple[bool, Sequence[str]]], kind: str = "") -> str:
-    lines = "".join(f"<tr{' class=own' if own else ''}>{''.join(f'<td>{escape(cell)}</td>' for cell in cells)}</tr>"
-                    for own, cells in rows)
-    return (f"<div class=scroll><table class='{kind}'><tr>{''.join(f'<th>{escape(cell)}</th>' for cell in head)}</tr>"
-            f"{lines}</table></div>")
-
-
-def _covered(share: dict[str, Any]) -> str:
-    low, high = share["interval"]
-    return f"{_percent(share['coverage'])} % ({_percent(low)} to {_percent(high)})"
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{100 * share:.1f}"
-
-
-def _plain(value: float | None, digits: int = 1) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"

@@ -89,7 +89,10 @@ def _certainty(claims: certainty.Claims) -> dict[str, Any] | None:
                for name, here in bins(claims.visib_fract)]
     kept, risk = certainty.risk_curve(claims.p, claims.correct)
     thin = np.unique(np.linspace(0, len(kept) - 1, 101).round().astype(int))
-    return {**overall, "reliability": certainty.reliability(claims.p, claims.correct), "per_visibility": per_bin,
+    per_status = [{"status": status, "certainty": certainty.summary(claims.rows(claims.ok == ok))}
+                  for status, ok in (("ok", True), ("low_certainty", False))]
+    return {**overall, "per_status": per_status, "per_visibility": per_bin,
+            "reliability": certainty.reliability(claims.p, claims.correct),
             "risk_curve": [[float(kept[i]), float(risk[i])] for i in thin]}
 
 

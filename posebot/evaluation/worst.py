@@ -95,7 +95,8 @@ def _claim(judged: Judged | None) -> str:
         return ""
     if judged.p_correct is None:
         return f"; score {judged.score:.2f}"
-    return f"; p_correct {judged.p_correct:.2f}, {judged.status.replace('_', ' ')}"
+    others = f", other poses listed: {len(judged.alternatives)}" if judged.alternatives else ""
+    return f"; p_correct {judged.p_correct:.2f}, {judged.status.replace('_', ' ')}{others}"
 
 
 def _picture(rgb: NDArray[np.uint8], K: Array, model: ObjectModel,

@@ -26,8 +26,9 @@ def simulated(count: int, seed: int, bend: float = 1.0, spread: float = 1.0) -> 
     squared = (twist**2).sum(axis=1)
     radii = np.full((count, len(LEVELS), 2), np.nan)
     radii[..., 0] = [0.6744898, 1.2815516, 1.6448536, 1.959964]
-    return Claims(np.ones(count, int), p, correct, rng.random(count), np.abs(rng.normal(size=count)),
-                  np.abs(rng.normal(size=count)), squared, squared / 2, np.zeros(count, int), correct, radii)
+    return Claims(np.ones(count, int), p, p > 0.8, correct, rng.random(count), np.abs(rng.normal(size=count)),
+                  np.abs(rng.normal(size=count)), squared, squared / 2, np.zeros(count, int), correct, correct,
+                  radii)
 
 
 def test_what_is_true_has_no_calibration_error_and_what_is_bent_has() -> None:
@@ -115,12 +116,12 @@ def test_claims_of_records() -> None:
 
 def test_how_often_the_right_pose_is_given_or_listed() -> None:
     def estimate(error: float, others: list[float]) -> Judged:
-        found = {name: np.array([error]) for name in ("mssd", "translation", "rotation")}
+        found = {"mssd": np.array([error]), "translation": np.array([error / 5]), "rotation": np.array([error])}
         if others:
             found["alternatives"] = np.array([others])
         return Judged(1, 0.9, np.eye(4), None, "", 0.5, None, [0], found, [np.eye(4)] * len(others))
 
-    estimates = (estimate(0.001, [0.3]), estimate(0.3, [0.2, 0.001]), estimate(0.3, [0.4]), estimate(0.3, []),
+    estimates = (estimate(0.9, [0.001]), estimate(0.001, [0.3]), estimate(0.3, [0.2, 0.001]), estimate(0.3, [0.4]), estimate(0.3, []),
                  Judged(1, 0.9, np.eye(4), p_correct=0.5, alternatives=[np.eye(4)]))
     record = Record("a", 640, (Truth(1, 1.0, 1.0, True, None),), estimates, {1: 1})
     figures = certainty.summary(certainty.claims([record], MODELS))
