@@ -26,9 +26,9 @@ from posebot.models.runtime import Network
 from posebot.stages import certainty
 from posebot.stages.detect import Detection, OnnxDetector
 from posebot.stages.fuse import suppress
+from posebot.stages.fusion.state import aligned
 from posebot.stages.pipeline import Pipeline
 from posebot.stages.pose import PoseSolution
-from posebot.stages.symmetry import nearest_equivalent
 from posebot.training import certainty_fit
 
 Mode = Literal["rgb", "depth"]
@@ -169,7 +169,7 @@ def judged(solution: PoseSolution, truths: Sequence[Annotation], objects: Sequen
         errors = [float(mssd(solution.pose[None], truth.cam_from_obj, vertices, model.symmetry_transforms())[0])
                   for truth in same]
         error, truth = min(errors), same[int(np.argmin(errors))].cam_from_obj
-        twist = difference(nearest_equivalent(solution.pose, truth, model), truth)
+        twist = difference(aligned(solution.pose, truth, model), truth)
     return Observation(frame, mode, model.obj_id, detection.score, solution.pose.tolist(),
                        certainty.features(solution, model.diameter).tolist(), solution.covariance.tolist(), error,
                        twist.tolist(), bool(same))

@@ -107,25 +107,33 @@ def _logistic(columns: Array, correct: Array, rising: int) -> tuple[float, Array
 def fit_covariance(right: Sample, mode: ModeCalibration) -> ModeCalibration:
     """Factor and floor of the covariance by maximum likelihood of right poses' errors, largest twentieth left out.
 
-    A wrong pose is what p_correct is for; no Gaussian holds it.
+    Errors have heavier tails than a Gaussian: at last both are scaled so that the ellipsoid made for 90 % holds 90 % of
+    them. A wrong pose is what p_correct is for; no Gaussian holds it.
     """
     from scipy.optimize import minimize
+    from scipy.stats import chi2
 
     if len(right) < 10:
         return mode
     units = np.stack([1 / right.diameter] * 3 + [np.ones(len(right))] * 3, axis=1)
     twist, covariance = right.twist * units, right.covariance * units[:, :, None] * units[:, None, :]
 
-    def nll(parameters: Array) -> float:
+    def scaled(parameters: Array) -> tuple[Array, Array]:
+        """Squared Mahalanobis distances (N,) and log determinants (N,)."""
         factor, place, attitude = np.exp(parameters)
-        scaled = covariance * factor + np.diag([place**2] * 3 + [attitude**2] * 3)
-        squared = np.einsum("ni,ni->n", twist, np.linalg.solve(scaled, twist[..., None])[..., 0])
-        values = squared / 2 + np.linalg.slogdet(scaled)[1] / 2
-        return float(np.sort(values)[: max(1, int(0.95 * len(values)))].mean())
+        matrices = covariance * factor + np.diag([place**2] * 3 + [attitude**2] * 3)
+        squared = np.einsum("ni,ni->n", twist, np.linalg.solve(matrices, twist[..., None])[..., 0])
+        return squared, np.linalg.slogdet(matrices)[1]
+
+    def nll(parameters: Array) -> float:
+        squared, log_det = scaled(parameters)
+        return float(np.sort((squared + log_det) / 2)[: max(1, int(0.95 * len(squared)))].mean())
 
     start = np.log([mode.sample_factor, 0.003, 0.005])
     bounds = [(np.log(1e-2), np.log(1e5)), (np.log(1e-4), np.log(0.1)), (np.log(1e-4), np.log(0.5))]
-    factor, place, attitude = np.exp(minimize(nll, start, bounds=bounds, method="Nelder-Mead").x)
+    best = minimize(nll, start, bounds=bounds, method="Nelder-Mead").x
+    tail = conformal_quantile(scaled(best)[0]) / chi2.ppf(_COVERAGE, 6)
+    factor, place, attitude = np.exp(best) * np.sqrt(tail) ** [2, 1, 1]
     return replace(mode, sample_factor=round(float(factor), 6), floor=_rounded(np.array([place, attitude])))
 
 

@@ -121,8 +121,8 @@ def test_how_often_the_right_pose_is_given_or_listed() -> None:
             found["alternatives"] = np.array([others])
         return Judged(1, 0.9, np.eye(4), None, "", 0.5, None, [0], found, [np.eye(4)] * len(others))
 
-    estimates = (estimate(0.9, [0.001]), estimate(0.001, [0.3]), estimate(0.3, [0.2, 0.001]), estimate(0.3, [0.4]), estimate(0.3, []),
-                 Judged(1, 0.9, np.eye(4), p_correct=0.5, alternatives=[np.eye(4)]))
+    estimates = (estimate(0.9, [0.001]), estimate(0.001, [0.3]), estimate(0.3, [0.2, 0.001]), estimate(0.3, [0.4]),
+                 estimate(0.3, []), Judged(1, 0.9, np.eye(4), p_correct=0.5, alternatives=[np.eye(4)]))
     record = Record("a", 640, (Truth(1, 1.0, 1.0, True, None),), estimates, {1: 1})
     figures = certainty.summary(certainty.claims([record], MODELS))
     assert figures is not None

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.stats import chi2
 
 from posebot.models.calibration import LEVELS
 from posebot.stages.certainty import FEATURES, calibrated, radii
@@ -78,6 +79,15 @@ def test_the_covariance_is_brought_to_the_errors():
     mode = fit(whole.rows(whole.obj_id != HARD))
     assert mode.sample_factor == pytest.approx(9, rel=0.2)
     assert mode.floor[0] < 0.01
+
+
+def test_the_ellipsoid_for_nine_in_ten_holds_as_many_though_tails_are_heavy():
+    whole, new = sample(3000), sample(3000, seed=1)
+    mode = fit(whole)  # a third of the errors is twice as large as the covariance says
+    right = new.rows(new.correct)
+    squared = [twist @ np.linalg.solve(calibrated(covariance, DIAMETER, mode), twist)
+               for twist, covariance in zip(right.twist, right.covariance)]
+    assert np.mean(np.array(squared) <= chi2.ppf(0.9, 6)) == pytest.approx(0.9, abs=0.02)
 
 
 def test_absent_objects_lower_the_probability_and_leave_the_regions_alone():
