@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from posebot.cli._common import JsonFlag, print_json
+from posebot.core.errors import InputError
 
 if TYPE_CHECKING:
     from posebot.training.config import TrainConfig
@@ -24,14 +25,20 @@ class DetectorKind(StrEnum):
 
 
 def train(
-    dataset: Annotated[Path, typer.Option(help="BOP data set: models/ and a train split, as posebot synth writes.")],
     out: Annotated[Path, typer.Option(help="Folder of the bundle; its name is the bundle's.")],
+    dataset: Annotated[Path | None, typer.Option(help="BOP data set with models/ and a train split.")] = None,
     config: Annotated[Path | None, typer.Option(help="YAML file with settings; see docs/training.md.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Time for both networks together.")] = None,
     crops: Annotated[int | None, typer.Option(min=1, help="Samples for the localizer, instead of minutes.")] = None,
     pictures: Annotated[int | None, typer.Option(min=1, help="Samples for the detector, instead of minutes.")] = None,
     detector: Annotated[DetectorKind | None, typer.Option(help="Which trainer makes the detector.")] = None,
     start: Annotated[Path | None, typer.Option("--from", help="Bundle whose weights training begins with.")] = None,
+    add: Annotated[Path | None, typer.Option(help="With --from: models folder of objects to learn as well.")] = None,
+    only: Annotated[str, typer.Option(help="With --from: the one object of the bundle that is learnt again.")] = "",
+    frames: Annotated[int, typer.Option(min=50, help="Pictures to render for --add or --only.")] = 1500,
+    backgrounds: Annotated[Path | None, typer.Option(help="Photographs for these pictures.")] = None,
+    distractors: Annotated[Path | None, typer.Option(help="Models of things that are not to be found in them.")] = None,
+    models: Annotated[Path | None, typer.Option(help="Full meshes of the bundle's objects, if at hand.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that train together.")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: one of its own.")] = None,
     ray: Annotated[bool, typer.Option("--ray/--no-ray", help="Train through Ray, or in this process alone.")] = True,
@@ -40,15 +47,35 @@ def train(
     runs: Annotated[Path, typer.Option(help="Folder for checkpoints, crops and the MLflow store.")] = Path("runs"),
     json: JsonFlag = False,
 ) -> None:
-    """Train detector and localizer on a BOP data set, calibrate, and write a bundle."""
+    """Train detector and localizer on a BOP data set, calibrate, and write a bundle.
+
+    With --from BUNDLE --add OBJECTS the pictures are rendered too: the new objects among those of the bundle.
+    """
     from posebot.training.config import TINY, TrainConfig, load_config, with_budget
     from posebot.training.run import Request
     from posebot.training.run import train as run
 
     base = TINY if tiny else TrainConfig()
-    settings = with_budget(load_config(config, base) if config else base, minutes, crops, pictures)
-    settings = _overridden(settings, detector, workers, seed)
-    result = run(Request(dataset, out, settings, start, ray, address, runs), say=partial(typer.echo, err=True))
+    settings = load_config(config, base) if config else base
+    say = partial(typer.echo, err=True)
+    if add is None and not only:
+        if dataset is None:
+            raise InputError("--dataset", "is missing", "a BOP data set; or --from BUNDLE --add OBJECTS")
+        settings = with_budget(settings, minutes, crops, pictures)
+        request = Request(dataset, out, _overridden(settings, detector, workers, seed), start)
+    else:
+        if start is None or dataset is not None:
+            raise InputError("--add" if add else "--only", "renders its own pictures, for a bundle that is there",
+                             "--from BUNDLE, and no --dataset")
+        from posebot.training.extend import Extension
+        from posebot.training.extend import request as extended
+
+        asked = {"detector": bool(config or minutes or pictures or tiny), "localizer": bool(config or minutes or crops
+                                                                                            or tiny)}
+        settings = with_budget(settings, minutes, crops, pictures)
+        request = extended(Extension(start, out, add, only, frames, backgrounds, distractors, models, runs),
+                           _overridden(settings, detector, workers, seed), asked.__getitem__, say)
+    result = run(replace(request, ray=ray, address=address, runs=runs), say=say)
     if json:
         print_json(result)
 

@@ -141,11 +141,13 @@ class Composer:
         return items
 
     def _targets(self, rng: np.random.Generator) -> list[Item]:
-        """4 to 8 of the objects (all of a small set), some of them twice."""
+        """4 to 8 of the objects (all of a small set), some of them twice; those in focus always."""
         numbers = list(self.library.objects)
         count = min(int(rng.integers(4, _MOST_TARGETS + 1)), max(2 * len(numbers) - 1, 1))
         pool = rng.permutation(numbers * 2 if rng.random() < 0.3 or len(numbers) < 4 else numbers)
-        return [Item(f"obj/{number}", np.eye(4), obj_id=int(number)) for number in pool[:count]]
+        focus = self.config.focus
+        chosen = [*focus, *(number for number in pool if number not in focus)][:max(count, len(focus))]
+        return [Item(f"obj/{number}", np.eye(4), obj_id=int(number)) for number in chosen]
 
     def _distractors(self, rng: np.random.Generator, count: int) -> list[Item]:
         items = []

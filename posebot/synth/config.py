@@ -30,7 +30,7 @@ class SynthConfig:
         distance: nearest and farthest, metres. per_scene: pictures in a scene folder, the unit of resuming.
         depth_noise: write depth as a sensor would read it; masks stay exact. jpg_quality: None: PNG.
         max_faces: meshes without a texture are simplified to this many faces before they are drawn.
-        workers: processes; 0: in this one.
+        workers: processes; 0: in this one. focus: numbers of objects that are in every picture's scene.
     """
 
     objects: Path
@@ -50,6 +50,7 @@ class SynthConfig:
     jpg_quality: int | None = 95
     max_faces: int = 5000
     workers: int = 2
+    focus: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         checks = (("frames", self.frames, self.frames >= 1, "1 or more"),
@@ -79,7 +80,7 @@ class SynthConfig:
     def to_dict(self) -> dict[str, Any]:
         """For dataset.json."""
         values = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
-        return {**values, "camera": self.camera.to_dict(), "distance": list(self.distance)}
+        return {**values, "camera": self.camera.to_dict(), "distance": list(self.distance), "focus": list(self.focus)}
 
     def replace(self, **changes: Any) -> SynthConfig:
         return replace(self, **changes)
@@ -93,6 +94,6 @@ def require_same(where: Path, before: Mapping[str, Any], config: SynthConfig) ->
     """
     now = config.to_dict()
     for name in now:
-        if name not in HOME and before.get(name) != now[name]:
+        if name not in HOME and (before.get(name) or None) != (now[name] or None):
             raise InputError(f"{where}: {config.split}", f"was begun with {name} = {before.get(name)}, not {now[name]}",
                              "the same settings to continue it, or another --out or --split")

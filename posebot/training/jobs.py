@@ -44,6 +44,7 @@ class Job:
     Attributes:
         network: which. config: of the whole run. source: the pictures. cache: folder of shards cut from them.
         out: folder of the checkpoint and of `metrics.jsonl`. start: bundle to begin with; None: ImageNet weights.
+        focus: classes of which the localizer gets as many crops from the cache as of all others together.
     """
 
     network: Name
@@ -52,6 +53,7 @@ class Job:
     cache: Path
     out: Path
     start: Path | None = None
+    focus: tuple[int, ...] = ()
 
     @property
     def yolo(self) -> bool:
@@ -98,7 +100,7 @@ def cached(job: Job, batch: int, rng: np.random.Generator) -> Iterator[Batch]:
         raise InputError(job.cache, "holds no samples", "the run's folder on a disk that all workers can reach")
     if job.network == "detector":
         return detector.batches(job.cache, batch, picture_samples(job), rng)
-    return localizer.batches(job.cache, batch, crop_samples(job), rng)
+    return localizer.batches(job.cache, batch, crop_samples(job), rng, job.focus)
 
 
 def new_network(job: Job) -> DetectorNet | LocalizerNet:

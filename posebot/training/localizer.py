@@ -109,20 +109,37 @@ def _mixed(
     return picture, maps
 
 
-def batches(root: Path, size: int, config: SampleConfig, rng: Rng) -> Iterator[Batch]:
-    """Endless batches, every object as often as any other. Shards that are added meanwhile are taken up."""
+def batches(
+    root: Path, size: int, config: SampleConfig, rng: Rng, focus: tuple[int, ...] = ()
+) -> Iterator[Batch]:
+    """Endless batches, every object as often as any other, but those in focus as often as all others together.
+
+    Shards that are added meanwhile are taken up.
+    """
     while True:
         cache = Cache(root)
         labels = cache.column("meta")["label"]
-        groups = [np.flatnonzero(labels == label) for label in np.unique(labels)]
+        known = np.unique(labels)
+        groups = [np.flatnonzero(labels == label) for label in known]
+        shares = class_shares(known, focus)
         for _ in range(REOPEN):
-            yield _batch(cache, groups, size, config, rng)
+            yield _batch(cache, groups, shares, size, config, rng)
 
 
-def _batch(cache: Cache, groups: list[NDArray[Any]], size: int, config: SampleConfig, rng: Rng) -> Batch:
+def class_shares(labels: NDArray[Any], focus: tuple[int, ...]) -> NDArray[np.float64]:
+    """Share of the samples of each class: equal; with a focus, half of all for those in it."""
+    chosen = np.isin(labels, focus)
+    if not 0 < chosen.sum() < len(labels):
+        return np.full(len(labels), 1 / len(labels))
+    return np.where(chosen, 0.5 / chosen.sum(), 0.5 / (~chosen).sum())
+
+
+def _batch(
+    cache: Cache, groups: list[NDArray[Any]], shares: NDArray[np.float64], size: int, config: SampleConfig, rng: Rng
+) -> Batch:
     rows = []
-    for _ in range(size):
-        index = int(rng.choice(groups[rng.integers(len(groups))]))
+    for group in rng.choice(len(groups), size, p=shares):
+        index = int(rng.choice(groups[group]))
         other = cache.sample(int(rng.integers(len(cache))))["rgb"]
         rows.append(sample(cache.sample(index), other, config, rng))
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}

@@ -55,6 +55,7 @@ class Request:
     ray: bool = True
     address: str | None = None
     runs: Path = Path("runs")
+    focus: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -155,7 +156,8 @@ class _Run:
     def _job(self, name: Name) -> Job:
         cache = self.caches["frames" if name == "detector" else "crops"]
         start = None if self.request.start is None else resolve(self.request.start).resolve()
-        return Job(name, self.config, self.source, cache, self.folder / name, start)
+        focus = tuple(index for index, model in enumerate(self.objects) if model.label in self.request.focus)
+        return Job(name, self.config, self.source, cache, self.folder / name, start, focus)
 
     def _learn(self, name: Name) -> dict[str, Any]:
         job = self._job(name)
@@ -218,6 +220,8 @@ class _Run:
         if self.request.start is not None:
             parent = Bundle.open(self.request.start).manifest
             provenance["parent"] = {"name": parent.name, "version": parent.version}
+        if self.request.focus:
+            provenance["learnt"] = list(self.request.focus)
         calibration = Calibration.from_dict(calibrated["calibration"])
         out = assemble.write(self.request.out, self.folder / "parts", self.objects, self.config,
                              calibrated["threshold"], calibration, provenance)

@@ -1,0 +1,158 @@
+"""`posebot train --from BUNDLE --add OBJECTS` (or `--only LABEL`): one more object, without beginning anew.
+
+New pictures show the new objects among the old ones. Half of the localizer's crops are of the new ones, half replay the
+old ones, so that these are not forgotten; the encoder's lower stages stay as they are, the rest learns gently. Then
+everything is calibrated anew. `--only` does the same for an object that the bundle knows already.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from posebot.core.errors import InputError
+from posebot.core.objects import ObjectModel
+from posebot.models.bundle import Bundle, resolve
+from posebot.models.manifest import Manifest
+from posebot.objects.bop_models import load_objects, save_objects
+from posebot.training.config import TrainConfig
+from posebot.training.progress import Say
+from posebot.training.run import Request
+
+SHARE = 0.25
+"""Of the samples that the bundle was trained on: the budget where none is given."""
+FROZEN, LR = 3, 3e-4
+HELD_OUT = 150
+_SAMPLES = {"detector": 12_000, "localizer": 120_000}  # of a bundle that does not tell its own
+
+
+@dataclass(frozen=True)
+class Extension:
+    """What the command line asks for.
+
+    Attributes:
+        start: bundle to go on from. out: folder of the new one. add: BOP models folder of the new objects, or None.
+        only: label of an object of the bundle that is trained again, or "". frames: pictures to render. backgrounds,
+        distractors: as in `SynthConfig`. models: full meshes of the bundle's objects, which has decimated ones itself.
+    """
+
+    start: Path
+    out: Path
+    add: Path | None = None
+    only: str = ""
+    frames: int = 1500
+    backgrounds: Path | None = None
+    distractors: Path | None = None
+    models: Path | None = None
+    runs: Path = Path("runs")
+    workers: int = 2
+
+    @property
+    def folder(self) -> Path:
+        return self.runs / "train" / self.out.name
+
+
+def request(extension: Extension, config: TrainConfig, given: Callable[[str], bool], say: Say = print) -> Request:
+    """Render what is missing, and say how to train on it.
+
+    Args:
+        config: settings; `given(name)` tells which of "detector", "localizer" have a budget or settings of their own.
+    Raises:
+        InputError: an object is known already, is not known, or cannot be read.
+    """
+    bundle = Bundle.open(extension.start)
+    old = _with_full_meshes(bundle, extension.models)
+    objects, focus = joined(old, extension, say)
+    models = extension.folder / "models"
+    if not (models / "models_info.json").is_file():
+        save_objects(models, objects)
+    _render(extension, models, tuple(focus), say)
+    labels = tuple(objects[number].label for number in focus)
+    settings = settled(config, bundle.manifest, given)
+    return Request(extension.folder / "data", extension.out, settings, resolve(extension.start), runs=extension.runs,
+                   focus=labels)
+
+
+def _with_full_meshes(bundle: Bundle, models: Path | None) -> dict[int, ObjectModel]:
+    own = {model.obj_id: model for model in bundle.objects}
+    if models is None:
+        return own
+    full = {model.label: model for model in load_objects(models).values()}
+    missing = [model.label for model in own.values() if model.label not in full]
+    if missing:
+        raise InputError(models, f"has no {missing[0]}", "the objects of the bundle, under the same names")
+    return {number: replace(full[model.label], obj_id=number) for number, model in own.items()}
+
+
+def joined(old: Mapping[int, ObjectModel], extension: Extension, say: Say) -> tuple[dict[int, ObjectModel], list[int]]:
+    """Old and new objects by number, and the numbers of those that are to be learnt. A number that is taken is changed.
+
+    Raises:
+        InputError: a name is known already; `only` is not; there is nothing to learn.
+    """
+    objects, focus = dict(old), []
+    labels = {model.label: number for number, model in old.items()}
+    if extension.only:
+        if extension.only not in labels:
+            raise InputError("--only", f"{extension.only!r} is not in {extension.start}", f"one of {', '.join(labels)}")
+        focus.append(labels[extension.only])
+    for number, model in (load_objects(extension.add) if extension.add else {}).items():
+        if model.label in labels:
+            raise InputError(extension.add, f"{model.label!r} is in the bundle already",
+                             f"another name, or --only {model.label} to train it again")
+        free = number if number not in objects else max(objects) + 1
+        if free != number:
+            say(f"{'objects':<10} {model.label} becomes number {free}: {number} is {objects[number].label}")
+        objects[free] = replace(model, obj_id=free)
+        focus.append(free)
+    if not focus:
+        raise InputError("--add", "names no object", "a BOP models folder, or --only LABEL")
+    return dict(sorted(objects.items())), focus
+
+
+def _render(extension: Extension, models: Path, focus: tuple[int, ...], say: Say) -> None:
+    from posebot.synth import SynthConfig, generate
+
+    common = SynthConfig(models, extension.frames, extension.folder / "data", seed=1, focus=focus, jitter=0.2,
+                         backgrounds=extension.backgrounds, distractors=extension.distractors,
+                         workers=extension.workers)
+    held = common.replace(split="val", frames=HELD_OUT, per_scene=25, seed=1001, depth_noise=True, focus=())
+    for config in (common, held):
+        told = [-1]
+
+        def tick(done: int, total: int, told: list[int] = told) -> None:
+            if 10 * done // total > told[0]:
+                told[0] = 10 * done // total
+                say(f"{'pictures':<10} {done} of {total}")
+
+        generate(config, tick)
+
+
+def settled(config: TrainConfig, parent: Manifest, given: Callable[[str], bool]) -> TrainConfig:
+    """The settings, with the parent's sizes, and a gentle quarter of its training where nothing else was asked for."""
+    known: dict[str, Any] = parent.provenance.get("trained") or {}
+
+    def budget(name: str) -> int:
+        return round(SHARE * float((known.get(name) or {}).get("samples") or _SAMPLES[name]))
+
+    detector = replace(config.detector, input_size=parent.detector.input_size)
+    localizer = replace(config.localizer, crop_size=parent.localizer.crop_size, pad=parent.localizer.pad)
+    if not given("detector"):
+        detector = replace(detector, pictures=budget("detector"), minutes=None, frozen_stages=FROZEN, lr=LR, batch=8)
+    if not given("localizer"):
+        localizer = replace(localizer, crops=budget("localizer"), minutes=None, frozen_stages=FROZEN, lr=LR)
+    licence = parent.licence if config.licence == TrainConfig().licence else config.licence
+    version = next_version(parent.version) if config.version == TrainConfig().version else config.version
+    return replace(config, detector=detector, localizer=localizer, licence=licence, version=version,
+                   threads=config.threads or max(1, os.cpu_count() or 1))
+
+
+def next_version(version: str) -> str:
+    """0.2.0 -> 0.3.0; what is no such number gets `.1` behind it."""
+    parts = version.split(".")
+    if len(parts) >= 2 and parts[1].isdigit():
+        return ".".join([parts[0], str(int(parts[1]) + 1), *("0" for _ in parts[2:])])
+    return f"{version}.1"
