@@ -16,6 +16,7 @@ full value: the result is exact, and of 315 rotations only a handful is ever com
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from math import ceil, pi
 
 import numpy as np
@@ -60,7 +61,8 @@ def adi(cam_from_obj_est: Array, cam_from_obj_gt: Array, vertices: Array) -> Arr
     from scipy.spatial import cKDTree
 
     est, gt = _pairs(cam_from_obj_est, cam_from_obj_gt)
-    return np.array([cKDTree(_moved(e, vertices)).query(_moved(g, vertices))[0].mean() for e, g in zip(est, gt)])
+    trees = (cKDTree(_moved(e, vertices), compact_nodes=False, balanced_tree=False) for e in est)  # asked only once
+    return np.array([tree.query(_moved(g, vertices))[0].mean() for tree, g in zip(trees, gt)])
 
 
 def translation_error(cam_from_obj_est: Array, cam_from_obj_gt: Array) -> Array:
@@ -92,7 +94,7 @@ def nearest_equivalent(cam_from_obj_est: Array, cam_from_obj_gt: Array, symmetri
 def _minimax(est: Array, gt: Array, vertices: Array, symmetries: Array, distance: Distance) -> Array:
     """min over symmetries of max over vertices of `distance`, (N,). See the module's text for the search."""
     est, gt = _pairs(est, gt)
-    probes = _extreme(vertices) if len(symmetries) > 1 else vertices[:1]
+    probes = _extreme(_Key(vertices)) if len(symmetries) > 1 else vertices[:1]
     bound = np.concatenate([distance(est[c, None], gt[c, None] @ symmetries, probes).max(axis=-1)
                             for c in _chunks(len(est), len(symmetries) * len(probes))])
     best = np.full(len(est), np.inf)
@@ -139,10 +141,24 @@ def _projected(K: Array, pose: Array, points: Array) -> Array:
     return homogeneous[..., :2] / homogeneous[..., 2:]
 
 
-def _extreme(vertices: Array) -> Array:
+class _Key:
+    """Vertices as a dictionary key: by identity, for a mesh is asked about thousands of times."""
+
+    def __init__(self, vertices: Array) -> None:
+        self.vertices = vertices
+
+    def __hash__(self) -> int:
+        return id(self.vertices)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Key) and other.vertices is self.vertices
+
+
+@lru_cache(maxsize=64)
+def _extreme(key: _Key) -> Array:
     """Up to _PROBES vertices that lie farthest out in evenly spread directions (Fibonacci sphere)."""
     index = np.arange(_PROBES) + 0.5
     z, turn = 1 - 2 * index / _PROBES, pi * (1 + 5**0.5) * index
     radius = np.sqrt(1 - z**2)
     directions = np.stack([radius * np.cos(turn), radius * np.sin(turn), z])
-    return vertices[np.unique((vertices @ directions).argmax(axis=0))]
+    return key.vertices[np.unique((key.vertices @ directions).argmax(axis=0))]
