@@ -7,11 +7,13 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from posebot.core.errors import PosebotError
+from posebot.core.errors import InputError, PosebotError
 from posebot.service.graph.build import build
 from posebot.service.settings import LOOPBACK, Settings
+from posebot.training.ray_start import patiently
 
 APP = "posebot"
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_SERVE_LOG_TO_STDERR": "0", "MUJOCO_GL": "egl",
@@ -41,7 +43,7 @@ def start(settings: Settings, address: str | None = None) -> None:
         address: of a Ray cluster; None: RAY_ADDRESS, else a new one. Its dashboard and job server stay on loopback,
             behind Ray's token.
     Raises:
-        PosebotError: the application does not start; the message says why.
+        PosebotError: the application does not start; the message says why. InputError: no cluster is at the address.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -52,7 +54,12 @@ def start(settings: Settings, address: str | None = None) -> None:
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     address = address or os.environ.get("RAY_ADDRESS")
     new: dict[str, Any] = {} if address else {"include_dashboard": True, "dashboard_host": "127.0.0.1"}
-    ray.init(address=address or "local", namespace=APP, log_to_driver=False, logging_level=logging.ERROR, **new)
+    try:
+        patiently(partial(ray.init, address=address or "local", namespace=APP, log_to_driver=False,
+                          logging_level=logging.ERROR, **new))
+    except (ConnectionError, ValueError) as error:
+        raise InputError(f"--address {address}", f"no Ray cluster answers ({str(error).splitlines()[0]})",
+                         "the address that `ray start` prints") from None
     tls = settings.tls
     serve.start(proxy_location="HeadOnly", http_options=HTTPOptions(
         host=settings.host, port=settings.port, ssl_certfile=str(tls.certificate) if tls else None,

@@ -10,7 +10,7 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -18,11 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from posebot.core.errors import InputError, PosebotError
+from posebot.core.errors import InputError
 from posebot.datasets import stream
 from posebot.training import jobs
 from posebot.training.jobs import Job
 from posebot.training.loop import Batch, Hooks
+from posebot.training.ray_start import patiently
 
 if TYPE_CHECKING:
     import ray.data
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 CHECKPOINT = "checkpoint.pt"
 MAX_FAILURES = 3
-START_TRIES = 3
 _WORKER_ENVIRONMENT = {
     # glibc gives freed memory back and asks for it again in every step; keeping it saves a sixth of the CPU time
     "MALLOC_TRIM_THRESHOLD_": "1073741824", "MALLOC_MMAP_THRESHOLD_": "1073741824",
@@ -59,7 +59,7 @@ def cluster(address: str | None, workers: int) -> Iterator[None]:
     start = partial(ray.init, address=None if own else address, logging_level=logging.ERROR, log_to_driver=False,
                     runtime_env={"env_vars": _WORKER_ENVIRONMENT}, **size)
     try:
-        _patiently(start) if own else start()
+        patiently(start) if own else start()
     except (ConnectionError, ValueError) as error:
         where = f"--address {address or os.environ.get('RAY_ADDRESS')}"
         raise InputError(where, f"no Ray cluster answers ({error})", "the address that `ray start` prints") from None
@@ -67,24 +67,6 @@ def cluster(address: str | None, workers: int) -> Iterator[None]:
         yield
     finally:
         ray.shutdown()
-
-
-def _patiently(start: Callable[[], object]) -> None:
-    """Start a cluster of one's own. Ray gives its node 30 seconds, which a busy machine may not make at once."""
-    import ray
-
-    for left in reversed(range(START_TRIES)):
-        try:
-            start()
-            return
-        except (ConnectionError, ValueError):
-            raise
-        except Exception as error:  # Ray raises plain Exception here
-            ray.shutdown()
-            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            if not left:
-                raise PosebotError(f"Ray did not start ({reason}); try again when the machine is less busy, or leave "
-                                   "Ray out: --no-ray") from None
 
 
 def train(job: Job, use_gpu: bool) -> None:

@@ -15,7 +15,7 @@ import pytest
 pytest.importorskip("ray")
 
 from posebot.core.errors import PosebotError
-from posebot.training import ray_train
+from posebot.training import ray_start
 from tests.training.scenes import write_scenes
 
 CONFIG = """
@@ -61,9 +61,9 @@ def test_ray_gets_another_try_and_then_one_line(monkeypatch: pytest.MonkeyPatch)
         if len(tries) < 3:
             raise Exception("The current node timed out during startup.\nMore about it.")
 
-    ray_train._patiently(late)
+    ray_start.patiently(late)
     assert len(tries) == 3
     tries.clear()
-    monkeypatch.setattr(ray_train, "START_TRIES", 2)
+    monkeypatch.setattr(ray_start, "START_TRIES", 2)
     with pytest.raises(PosebotError, match=r"Ray did not start \(The current node timed out during startup\.\)"):
-        ray_train._patiently(late)
+        ray_start.patiently(late)
