@@ -31,8 +31,10 @@ def evaluate(split: Split, make_source: Callable[[], Source], out: Path, fingerp
     Returns:
         Records in the order of the pictures.
     Raises:
-        InputError: no targets, bad data, or `out` holds another evaluation.
+        InputError: no targets, bad data, or `out` is a file or holds another evaluation.
     """
+    if out.exists() and not out.is_dir():
+        raise InputError(out, "is a file", "a folder for the report")
     wanted = split.wanted()
     path = out / FRAMES_FILE
     done = _resume(path, fingerprint)

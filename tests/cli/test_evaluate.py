@@ -94,6 +94,11 @@ def test_a_report_of_something_else_is_kept(dataset: Path, truth_csv: Path, tmp_
     assert "belongs to another evaluation" in capsys.readouterr().err
 
 
+def test_a_file_is_no_folder(dataset: Path, truth_csv: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evaluate(dataset, "--estimates", truth_csv, "--out", truth_csv) == 2
+    assert "is a file; a folder for the report" in capsys.readouterr().err
+
+
 @pytest.mark.long
 def test_on_a_ray_cluster(dataset: Path, truth_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("ray")
