@@ -67,6 +67,19 @@ def adi(est: np.ndarray, gt: np.ndarray, vertices: np.ndarray) -> float:
     return float(cdist(placed(gt, vertices), placed(est, vertices)).min(axis=1).mean())
 
 
+def vsd(test: np.ndarray, gt: np.ndarray, est: np.ndarray, delta: float, taus: list[float]) -> list[float]:
+    """Errors for tolerances `taus`, of distance images (H, W; 0 = nothing there), visibility as of BOP 2019."""
+    wrong, union = [0] * len(taus), 0
+    for t, g, e in zip(test.ravel(), gt.ravel(), est.ravel()):
+        seen_gt = g > 0 and (t == 0 or g - t <= delta)
+        seen_est = e > 0 and (t == 0 or e - t <= delta or seen_gt)
+        if seen_gt or seen_est:
+            union += 1
+            for i, tau in enumerate(taus):
+                wrong[i] += not (seen_gt and seen_est) or abs(g - e) >= tau
+    return [count / union if union else 1.0 for count in wrong]
+
+
 def rotation_error(est: np.ndarray, gt: np.ndarray, syms: list[np.ndarray]) -> float:
     """Radians."""
     best = math.pi

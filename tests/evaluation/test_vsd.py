@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bop_reference as reference
 import numpy as np
 import pytest
 import trimesh
@@ -13,7 +14,7 @@ from posebot.core.objects import Mesh
 from posebot.core.transforms import inverse, make, rotation_from_vector
 from posebot.evaluation import depth_image
 from posebot.evaluation.depth_image import distances, render_depth
-from posebot.evaluation.vsd import TAUS, _discrepancy, vsd
+from posebot.evaluation.vsd import DELTA, TAUS, _discrepancy, vsd
 from posebot.objects.bop_models import make_object
 
 K = np.array([[200.0, 0, 79.5], [0, 210.0, 59.5], [0, 0, 1]])
@@ -132,3 +133,20 @@ def test_each_with_each() -> None:
     assert table.shape == (3, 2, 10)
     np.testing.assert_array_equal(table[2, 1], error(poses[2], sensor(), poses[1]))
     assert vsd(poses[:0], poses, BOX, K, sensor()).shape == (0, 3, 10)
+
+
+def test_agrees_with_the_plain_definition_on_1000_random_cases() -> None:
+    small = np.array([[40.0, 0, 19.5], [0, 42.0, 14.5], [0, 0, 1]])
+    rng = np.random.default_rng(0)
+    for _ in range(1000):
+        gt = make(rotation_from_vector(rng.normal(size=3) * 2), rng.uniform([-0.06, -0.04, 0.2], [0.06, 0.04, 0.4]))
+        est = make(rotation_from_vector(rng.normal(size=3) * 0.3)) @ gt
+        est[:3, 3] = gt[:3, 3] + rng.normal(size=3) * 10 ** rng.uniform(-3, -1.3)
+        drawn_gt, drawn_est = (render_depth(BOX.mesh, pose, small, 40, 30)[0] for pose in (gt, est))
+        depth = np.where(drawn_gt > 0, drawn_gt, 0.6) + rng.normal(scale=0.01, size=(30, 40))
+        depth[:, :int(rng.integers(0, 20))] = 0.15  # something in front
+        depth[rng.random((30, 40)) < 0.1] = 0  # no reading
+        found = vsd(est[None], gt[None], BOX, small, depth)[0, 0]
+        images = (distances(image, small) for image in (depth, drawn_gt, drawn_est))
+        expected = reference.vsd(*images, DELTA, (TAUS * BOX.diameter).tolist())
+        np.testing.assert_allclose(found, expected, atol=1e-6)
