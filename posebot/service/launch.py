@@ -54,12 +54,12 @@ def start(settings: Settings, address: str | None = None) -> None:
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     address = address or os.environ.get("RAY_ADDRESS")
     new: dict[str, Any] = {} if address else {"include_dashboard": True, "dashboard_host": "127.0.0.1"}
-    try:
-        patiently(partial(ray.init, address=address or "local", namespace=APP, log_to_driver=False,
-                          logging_level=logging.ERROR, **new))
-    except (ConnectionError, ValueError) as error:
-        raise InputError(f"--address {address}", f"no Ray cluster answers ({str(error).splitlines()[0]})",
-                         "the address that `ray start` prints") from None
+    begin = partial(ray.init, address=address or "local", namespace=APP, log_to_driver=False,
+                    logging_level=logging.ERROR, **new)
+    if address:
+        _joined(begin, address)
+    else:
+        patiently(begin)
     tls = settings.tls
     serve.start(proxy_location="HeadOnly", http_options=HTTPOptions(
         host=settings.host, port=settings.port, ssl_certfile=str(tls.certificate) if tls else None,
@@ -70,6 +70,15 @@ def start(settings: Settings, address: str | None = None) -> None:
         deployments = serve.status().applications[APP].deployments.values()
         told = [one.message.strip().splitlines()[-1] for one in deployments if one.message.strip()] or [str(error)]
         raise PosebotError(f"the service does not start: {told[0][:600]}; the rest is in Ray's log") from None
+
+
+def _joined(begin: Callable[[], object], address: str) -> None:
+    try:
+        begin()
+    except Exception as error:  # of many kinds, plain Exception among them
+        told = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise InputError(f"--address {address}", f"no Ray cluster answers ({told[:200]})",
+                         "the address that `ray start` prints") from None
 
 
 def stop() -> None:
