@@ -7,13 +7,12 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from posebot.core.errors import InputError, PosebotError
+from posebot.core.errors import PosebotError
 from posebot.service.graph.build import build
 from posebot.service.settings import LOOPBACK, Settings
-from posebot.training.ray_start import patiently
+from posebot.training.ray_start import connect
 
 APP = "posebot"
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_SERVE_LOG_TO_STDERR": "0", "MUJOCO_GL": "egl",
@@ -47,19 +46,13 @@ def start(settings: Settings, address: str | None = None) -> None:
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    import ray
     from ray import serve
     from ray.serve.config import HTTPOptions
 
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     address = address or os.environ.get("RAY_ADDRESS")
     new: dict[str, Any] = {} if address else {"include_dashboard": True, "dashboard_host": "127.0.0.1"}
-    begin = partial(ray.init, address=address or "local", namespace=APP, log_to_driver=False,
-                    logging_level=logging.ERROR, **new)
-    if address:
-        _joined(begin, address)
-    else:
-        patiently(begin)
+    connect(address, namespace=APP, **new)
     tls = settings.tls
     serve.start(proxy_location="HeadOnly", http_options=HTTPOptions(
         host=settings.host, port=settings.port, ssl_certfile=str(tls.certificate) if tls else None,
@@ -70,15 +63,6 @@ def start(settings: Settings, address: str | None = None) -> None:
         deployments = serve.status().applications[APP].deployments.values()
         told = [one.message.strip().splitlines()[-1] for one in deployments if one.message.strip()] or [str(error)]
         raise PosebotError(f"the service does not start: {told[0][:600]}; the rest is in Ray's log") from None
-
-
-def _joined(begin: Callable[[], object], address: str) -> None:
-    try:
-        begin()
-    except Exception as error:  # of many kinds, plain Exception among them
-        told = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise InputError(f"--address {address}", f"no Ray cluster answers ({told[:200]})",
-                         "the address that `ray start` prints") from None
 
 
 def stop() -> None:

@@ -1,25 +1,56 @@
-"""Starting Ray on this machine, also while it does other things. Needs nothing of training."""
+"""Being on a Ray cluster: one of this machine's own, or one that is there. Needs nothing of training."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import re
+import socket
+from functools import partial
+from typing import Any
 
-from posebot.core.errors import PosebotError
+from posebot.core.errors import InputError, PosebotError
 
 START_TRIES = 3
+_PROBE_S = 5.0
 
 
-def patiently(start: Callable[[], object]) -> None:
-    """Start a cluster of one's own. Ray gives its node 30 seconds, which a busy machine may not make at once."""
+def connect(address: str | None, **options: Any) -> None:
+    """`ray.init` with these options, quietly. address: of a running cluster; None: a new one of this machine's own.
+
+    Raises:
+        InputError: there is no cluster at the address. PosebotError: this machine's own does not start.
+    """
+    import ray
+
+    start = partial(ray.init, address=address or "local", logging_level=logging.ERROR, log_to_driver=False, **options)
+    if address is None:
+        _patiently(start)
+        return
+    try:
+        _probe(address)
+        start()
+    except Exception as error:  # Ray raises plain Exception here
+        told = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise InputError(f"--address {address}", f"no Ray cluster answers ({told[:200]})",
+                         "the address that `ray start` prints") from None
+
+
+def _probe(address: str) -> None:
+    """Whether anybody listens: Ray itself would go on asking for minutes."""
+    place = re.fullmatch(r"(?:ray://)?\[?([^\]/]+)\]?:(\d+)", address)
+    if place:
+        socket.create_connection((place[1], int(place[2])), _PROBE_S).close()
+
+
+def _patiently(start: partial[Any]) -> None:
+    """Ray gives its node 30 seconds to start, which a busy machine may not make at once."""
     import ray
 
     for left in reversed(range(START_TRIES)):
         try:
             start()
             return
-        except (ConnectionError, ValueError):
-            raise
-        except Exception as error:  # Ray raises plain Exception here
+        except Exception as error:
             ray.shutdown()
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             if not left:

@@ -23,7 +23,7 @@ from posebot.datasets import stream
 from posebot.training import jobs
 from posebot.training.jobs import Job
 from posebot.training.loop import Batch, Hooks
-from posebot.training.ray_start import patiently
+from posebot.training.ray_start import connect
 
 if TYPE_CHECKING:
     import ray.data
@@ -52,17 +52,11 @@ def cluster(address: str | None, workers: int) -> Iterator[None]:
         return
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     silence()
-    own = address is None and not os.environ.get("RAY_ADDRESS")
+    address = address or os.environ.get("RAY_ADDRESS") or None
     # A cluster of our own may run more workers than there are cores (each has one thread), and one task for data.
     cores = max(os.cpu_count() or 1, workers + 1)
-    size: dict[str, Any] = {"num_cpus": cores, "include_dashboard": False} if own else {}
-    start = partial(ray.init, address=None if own else address, logging_level=logging.ERROR, log_to_driver=False,
-                    runtime_env={"env_vars": _WORKER_ENVIRONMENT}, **size)
-    try:
-        patiently(start) if own else start()
-    except (ConnectionError, ValueError) as error:
-        where = f"--address {address or os.environ.get('RAY_ADDRESS')}"
-        raise InputError(where, f"no Ray cluster answers ({error})", "the address that `ray start` prints") from None
+    size: dict[str, Any] = {} if address else {"num_cpus": cores, "include_dashboard": False}
+    connect(address, runtime_env={"env_vars": _WORKER_ENVIRONMENT}, **size)
     try:
         yield
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ import pytest
 
 pytest.importorskip("ray")
 
-from posebot.core.errors import PosebotError
+from posebot.core.errors import InputError, PosebotError
 from posebot.training import ray_start
 from tests.training.scenes import write_scenes
 
@@ -54,16 +55,27 @@ def test_two_workers_are_killed_and_go_on(tmp_path: Path, source: str) -> None:
 
 
 def test_ray_gets_another_try_and_then_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
     tries = []
 
-    def late() -> None:
-        tries.append(1)
+    def late(**options: object) -> None:
+        tries.append(options["address"])
         if len(tries) < 3:
             raise Exception("The current node timed out during startup.\nMore about it.")
 
-    ray_start.patiently(late)
-    assert len(tries) == 3
+    monkeypatch.setattr(ray, "init", late)
+    ray_start.connect(None)
+    assert tries == ["local"] * 3
     tries.clear()
     monkeypatch.setattr(ray_start, "START_TRIES", 2)
     with pytest.raises(PosebotError, match=r"Ray did not start \(The current node timed out during startup\.\)"):
-        ray_start.patiently(late)
+        ray_start.connect(None)
+
+
+def test_an_address_without_a_cluster_is_told_at_once() -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{nobody.getsockname()[1]}"
+        with pytest.raises(InputError, match=rf"{address}: no Ray cluster answers \(.*refused"):
+            ray_start.connect(address)
