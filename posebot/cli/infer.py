@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,10 +15,11 @@ from posebot.cli._stream import until_interrupted
 from posebot.core.errors import InputError
 
 if TYPE_CHECKING:
+    from posebot.cli._looking import Looking
     from posebot.core.frame import Frame
     from posebot.core.results import FrameResult
-    from posebot.models.bundle import Bundle
     from posebot.stages.pipeline import Pipeline
+    from posebot.stages.untrained import UntrainedPipeline
     from posebot.video.mount import Mount
     from posebot.video.run import Summary
     from posebot.video.sinks import Output, Sink
@@ -44,6 +44,9 @@ def infer(
     frames: Annotated[int | None, typer.Option("--frames", min=1, help="Stop after so many frames.")] = None,
     fuse: Annotated[bool | None, typer.Option("--fuse/--no-fuse", help="Join views in the base frame. Default: video "
                                               "and cameras only.")] = None,
+    no_training: Annotated[bool, typer.Option("--no-training", help="Look for meshes that nothing was trained on: on a "
+                                              "table, by depth, slowly; with --objects.")] = False,
+    objects: Annotated[Path | None, typer.Option("--objects", help="BOP models folder, for --no-training.")] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew where --out holds results.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -51,8 +54,7 @@ def infer(
 
     The same command after a kill goes on where it stopped. A camera is ended by --frames or Ctrl-C.
     """
-    from posebot.models.bundle import Bundle
-    from posebot.stages.pipeline import Pipeline
+    from posebot.cli._looking import with_bundle, with_meshes
     from posebot.video.opening import SourceOptions, named_camera, open_source
     from posebot.video.overlay import Overlay
     from posebot.video.resume import resume
@@ -64,9 +66,12 @@ def infer(
     mount = None if entry is None else entry.mount
     if bop is not None and split is None:
         raise InputError("--bop", "a BOP csv needs scene and image numbers", "a BOP data set as --source, with --split")
-    parts, joined = Bundle.open(bundle), _fuses(opened, mount, fuse)
-    pipeline = Pipeline(parts, depth=depth, fuse=joined, error=None if mount is None else mount.error)
-    made_from = _made_from(source, parts, split, depth, joined, camera, mount, scale_camera)
+    if objects is not None and not no_training:
+        raise InputError("--objects", "a bundle has objects of its own", "--no-training, or leave --objects out")
+    joined, error = _fuses(opened, mount, fuse), None if mount is None else mount.error
+    looking = (with_meshes(objects, depth, joined, error) if no_training else
+               with_bundle(bundle, depth, joined, error))
+    made_from = _made_from(source, looking, split, depth, joined, camera, mount, scale_camera)
     known = resume(out, made_from, overwrite, opened.live)
     summary = Summary()
     with ExitStack() as stack:
@@ -76,7 +81,7 @@ def infer(
             stack.callback(sink.close)
         told = stack.enter_context(_progress(opened, frames, 0 if len(sinks) > 1 else len(known)))
         interrupted = stack.enter_context(until_interrupted())
-        run(opened, _scene_by_scene(pipeline), sinks, Overlay(parts.objects), summary, limit=frames,
+        run(opened, _scene_by_scene(looking.pipeline), sinks, Overlay(looking.objects), summary, limit=frames,
             known={result.frame_id: result for result in known}, progress=told)
     _refuse_nothing(opened, summary, bool(interrupted))
     if bop is not None:
@@ -95,7 +100,7 @@ def _fuses(source: Source, mount: Mount | None, fuse: bool | None) -> bool:
     return fuse if fuse is not None else source.live or told or isinstance(source, VideoSource)
 
 
-def _scene_by_scene(pipeline: Pipeline) -> Callable[[Frame], FrameResult]:
+def _scene_by_scene(pipeline: Pipeline | UntrainedPipeline) -> Callable[[Frame], FrameResult]:
     """The pipeline, forgetting what it saw when another scene begins: each has a world frame of its own."""
     scenes: set[str] = set()
 
@@ -110,14 +115,12 @@ def _scene_by_scene(pipeline: Pipeline) -> Callable[[Frame], FrameResult]:
     return process
 
 
-def _made_from(source: str, bundle: Bundle, split: str | None, depth: bool, fuse: bool, camera: Path | None,
+def _made_from(source: str, looking: Looking, split: str | None, depth: bool, fuse: bool, camera: Path | None,
                mount: Mount | None, scale_camera: bool) -> dict[str, Any]:
     """What the results depend on, for a later run that wants to go on."""
-    digest = hashlib.sha256(bundle.detector + bundle.localizer)
-    digest.update(json.dumps(bundle.manifest.to_dict(), sort_keys=True, default=str).encode())
     intrinsics = None if camera is None else hashlib.sha256(camera.read_bytes()).hexdigest()
     name = str(Path(source).resolve()) if Path(source).exists() else source
-    return {"source": name, "split": split, "bundle": digest.hexdigest(), "depth": depth, "fuse": fuse,
+    return {"source": name, "split": split, "bundle": looking.digest, "depth": depth, "fuse": fuse,
             "camera": intrinsics, "mount": None if mount is None else mount.digest, "scale_camera": scale_camera}
 
 

@@ -189,3 +189,19 @@ def test_a_tampered_bundle_is_bad_input(folder: Path, bundle_dir: Path, camera_f
     assert run(["infer", "--source", str(folder), "--bundle", str(copy), "--camera", str(camera_file), "--out",
                 str(tmp_path / "results.jsonl")]) == 2
     assert "detector.onnx" in capfd.readouterr().err
+
+
+def test_meshes_alone_are_looked_for_by_depth(rgbd_folder: Path, bundle_dir: Path, camera_file: Path,  # noqa: F811
+                                              tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "results.jsonl"
+    command = ["infer", "--source", str(rgbd_folder), "--camera", str(camera_file), "--out", str(out), "--no-training",
+               "--objects", str(bundle_dir / "models")]
+    assert run(command) == 0
+    assert "has no depth" in capfd.readouterr().err  # the third picture
+    assert [result.estimates for result in results(out)] == [(), ()]  # a bare wall
+    assert run([*command[:-2], "--out", str(tmp_path / "b.jsonl")]) == 2
+    assert "--objects FOLDER" in capfd.readouterr().err
+    assert run([*command, "--no-depth", "--out", str(tmp_path / "c.jsonl")]) == 2
+    assert "depth camera" in capfd.readouterr().err
+    assert run([*(word for word in command if word != "--no-training"), "--bundle", str(bundle_dir)]) == 2
+    assert "leave --objects out" in capfd.readouterr().err

@@ -1,0 +1,55 @@
+"""What `infer` looks with: a trained bundle, or meshes alone."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from posebot.core.errors import InputError
+
+if TYPE_CHECKING:
+    from posebot.core.objects import ObjectModel
+    from posebot.stages.fuse import CameraError
+    from posebot.stages.pipeline import Pipeline
+    from posebot.stages.untrained import UntrainedPipeline
+
+
+@dataclass(frozen=True)
+class Looking:
+    """objects: all that results may name. digest: a name for what results depend on."""
+
+    pipeline: Pipeline | UntrainedPipeline
+    objects: Sequence[ObjectModel]
+    digest: str
+
+
+def with_bundle(name: str, depth: bool, fuse: bool, error: CameraError | None) -> Looking:
+    """A bundle's networks. Raises InputError where it cannot be opened."""
+    from posebot.models.bundle import Bundle
+    from posebot.stages.pipeline import Pipeline
+
+    bundle = Bundle.open(name)
+    digest = hashlib.sha256(bundle.detector + bundle.localizer)
+    digest.update(json.dumps(bundle.manifest.to_dict(), sort_keys=True, default=str).encode())
+    pipeline = Pipeline(bundle, depth=depth, fuse=fuse, error=error)
+    return Looking(pipeline, bundle.objects, digest.hexdigest())
+
+
+def with_meshes(folder: Path | None, depth: bool, fuse: bool, error: CameraError | None) -> Looking:
+    """Meshes of a BOP models folder, nothing trained. Raises InputError where they cannot be read, or without depth."""
+    from posebot.objects.bop_models import load_objects
+    from posebot.stages.untrained import UntrainedPipeline
+
+    if folder is None:
+        raise InputError("--no-training", "says nothing of what to look for", "--objects FOLDER of meshes")
+    if not depth:
+        raise InputError("--no-training", "without depth", "a depth camera: shape is all there is to go by")
+    objects = list(load_objects(folder).values())
+    digest = hashlib.sha256(b"no training")
+    for model in objects:
+        digest.update(model.mesh.vertices.tobytes() + model.mesh.faces.tobytes())
+    return Looking(UntrainedPipeline(objects, fuse=fuse, error=error), objects, digest.hexdigest())
