@@ -63,8 +63,16 @@ def page(report: dict[str, Any], targets: Table, cases: Sequence[Case]) -> str:
 def _subtitle(report: dict[str, Any]) -> str:
     seconds = report["seconds_per_frame"]
     pace = "" if seconds is None else f", {seconds:.3f} s a picture"
-    return (f"<p class=dim>{report['frames']} pictures, {report['targets']} targets, "
+    return (f"<p class=dim>{_seen(report['subject'])}{report['frames']} pictures, {report['targets']} targets, "
             f"{report['estimates']} estimates{pace}. Recalls and precisions in %.</p>")
+
+
+def _seen(subject: dict[str, Any]) -> str:
+    """What a bundle was shown; nothing for a csv."""
+    if "depth" not in subject:
+        return ""
+    shifted = ", shifted: darker, noisier, another camera" if subject.get("shifted") else ""
+    return f"{'With depth where there is any' if subject['depth'] else 'Colour alone'}{shifted}. "
 
 
 def _tiles(report: dict[str, Any]) -> str:

@@ -56,6 +56,8 @@ def test_figures(records: list[Record]) -> None:
     assert report["certainty"]["ECE"] == pytest.approx(0.1)
     assert report["certainty"]["region90"]["translation"]["coverage"] == 1.0
     assert report["certainty"]["covariance"]["count"] == 4
+    assert [row["status"] for row in report["certainty"]["per_status"]] == ["ok", "low_certainty"]
+    assert report["certainty"]["alternatives"] is None
     assert len(report["certainty"]["per_visibility"]) == len(report["per_visibility"]) == 5
     assert report["detection"]["recall_50"] is not None
     assert report["notes"] == []
@@ -95,7 +97,14 @@ def test_the_page_needs_nothing_else(small_dataset: Path, records: list[Record],
     assert "flipped: 180° turned" in text
     assert "no pose was given" in text
     assert "p_correct 0.90, ok" in text
+    assert "made for 90%" in text
+    assert "Colour alone" not in text
     assert sorted(path.name for path in tmp_path.iterdir()) == [HTML_FILE, JSON_FILE]
+
+
+def test_the_page_says_what_a_bundle_was_shown(small_dataset: Path, records: list[Record], tmp_path: Path) -> None:
+    write_report(tmp_path, Split(small_dataset, "test"), records, {**SUBJECT, "depth": False, "shifted": True})
+    assert "Colour alone, shifted: darker" in (tmp_path / HTML_FILE).read_text()
 
 
 def test_a_page_about_nothing(small_dataset: Path, tmp_path: Path) -> None:
