@@ -11,8 +11,7 @@ from typing import Any
 
 from posebot.core.errors import InputError
 from posebot.core.frame import Frame
-from posebot.core.results import FrameResult
-from posebot.core.results import PoseEstimate
+from posebot.core.results import FrameResult, PoseEstimate
 from posebot.models.bundle import Bundle
 from posebot.service.graph.engine import Answer
 from posebot.service.settings import Settings
