@@ -45,7 +45,7 @@ def summarise(records: Sequence[Record], models: Mapping[int, ObjectModel],
         "AP_with_absent": None if partial_truth else detection.scores(records, models, absent_is_wrong=True)[0]["AP"],
         "median": _median(rows), "seconds_per_frame": float(np.mean(seconds)) if seconds else None,
         "detection": _detection(records, partial_truth), "certainty": _certainty(claims),
-        "notes": _notes(overall, partial_truth),
+        "notes": _notes(records, overall, partial_truth),
     }
     report["per_object"] = {
         str(obj_id): {"label": models[obj_id].label, "targets": int((rows.obj_id == obj_id).sum()),
@@ -96,10 +96,13 @@ def _certainty(claims: certainty.Claims) -> dict[str, Any] | None:
             "risk_curve": [[float(kept[i]), float(risk[i])] for i in thin]}
 
 
-def _notes(overall: Mapping[str, float | None], partial_truth: bool) -> list[str]:
+def _notes(records: Sequence[Record], overall: Mapping[str, float | None], partial_truth: bool) -> list[str]:
     notes = []
     if overall["VSD"] is None and overall["MSSD"] is not None:
-        notes.append("No depth images, so no VSD: AR is the mean of MSSD and MSPD, not comparable with published AR.")
+        blind = sum(not record.depth for record in records)
+        which = "The pictures have" if blind == len(records) else f"{blind} of {len(records)} pictures have"
+        notes.append(f"{which} no depth images, so there is no VSD: AR is the mean of MSSD and MSPD, not comparable "
+                     "with published AR.")
     if partial_truth:
         notes.append("Partial truth: estimates of objects that a picture's truth does not name were left out.")
     return notes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -63,6 +64,14 @@ def test_figures(records: list[Record]) -> None:
     assert report["notes"] == []
     assert summarise(records, OBJECTS, partial_truth=True)["AP_with_absent"] is None
     json.dumps(report, allow_nan=False)
+
+
+def test_pictures_without_depth_are_counted(records: list[Record]) -> None:
+    some = [replace(records[0], depth=False), *records[1:]]
+    assert summarise(some, OBJECTS)["VSD"] is None
+    assert summarise(some, OBJECTS)["notes"][0].startswith(f"1 of {len(records)} pictures have no depth")
+    none = [replace(record, depth=False) for record in records]
+    assert summarise(none, OBJECTS)["notes"][0].startswith("The pictures have no depth images, so there is no VSD")
 
 
 def test_bins_hold_every_share_once() -> None:
