@@ -15,7 +15,7 @@ from posebot.core.results import FrameResult, PoseEstimate
 from posebot.models.bundle import Bundle
 from posebot.models.calibration import ModeCalibration
 from posebot.models.runtime import Network
-from posebot.stages.certainty import assess, restate
+from posebot.stages.certainty import assess
 from posebot.stages.detect import Detector, OnnxDetector
 from posebot.stages.fuse import CameraError, Fuser, suppress
 from posebot.stages.localize import Localization, Localizer, OnnxLocalizer
@@ -29,17 +29,14 @@ class Pipeline:
         bundle: an opened bundle. depth: use depth where the frame has it. runtime, threads: see `Network`.
         fuse: join views where the frame says where the camera was. limit: most objects that are looked at in one frame.
         masks: fill `PoseEstimate.mask`. error: how wrong `base_from_cam` may be, for fusion; default: exact.
+        stages: those to use; default: the bundle's, in this process.
     """
 
     def __init__(self, bundle: Bundle, *, depth: bool = True, runtime: str = "auto", threads: int = 0,
-                 fuse: bool = True, limit: int = 20, masks: bool = False, error: CameraError | None = None) -> None:
-        manifest, self._error = bundle.manifest, error
-        self.bundle, self.depth, self.fuse, self.masks = bundle, depth, fuse, masks
-        self.detector: Detector = OnnxDetector(
-            Network(bundle.detector, runtime, threads, "detector.onnx"), manifest.detector, limit)
-        self.localizer: Localizer = OnnxLocalizer(
-            Network(bundle.localizer, runtime, threads, "localizer.onnx"), manifest.localizer)
-        self.solver = PoseSolver(bundle.objects)
+                 fuse: bool = True, limit: int = 20, masks: bool = False, error: CameraError | None = None,
+                 stages: tuple[Detector, Localizer, PoseSolver] | None = None) -> None:
+        self.bundle, self.depth, self.fuse, self.masks, self._error = bundle, depth, fuse, masks, error
+        self.detector, self.localizer, self.solver = stages or _stages(bundle, runtime, threads, limit)
         self.reset()
 
     def reset(self) -> None:
@@ -93,8 +90,15 @@ class Pipeline:
             return suppress(estimates, {model.obj_id: model for model in self.bundle.objects})
         calibration = self.bundle.manifest.calibration
         self._mode = mode = calibration.depth if self.depth and frame.depth is not None else calibration.rgb
-        diameters = {model.obj_id: model.diameter for model in self.bundle.objects}
-        return [restate(estimate, diameters[estimate.obj_id], mode) for estimate in self._fuser(frame, estimates)]
+        return self._fuser(frame, estimates, mode)
+
+
+def _stages(bundle: Bundle, runtime: str, threads: int, limit: int) -> tuple[Detector, Localizer, PoseSolver]:
+    """The bundle's networks and solver, in this process."""
+    manifest = bundle.manifest
+    return (OnnxDetector(Network(bundle.detector, runtime, threads, "detector.onnx"), manifest.detector, limit),
+            OnnxLocalizer(Network(bundle.localizer, runtime, threads, "localizer.onnx"), manifest.localizer),
+            PoseSolver(bundle.objects))
 
 
 def straight(frame: Frame) -> Frame:

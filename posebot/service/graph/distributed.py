@@ -59,11 +59,9 @@ class SpreadPipeline(Pipeline):
 
     def __init__(self, bundle: Bundle, detector: RemoteNetwork, localizer: RemoteNetwork, solver: RemoteSolver) -> None:
         manifest = bundle.manifest
-        self.bundle, self.depth, self.fuse, self.masks = bundle, True, False, False
-        self.detector = OnnxDetector(detector, manifest.detector, 20)  # type: ignore[arg-type]
-        self.localizer = OnnxLocalizer(localizer, manifest.localizer)  # type: ignore[arg-type]
-        self.solver = solver  # type: ignore[assignment]
-        self.reset()
+        stages: Any = (OnnxDetector(detector, manifest.detector, 20),  # type: ignore[arg-type]
+                       OnnxLocalizer(localizer, manifest.localizer), solver)  # type: ignore[arg-type]
+        super().__init__(bundle, fuse=False, stages=stages)
 
     def _solutions(self, frame: Frame, clock: dict[str, float]) -> list[PoseSolution]:
         with _timed(clock, "detect"):
