@@ -1,0 +1,104 @@
+"""How old results are at a client, and whether the service's memory grows: `python tools/serve_age.py --minutes 10`.
+
+Starts `posebot serve` on the simulated wrist camera at 10 pictures a second and listens to its results as a robot does.
+Prints the age of each result when it arrives, less the pipeline's own time, in frame intervals, and the resident memory
+of the processes that work on the stream after two minutes and at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from posebot.client import Client, ServiceError
+from posebot.service.keys import KeyStore
+
+_PORT, _FPS, _SETTLED_S = 8919, 10.0, 120.0
+
+
+def resident() -> dict[str, float]:
+    """Megabytes of the stream's actor and of the replicas, by what they are."""
+    found: dict[str, float] = {}
+    for entry in Path("/proc").iterdir():
+        try:
+            title = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
+            pages = int((entry / "statm").read_text().split()[1])
+        except (OSError, ValueError, IndexError):
+            continue
+        if title.startswith(("ray::StreamActor", "ray::ServeReplica:posebot")):
+            name = title.removeprefix("ray::").split(".")[0].split()[0]
+            found[name] = found.get(name, 0.0) + pages * 4096 / 1e6
+    return found
+
+
+def ready(client: Client, process: subprocess.Popen[bytes]) -> None:
+    """Wait until the service answers."""
+    while process.poll() is None:
+        try:
+            client.stream("wrist").status()
+            return
+        except ServiceError:
+            time.sleep(0.5)
+    sys.exit("posebot serve did not start")
+
+
+def listen(client: Client, seconds: float) -> None:
+    """Listen and print."""
+    ages, pipeline, memory = [], [], []
+    start = time.monotonic()
+    for live in client.stream("wrist").live():
+        now = time.monotonic() - start
+        ages.append(live.age_ms)
+        pipeline.append(live.result.stage_ms["total"])
+        if not memory or now > memory[-1][0] + 10:
+            memory.append((now, resident()))
+        if now > seconds:
+            break
+    above = (np.array(ages) - np.array(pipeline)) * _FPS / 1000
+    middle, high = np.quantile(above, [0.5, 0.99])
+    print(f"{len(ages)} results in {seconds / 60:.1f} minutes; pipeline p50 {np.median(pipeline):.0f} ms, age p50 "
+          f"{np.median(ages):.0f} ms, p99 {np.quantile(ages, 0.99):.0f} ms")
+    print(f"age above the pipeline, frame intervals of {1000 / _FPS:.0f} ms: p50 {middle:.2f}, p99 {high:.2f} "
+          "(targets 1.5 and 3)")
+    settled = next((entry for entry in memory if entry[0] >= min(_SETTLED_S, seconds / 2)), memory[0])
+    for name, before in settled[1].items():
+        after = memory[-1][1].get(name, float("nan"))
+        print(f"resident memory of {name}: {before:.0f} MB after {settled[0]:.0f} s, {after:.0f} MB at the end "
+              f"({100 * (after / before - 1):+.1f} %; target +2 %)")
+
+
+def main(bundle: str, seconds: float) -> None:
+    """Serve and listen."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        where = str(Path(bundle).resolve()) if Path(bundle).exists() else bundle
+        (folder / "serve.yaml").write_text(yaml.safe_dump({
+            "state": "state", "port": _PORT, "bundles": {"it": where}, "active": "it",
+            "cameras": {"wrist": {"kind": "sim", "fps": _FPS, "bundle": where}}}))
+        key = KeyStore(folder / "state").create("age", ["operate"])[1]
+        process = subprocess.Popen([sys.executable, "-m", "posebot.cli.main", "serve", "--config",
+                                    str(folder / "serve.yaml")])
+        try:
+            with Client(f"http://127.0.0.1:{_PORT}", key, timeout_s=120) as client:
+                ready(client, process)
+                client.stream("wrist").start()
+                listen(client, seconds)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bundle", default="kit")
+    parser.add_argument("--minutes", type=float, default=10.0)
+    options = parser.parse_args()
+    main(options.bundle, 60 * options.minutes)
