@@ -12,6 +12,7 @@ from posebot.core.transforms import Array
 from posebot.models.calibration import LEVELS, Calibration, ModeCalibration
 from posebot.stages.pose import PoseSolution
 
+ROBOT = "where the camera is, is not known well enough"
 FEATURES = ("silhouette", "coordinates", "geometry", "print", "margin", "visibility", "score", "sharpness", "precision",
             "views")
 _COUNTS = ("two", "three", "four", "five")
@@ -67,19 +68,23 @@ def calibrated(covariance: Array, diameter: float, calibration: ModeCalibration)
     return covariance * calibration.sample_factor + floor
 
 
-def sigmas(covariance: Array, diameter: float) -> tuple[float, float]:
-    """One sigma of position (metres) and attitude (radians), never less than what a model can promise."""
+def sigmas(covariance: Array, diameter: float, sides: int = 1) -> tuple[float, float]:
+    """One sigma of position (metres) and attitude (radians), never less than what one view can promise.
+
+    sides: from how many it was seen. What a network does wrong from one side, it does otherwise from another.
+    """
+    least = 1.0 if sides < 2 else 0.0
     shift, turn = np.sqrt(np.trace(covariance[:3, :3])), np.sqrt(np.trace(covariance[3:, 3:]))
-    return float(shift + 0.005 * diameter), float(turn + 0.01)
+    return float(shift + least * 0.005 * diameter), float(turn + least * 0.01)
 
 
 def radii(p_correct: float, covariance: Array, diameter: float, obj_id: int, calibration: ModeCalibration,
-          level: float = 0.9) -> Region90:
+          level: float = 0.9, sides: int = 1) -> Region90:
     """Radii of position and attitude that both hold in `level` (one of `LEVELS`) of the cases.
 
     covariance: calibrated. Conformal radii are in units of its sigma, by `p_correct`, times the object's own factor.
     """
-    shift, turn = sigmas(covariance, diameter)
+    shift, turn = sigmas(covariance, diameter, sides)
     place = int(np.searchsorted(calibration.edges, p_correct, side="right"))
     scale = calibration.object_scale.get(obj_id, calibration.region_scale)[LEVELS.index(level)]
     return Region90(1000 * shift * scale * calibration.translation_quantiles[place],
@@ -102,17 +107,21 @@ def assess(solution: PoseSolution, label: str, obj_id: int, diameter: float, cal
                             alternatives=solution.alternatives)
 
 
-def restate(estimate: PoseEstimate, diameter: float, mode: ModeCalibration) -> PoseEstimate:
+def restate(estimate: PoseEstimate, diameter: float, mode: ModeCalibration, sides: int = 1) -> PoseEstimate:
     """The estimate with status and region that follow from its p_correct and covariance, after fusion.
 
-    What one view left open the others have settled, as far as they can: p_correct says how far.
+    What one view left open the others have settled, as far as they can: p_correct says how far. sides: see `sigmas`.
     """
-    if estimate.cam_from_obj is None or estimate.covariance is None or estimate.views < 2:
+    if estimate.cam_from_obj is None or estimate.covariance is None:
         return estimate
+    if estimate.views < 2:
+        unsure = estimate.status == "ok" and estimate.p_correct < mode.ok_threshold
+        return estimate.replace(status="low_certainty", reason=ROBOT) if unsure else estimate
     certain = mode.samples > 0 and estimate.p_correct >= mode.ok_threshold
     reason = "" if certain else estimate.reason or "the views together do not fix the pose well"
     return estimate.replace(status="ok" if certain else "low_certainty", reason=reason, alternatives=(),
-                            region90=radii(estimate.p_correct, estimate.covariance, diameter, estimate.obj_id, mode))
+                            region90=radii(estimate.p_correct, estimate.covariance, diameter, estimate.obj_id, mode,
+                                           sides=sides))
 
 
 def doubt(solution: PoseSolution, mode: ModeCalibration) -> str:

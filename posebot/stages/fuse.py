@@ -27,6 +27,7 @@ __all__ = ["CameraError", "Fuser", "suppress"]
 
 _TRACKS, _LOST = 64, 32
 _EXPECTED = 0.3  # visible share from which an object should be found
+_CORRECT = 0.1  # of the diameter: what p_correct is about
 _NINE_IN_TEN = 1.5  # root of the summed variances to a radius; 1.44 where all three axes err alike
 _THROUGH = 0.6  # share of depth readings behind an object that prove it is not there
 _DEPTH_TOLERANCE, _SIGMAS = 0.012, 2.5  # metres, and sigmas of the place, that a reading may differ
@@ -56,8 +57,12 @@ class Fuser:
         self._camera: tuple[Array, float] | None = None
         self._frame, self._next_id = 0, 1
 
-    def __call__(self, frame: Frame, estimates: Sequence[PoseEstimate]) -> list[PoseEstimate]:
-        """Estimates without duplicates; where `base_from_cam` is known with fused poses, track ids and view counts."""
+    def __call__(self, frame: Frame, estimates: Sequence[PoseEstimate], mode: ModeCalibration | None = None
+                 ) -> list[PoseEstimate]:
+        """Estimates without duplicates; where `base_from_cam` is known with fused poses, track ids and view counts.
+
+        mode: gives what was fused its status and region90 anew.
+        """
         kept = suppress(estimates, self._models)
         if frame.base_from_cam is None:
             return kept
@@ -70,7 +75,7 @@ class Fuser:
         cam_from_base = inverse(frame.base_from_cam)
         self._look_at_rivals(frame, cam_from_base)
         self._look_for_unseen(frame, cam_from_base)
-        fused = [estimate if track is None else self._published(track, cam_from_base, estimate)
+        fused = [estimate if track is None else self._published(track, cam_from_base, estimate, mode)
                  for estimate, track in zip(kept, owners)]
         return suppress(fused, self._models)
 
@@ -85,9 +90,7 @@ class Fuser:
         cam_from_base = inverse(self._camera[0])
         known = []
         for track in self._tracks:
-            estimate = self._published(track, cam_from_base, track.estimate)
-            if mode is not None:
-                estimate = restate(estimate, self._models[track.obj_id].diameter, mode)
+            estimate = self._published(track, cam_from_base, track.estimate, mode)
             known.append(estimate.replace(status="low_certainty", reason=UNSEEN) if track.misses else estimate)
         return suppress(known, self._models)
 
@@ -180,17 +183,20 @@ class Fuser:
         track.presence, track.misses = 0.0, 0
         self._lost = [track, *self._lost][:_LOST]
 
-    def _published(self, track: Track, cam_from_base: Array, estimate: PoseEstimate) -> PoseEstimate:
+    def _published(self, track: Track, cam_from_base: Array, estimate: PoseEstimate, mode: ModeCalibration | None
+                   ) -> PoseEstimate:
         best, budget = track.best, track.best.budget()
         others: tuple[Alternative, ...] = ()
         if track.views == 1 and estimate.cam_from_obj is not None:  # more views have weighed them as rivals
             others = _moved(estimate.alternatives, cam_from_base @ best.pose @ inverse(estimate.cam_from_obj))
-        return estimate.replace(
+        model, p_correct = self._models[track.obj_id], estimate.p_correct if track.views == 1 else track.p_correct
+        fused = estimate.replace(
             budget={cause: budget[cause] for cause in self._told}, region90=_widened(estimate.region90, best),
             alternatives=others,
             cam_from_obj=cam_from_base @ best.pose, base_from_obj=best.pose, track_id=track.track_id, views=track.views,
             covariance=rotate_covariance(cam_from_base[:3, :3], best.covariance),
-            p_correct=estimate.p_correct if track.views == 1 else track.p_correct)
+            p_correct=p_correct * best.reached(_CORRECT * model.diameter) if self._error.causes else p_correct)
+        return fused if mode is None else restate(fused, model.diameter, mode, len(track.sides))
 
     def _speed(self, frame: Frame) -> Array:
         """The camera's twist (6,) per second along its own axes, as far as latency makes it matter."""

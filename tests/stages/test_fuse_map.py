@@ -16,6 +16,7 @@ from posebot.core.objects import ContinuousSymmetry
 from posebot.core.results import PoseEstimate, Region90
 from posebot.core.transforms import difference, inverse, make, perturb, rotation_from_vector
 from posebot.models.calibration import ModeCalibration
+from posebot.stages.certainty import ROBOT
 from posebot.stages.fuse import UNSEEN, CameraError, Fuser
 from posebot.stages.fusion.error import jacobian, velocity
 from posebot.stages.fusion.state import aligned
@@ -310,3 +311,29 @@ def test_memory_stays_flat(models):
 def test_memory_stays_flat_over_ten_thousand_frames(models):
     early, late = _sizes(models, (400, 10_000))
     assert late < 1.3 * early
+
+
+def test_the_robots_error_counts_in_p_correct_and_status(models):
+    pose, camera = make(translation=[0, 0, 0.04]), wrist(np.random.default_rng(0))
+    exact, rough = (Fuser(models, error=CameraError(kinematics=np.diag([sigma**2] * 3 + [0.0] * 3)))
+                    for sigma in (1e-5, 0.01))
+    (sure,), (unsure,) = (fuser(frame(camera), [estimate(models[0], camera, pose)], ModeCalibration(samples=100))
+                          for fuser in (exact, rough))
+    assert sure.p_correct == pytest.approx(0.8) and sure.status == "ok"
+    within = np.linalg.norm(np.random.default_rng(1).normal(scale=0.01, size=(100_000, 3)), axis=1)
+    share = (within < 0.1 * models[0].diameter).mean()
+    assert unsure.p_correct == pytest.approx(0.8 * share, abs=0.01)
+    assert share < 0.6 and (unsure.status, unsure.reason) == ("low_certainty", ROBOT)
+
+
+def test_a_region_needs_no_floor_once_two_sides_were_seen(models):
+    pose, regions = make(translation=[0, 0, 0.04]), []
+    for turns in ((0.0, 0.02), (0.0, 0.8)):  # from one side, from two
+        fuser = Fuser(models)
+        for turn in turns:
+            camera = look_at(np.array([0.6 * np.sin(turn), -0.6 * np.cos(turn), 0.4]), np.zeros(3))
+            (found,) = fuser(frame(camera), [estimate(models[0], camera, pose)], SURE)
+        shift = 1000 * np.sqrt(np.trace(found.covariance[:3, :3]))
+        regions.append(found.region90.translation_mm / SURE.translation_quantiles[0] - shift)
+    assert regions[0] == pytest.approx(5 * models[0].diameter, rel=1e-6)
+    assert regions[1] == pytest.approx(0.0, abs=1e-9)

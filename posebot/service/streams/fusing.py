@@ -6,7 +6,6 @@ from posebot.core.frame import Frame
 from posebot.core.results import FrameResult, PoseEstimate
 from posebot.models.bundle import Bundle
 from posebot.models.calibration import ModeCalibration
-from posebot.stages.certainty import restate
 from posebot.stages.fuse import CameraError, Fuser
 
 
@@ -20,14 +19,11 @@ class Fusing:
         self._fuser = Fuser(bundle.objects, error=error)
         self._mode: ModeCalibration | None = None
         self._calibration = bundle.manifest.calibration
-        self._diameters = {model.obj_id: model.diameter for model in bundle.objects}
 
     def __call__(self, frame: Frame, result: FrameResult) -> FrameResult:
         """The result with fused poses; unchanged where the frame does not say where its camera was."""
         self._mode = mode = self._calibration.rgb if frame.depth is None else self._calibration.depth
-        fused = self._fuser(frame, result.estimates)
-        return result.replace(estimates=tuple(restate(estimate, self._diameters[estimate.obj_id], mode)
-                                              for estimate in fused))
+        return result.replace(estimates=tuple(self._fuser(frame, result.estimates, mode)))
 
     def remembered(self, result: FrameResult) -> tuple[PoseEstimate, ...]:
         """What is held to lie there besides what `result`, the latest, shows: out of the picture, hidden, or missed."""

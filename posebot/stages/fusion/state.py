@@ -56,6 +56,12 @@ class Hypothesis:
         """6x6 along the base's axes, all causes together."""
         return self.vision + self.kinematics + self.sensitivity @ self.shared @ self.sensitivity.T
 
+    def reached(self, radius: float) -> float:
+        """Probability that the robot's errors move the object's origin by less than `radius` metres (Maxwell)."""
+        robot = self.kinematics + self.sensitivity @ self.shared @ self.sensitivity.T
+        ratio = radius / math.sqrt(max(robot[0, 0] + robot[1, 1] + robot[2, 2], 1e-18) / 3)
+        return math.erf(ratio / math.sqrt(2)) - math.sqrt(2 / math.pi) * ratio * math.exp(-ratio**2 / 2)
+
     def budget(self) -> dict[str, tuple[float, float]]:
         """One sigma (mm, degrees) of each cause and of all together; names as in `posebot.robots.budget`."""
         shared = (self.sensitivity @ self.shared) * self.sensitivity  # hand-eye and latency are independent

@@ -69,6 +69,7 @@ class Track:
         self.presence = min(_SURE, self.presence + _SEEN) if self.views > 1 else self.presence
         if not self.hypotheses:
             self.hypotheses = [_born(measured, shared)]
+            self._count(measured.pose[:3, :3].T @ side)
         else:
             weight = 1.0 / self._count(self.best.pose[:3, :3].T @ side)
             self._join(measured, model, shared, weight)
