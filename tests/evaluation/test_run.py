@@ -165,6 +165,21 @@ def test_a_record_survives_its_line() -> None:
     assert again.inst_count == {1: 2}
 
 
+def test_listed_poses_survive_too_and_lines_from_before_them_are_read() -> None:
+    found = {"mssd": np.array([0.1]), "alternatives": np.array([[0.2, np.inf]])}
+    others = [make(translation=[0, 0, z]) for z in (0.5, 0.6)]
+    judged = Judged(1, 0.5, np.eye(4), truths=[0], errors=found, alternatives=others, box_score=0.7)
+    line = Record("000001/000002", 640, (), (judged,), {1: 1}).to_json()
+    again = Record.from_json(line).estimates[0]
+    assert again.errors["alternatives"].tolist() == [[0.2, np.inf]]
+    np.testing.assert_array_equal(again.alternatives, others)
+    assert again.box_score == 0.7
+    before = json.loads(line)
+    for name in ("alternatives", "box_score"):
+        del before["estimates"][0][name]
+    assert Record.from_json(json.dumps(before)).estimates[0].alternatives == []
+
+
 def test_likelihood_of_a_gaussian() -> None:
     covariance = np.diag([0.01, 0.02, 0.03, 0.1, 0.2, 0.3]) ** 2
     est = make(translation=[0, 0, 1.0])
