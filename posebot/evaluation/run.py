@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import lru_cache
@@ -68,6 +70,14 @@ _recipe: list[tuple[Split, Callable[[], Source]]] = []  # in a worker process: w
 
 def _keep(split: Split, make_source: Callable[[], Source]) -> None:
     _recipe[:] = [(split, make_source)]
+    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    """A pool's process whose parent was killed would wait for work for ever."""
+    while os.getppid() == parent:
+        time.sleep(1.0)
+    os._exit(1)
 
 
 @lru_cache(maxsize=1)
