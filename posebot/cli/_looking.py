@@ -27,6 +27,19 @@ class Looking:
     digest: str
 
 
+def look_with(bundle: str | None, folder: Path | None, depth: bool, fuse: bool, error: CameraError | None) -> Looking:
+    """The bundle of a name; without one, the meshes of a folder.
+
+    Raises:
+        InputError: neither, both, or one that cannot be read.
+    """
+    if bundle is None:
+        return with_meshes(folder, depth, fuse, error)
+    if folder is not None:
+        raise InputError("--objects", "a bundle has objects of its own", "--no-training, or leave --objects out")
+    return with_bundle(bundle, depth, fuse, error)
+
+
 def with_bundle(name: str, depth: bool, fuse: bool, error: CameraError | None) -> Looking:
     """A bundle's networks. Raises InputError where it cannot be opened."""
     from posebot.models.bundle import Bundle

@@ -54,41 +54,49 @@ def infer(
 
     The same command after a kill goes on where it stopped. A camera is ended by --frames or Ctrl-C.
     """
-    from posebot.cli._looking import with_bundle, with_meshes
+    from posebot.cli._looking import look_with
     from posebot.video.opening import SourceOptions, named_camera, open_source
-    from posebot.video.overlay import Overlay
     from posebot.video.resume import resume
-    from posebot.video.run import Summary, run
-    from posebot.video.sinks import JsonlSink, read_jsonl, write_bop
+    from posebot.video.run import Summary
+    from posebot.video.sinks import read_jsonl, write_bop
 
     opened = open_source(source, SourceOptions(split, camera, config, depth, scale_camera))
     entry = named_camera(source, config)
     mount = None if entry is None else entry.mount
     if bop is not None and split is None:
         raise InputError("--bop", "a BOP csv needs scene and image numbers", "a BOP data set as --source, with --split")
-    if objects is not None and not no_training:
-        raise InputError("--objects", "a bundle has objects of its own", "--no-training, or leave --objects out")
-    joined, error = _fuses(opened, mount, fuse), None if mount is None else mount.error
-    looking = (with_meshes(objects, depth, joined, error) if no_training else
-               with_bundle(bundle, depth, joined, error))
+    joined = _fuses(opened, mount, fuse)
+    looking = look_with(None if no_training else bundle, objects, depth, joined, None if mount is None else mount.error)
     made_from = _made_from(source, looking, split, depth, joined, camera, mount, scale_camera)
     known = resume(out, made_from, overwrite, opened.live)
     summary = Summary()
-    with ExitStack() as stack:
-        stack.callback(opened.close)
-        sinks: list[Sink] = [JsonlSink(out), *_picture_sinks(opened, video, overlays, mcap)]
-        for sink in sinks:
-            stack.callback(sink.close)
-        told = stack.enter_context(_progress(opened, frames, 0 if len(sinks) > 1 else len(known)))
-        interrupted = stack.enter_context(until_interrupted())
-        run(opened, _scene_by_scene(looking.pipeline), sinks, Overlay(looking.objects), summary, limit=frames,
-            known={result.frame_id: result for result in known}, progress=told)
-    _refuse_nothing(opened, summary, bool(interrupted))
+    pictures = _picture_sinks(opened, video, overlays, mcap)
+    interrupted = _work_through(opened, looking, known, out, pictures, frames, summary)
+    _refuse_nothing(opened, summary, interrupted)
     if bop is not None:
         write_bop(bop, read_jsonl(out))
     _report(summary, out, as_json)
     if interrupted and not opened.live:
         raise typer.Exit(130)
+
+
+def _work_through(opened: Source, looking: Looking, known: list[FrameResult], out: Path, pictures: list[Sink],
+                  frames: int | None, summary: Summary) -> bool:
+    """All frames of the source into `out` and the sinks; whether it was interrupted."""
+    from posebot.video.overlay import Overlay
+    from posebot.video.run import run
+    from posebot.video.sinks import JsonlSink
+
+    with ExitStack() as stack:
+        stack.callback(opened.close)
+        sinks: list[Sink] = [JsonlSink(out), *pictures]
+        for sink in sinks:
+            stack.callback(sink.close)
+        told = stack.enter_context(_progress(opened, frames, 0 if pictures else len(known)))
+        interrupted = stack.enter_context(until_interrupted())
+        run(opened, _scene_by_scene(looking.pipeline), sinks, Overlay(looking.objects), summary, limit=frames,
+            known={result.frame_id: result for result in known}, progress=told)
+    return bool(interrupted)
 
 
 def _fuses(source: Source, mount: Mount | None, fuse: bool | None) -> bool:
