@@ -55,15 +55,19 @@ class Bundle:
 
 
 def resolve(path_or_name: str | Path) -> Path:
-    """Where a bundle lies: an existing path, or a name under `posebot/bundles`. Raises InputError if there is none."""
+    """Where a bundle lies: an existing path, or the name of one that comes with posebot.
+
+    Those are in `posebot/bundles`, and in a checkout also in `bundles`. Raises InputError if there is none.
+    """
     path = Path(path_or_name)
     if path.exists():
         return path
-    home = Path(posebot.__file__).parent / "bundles"
-    names = sorted(entry.name for entry in home.glob("*") if (entry / MANIFEST).is_file()) if home.is_dir() else []
-    if str(path_or_name) in names:
-        return home / str(path_or_name)
-    raise InputError(path_or_name, "no such bundle", f"a folder, a zip{' or ' if names else ''}{' or '.join(names)}")
+    package = Path(posebot.__file__).parent
+    known = {entry.parent.name: entry.parent for home in (package.parent / "bundles", package / "bundles")
+             for entry in home.glob(f"*/{MANIFEST}")}
+    if str(path_or_name) in known:
+        return known[str(path_or_name)]
+    raise InputError(path_or_name, "no such bundle", " or ".join(["a folder, a zip", *sorted(known)]))
 
 
 def write_bundle(directory: str | Path, manifest: Manifest, detector: bytes, localizer: bytes,
