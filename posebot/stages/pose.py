@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
@@ -63,7 +65,13 @@ class PoseSolver:
     def __call__(self, frame: Frame, localization: Localization, use_depth: bool = True) -> PoseSolution:
         """Never raises for a bad crop: a solution without a pose says why. The frame must be undistorted."""
         surface = self.surfaces[localization.detection.class_index]
-        return solve(gather(frame, localization, surface.model, use_depth), surface, localization)
+        with _blas().limit(limits=1, user_api="blas"):  # products this small take longer in several threads
+            return solve(gather(frame, localization, surface.model, use_depth), surface, localization)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 def solve(evidence: Evidence, surface: Surface, localization: Localization) -> PoseSolution:
