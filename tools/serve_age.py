@@ -8,18 +8,15 @@ of the processes that work on the stream after two minutes and at the end.
 from __future__ import annotations
 
 import argparse
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 import yaml
+from serving import serving
 
-from posebot.client import Client, ServiceError
-from posebot.service.keys import KeyStore
+from posebot.client import Client
 
 _PORT, _FPS, _SETTLED_S = 8919, 10.0, 120.0
 
@@ -37,17 +34,6 @@ def resident() -> dict[str, float]:
             name = title.removeprefix("ray::").split(".")[0].split()[0]
             found[name] = found.get(name, 0.0) + pages * 4096 / 1e6
     return found
-
-
-def ready(client: Client, process: subprocess.Popen[bytes]) -> None:
-    """Wait until the service answers."""
-    while process.poll() is None:
-        try:
-            client.stream("wrist").status()
-            return
-        except ServiceError:
-            time.sleep(0.5)
-    sys.exit("posebot serve did not start")
 
 
 def listen(client: Client, seconds: float) -> None:
@@ -83,17 +69,9 @@ def main(bundle: str, seconds: float) -> None:
         (folder / "serve.yaml").write_text(yaml.safe_dump({
             "state": "state", "port": _PORT, "bundles": {"it": where}, "active": "it",
             "cameras": {"wrist": {"kind": "sim", "fps": _FPS, "bundle": where}}}))
-        key = KeyStore(folder / "state").create("age", ["operate"])[1]
-        process = subprocess.Popen([sys.executable, "-m", "posebot.cli.main", "serve", "--config",
-                                    str(folder / "serve.yaml")])
-        try:
-            with Client(f"http://127.0.0.1:{_PORT}", key, timeout_s=120) as client:
-                ready(client, process)
-                client.stream("wrist").start()
-                listen(client, seconds)
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(60)
+        with serving(folder / "serve.yaml", _PORT) as client:
+            client.stream("wrist").start()
+            listen(client, seconds)
 
 
 if __name__ == "__main__":

@@ -12,21 +12,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 import yaml
+from serving import serving
 
-from posebot.client import Client, ServiceError
+from posebot.client import Client
 from posebot.models.bundle import Bundle
 from posebot.service.decode import decode_depth, decode_picture
-from posebot.service.keys import KeyStore
 from posebot.service.settings import Limits
 from posebot.stages.pipeline import Pipeline
 from posebot.video.files import PictureSource
@@ -106,41 +103,23 @@ def bare(pipeline: Pipeline, folder: Path, seconds: float) -> float:
     return count / (time.monotonic() - start)
 
 
-def ready(client: Client, process: subprocess.Popen[bytes]) -> None:
-    """Wait until the service answers."""
-    while process.poll() is None:
-        try:
-            client.models()
-            return
-        except ServiceError:
-            time.sleep(0.5)
-    sys.exit("posebot serve did not start")
-
-
 def measure(folder: Path, bundle: str, seconds: float, profile: str) -> None:
     """Print the figures."""
     draw(folder / "pictures")
     config = configured(folder, bundle, profile)
-    key = KeyStore(folder / "state").create("bench", ["operate"])[1]
-    process = subprocess.Popen([sys.executable, "-m", "posebot.cli.main", "serve", "--config", str(config)])
-    try:
-        with Client(f"http://127.0.0.1:{_PORT}", key, timeout_s=120) as client:
-            ready(client, process)
-            left = overhead(client, folder / "pictures", seconds)
-            low, middle, high = (float(np.quantile(left, share)) for share in (0.1, 0.5, 0.9))
-            print(f"POST /v1/infer less decoding and pipeline: p50 {middle:.1f} ms (p10 {low:.1f}, p90 {high:.1f}), "
-                  f"{len(left)} requests", flush=True)
-            pipeline = Pipeline(Bundle.open(bundle), fuse=False)
-            bare(pipeline, folder, 1)
-            ratios = []
-            for _ in range(3):
-                alone, served = bare(pipeline, folder, seconds / 3), streamed(client, seconds / 3)
-                ratios.append(served / alone)
-                print(f"stream {served:.2f} results/s, bare pipeline {alone:.2f}: {100 * ratios[-1]:.0f} %", flush=True)
-            print(f"stream against bare pipeline, median: {100 * statistics.median(ratios):.0f} %")
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
+    with serving(config, _PORT) as client:
+        left = overhead(client, folder / "pictures", seconds)
+        low, middle, high = (float(np.quantile(left, share)) for share in (0.1, 0.5, 0.9))
+        print(f"POST /v1/infer less decoding and pipeline: p50 {middle:.1f} ms (p10 {low:.1f}, p90 {high:.1f}), "
+              f"{len(left)} requests", flush=True)
+        pipeline = Pipeline(Bundle.open(bundle), fuse=False)
+        bare(pipeline, folder, 1)
+        ratios = []
+        for _ in range(3):
+            alone, served = bare(pipeline, folder, seconds / 3), streamed(client, seconds / 3)
+            ratios.append(served / alone)
+            print(f"stream {served:.2f} results/s, bare pipeline {alone:.2f}: {100 * ratios[-1]:.0f} %", flush=True)
+        print(f"stream against bare pipeline, median: {100 * statistics.median(ratios):.0f} %")
 
 
 if __name__ == "__main__":

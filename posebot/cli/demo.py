@@ -51,7 +51,7 @@ def demo(
 
     Leaves results.jsonl, overlay.mp4 and still.jpg, and says how far the poses were from the simulation's truth.
     """
-    from posebot.models.bundle import Bundle
+    from posebot.models.bundle import Bundle, resolve
     from posebot.video.cameras import CameraEntry
     from posebot.video.opening import simulated_camera
     from posebot.video.run import Summary, run
@@ -59,15 +59,17 @@ def demo(
     from posebot.video.truth import Judge
 
     screen = console()
-    parts = Bundle.open(bundle)
-    entry = CameraEntry("sim", fps=fps, seed=seed, depth=depth, speed=speed, bundle=bundle)
+    place = str(resolve(bundle).resolve())  # the service's processes have another working directory
+    parts = Bundle.open(place)
+    looks = "kit" if parts.manifest.name == "kit" else place  # the kit is shown as it really looks
+    entry = CameraEntry("sim", fps=fps, seed=seed, depth=depth, speed=speed, bundle=looks)
     camera, judge, summary = simulated_camera("wrist", entry), Judge(parts.objects), Summary()
     out.mkdir(parents=True, exist_ok=True)
     (out / "results.jsonl").write_bytes(b"")
     log = _Log(judge, camera, out / "still.jpg")
     with ExitStack() as stack:
         stack.enter_context(until_interrupted())
-        watched = _served(stack, screen, entry, bundle, out / "service", port) if page else None
+        watched = _served(stack, screen, entry, place, out / "service", port) if page else None
         watched = watched or _alone(screen, parts, camera, depth)
         stack.callback(watched.source.close)
         sinks: list[Sink] = [JsonlSink(out / "results.jsonl"), VideoSink(out / "overlay.mp4", None)]

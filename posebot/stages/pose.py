@@ -65,8 +65,7 @@ class PoseSolver:
     def __call__(self, frame: Frame, localization: Localization, use_depth: bool = True) -> PoseSolution:
         """Never raises for a bad crop: a solution without a pose says why. The frame must be undistorted."""
         surface = self.surfaces[localization.detection.class_index]
-        with _blas().limit(limits=1, user_api="blas"):  # products this small take longer in several threads
-            return solve(gather(frame, localization, surface.model, use_depth), surface, localization)
+        return solve(gather(frame, localization, surface.model, use_depth), surface, localization)
 
 
 @cache
@@ -76,6 +75,11 @@ def _blas() -> ThreadpoolController:
 
 def solve(evidence: Evidence, surface: Surface, localization: Localization) -> PoseSolution:
     """The pose that explains the evidence best."""
+    with _blas().limit(limits=1, user_api="blas"):  # products this small take longer in several threads
+        return _solved(evidence, surface, localization)
+
+
+def _solved(evidence: Evidence, surface: Surface, localization: Localization) -> PoseSolution:
     visible = float((evidence.visible > 0.5).sum())
     if visible < _MIN_VISIBLE:
         return PoseSolution(localization, reason="too few pixels in the box look like the object")
