@@ -24,16 +24,18 @@ _TEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.,x-]{0,99}")
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d+)?) ?%")
 ARGUMENTS: dict[str, dict[str, Kind]] = {
     "train": {"dataset": "path", "out": "path", "config": "path", "minutes": "number", "crops": "integer",
-              "pictures": "integer", "detector": "text", "from": "path", "workers": "integer", "seed": "integer",
-              "tiny": "flag"},
+              "pictures": "integer", "detector": "text", "from": "bundle", "add": "path", "only": "text",
+              "frames": "integer", "backgrounds": "path", "distractors": "path", "models": "path",
+              "workers": "integer", "seed": "integer", "tiny": "flag"},
     "tune": {"dataset": "path", "out": "path", "trials": "integer", "minutes": "number", "seed": "integer"},
     "evaluate": {"dataset": "path", "split": "text", "bundle": "bundle", "out": "path", "objects": "text",
                  "processes": "integer"},
     "synth": {"objects": "path", "frames": "integer", "out": "path", "split": "text", "seed": "integer",
               "renderer": "text", "size": "text", "distance": "text", "workers": "integer", "depth-noise": "flag"},
 }
-REQUIRED = {"train": ("dataset", "out"), "tune": ("dataset",), "evaluate": ("dataset", "bundle"),
+REQUIRED = {"train": ("dataset|add|only", "out"), "tune": ("dataset",), "evaluate": ("dataset", "bundle"),
             "synth": ("objects", "frames", "out")}
+"""What a job cannot do without; of names with | between them, one."""
 _STATUS = {"PENDING": "pending", "RUNNING": "running", "SUCCEEDED": "succeeded", "FAILED": "failed",
            "STOPPED": "stopped"}
 
@@ -69,9 +71,10 @@ def command(kind: str, arguments: Mapping[str, Any], settings: Settings) -> list
     for name in arguments:
         if name not in known:
             raise InputError(f"arguments.{name:.60}", f"{kind} takes no such argument", f"one of {', '.join(known)}")
-    missing = [name for name in REQUIRED[kind] if name not in arguments]
-    if missing:
-        raise InputError(f"arguments.{missing[0]}", "is missing", f"{kind} needs {', '.join(REQUIRED[kind])}")
+    for names in REQUIRED[kind]:
+        if not any(name in arguments for name in names.split("|")):
+            needed = ", ".join(needs.replace("|", " or ") for needs in REQUIRED[kind])
+            raise InputError(f"arguments.{names.split('|')[0]}", "is missing", f"{kind} needs {needed}")
     options: list[str] = []
     for name, value in arguments.items():
         text = _checked(known[name], value, f"arguments.{name}", settings)

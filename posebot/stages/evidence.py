@@ -17,6 +17,7 @@ from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array
 from posebot.stages.localize import Localization
+from posebot.stages.region import Region, region_of
 from posebot.stages.sharpen import sharpened
 
 SIZE = 64
@@ -38,6 +39,7 @@ class Evidence:
         pixels: (N, 2) working pixels with coordinates. coordinates: (N, 3) object points predicted there, metres.
         sigma: (N,) their expected error, metres. weight: (N,) probability that the pixel belongs to the object.
         origin: (3,) camera-frame position of the object's origin that the network guesses from the whole crop.
+        region: the crop's own pixels, see `closer`.
     """
 
     model: ObjectModel
@@ -52,11 +54,17 @@ class Evidence:
     sigma: Array = field(repr=False)
     weight: Array = field(repr=False)
     origin: Array
+    region: Region | None = field(default=None, repr=False)
 
     @property
     def focal(self) -> float:
         """Geometric mean focal length of the working picture, pixels."""
         return float(np.sqrt(self.K[0, 0] * self.K[1, 1]))
+
+    def closer(self, localization: Localization) -> Evidence:
+        """The same, without depth and with the crop in full: for what colour alone must do."""
+        K = np.linalg.inv(localization.resampled(len(self.visible))) @ self.K
+        return replace(self, points=None, region=region_of(localization, K))
 
     def halved(self) -> Evidence:
         """The same in a quarter of the pixels and coordinates: for judging many poses roughly."""
@@ -66,7 +74,8 @@ class Evidence:
         points = None if self.points is None else np.ascontiguousarray(self.points[1::2, 1::2])
         return replace(self, K=resize_K(self.K, 0.5, 0.5), visible=visible, amodal=amodal, rgb=rgb, edges=edges,
                        points=points, pixels=(self.pixels[::4] + 0.5) / 2 - 0.5, coordinates=self.coordinates[::4],
-                       sigma=self.sigma[::4], weight=self.weight[::4])
+                       sigma=self.sigma[::4], weight=self.weight[::4],
+                       region=None)
 
 
 def gather(frame: Frame, localization: Localization, model: ObjectModel, use_depth: bool = True) -> Evidence:

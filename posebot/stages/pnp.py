@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from posebot.core.camera import project
-from posebot.core.transforms import Array, apply, make, perturb, rotation_from_vector, skew
+from posebot.core.transforms import Array, apply, make, perturb, rotation_from_vector
 from posebot.stages.evidence import SIZE, Evidence
 
 MIN_PIXELS = 12
@@ -57,13 +57,13 @@ def refine(pose: Array, evidence: Evidence, prior: Prior, steps: int = 10) -> tu
     the Gauss-Newton Hessian in the chart of `transforms.perturb`; its inverse is the covariance as if all pixels were
     independent.
     """
-    cost, matrix, right = _linearise(pose, evidence, prior)
+    cost, matrix, right = linearise(pose, evidence, prior)
     damping = 1e-3
     for _ in range(steps):
         # without coordinates nothing holds the attitude: what no evidence moves stays where it is
         step = np.linalg.solve(matrix + damping * np.diag(np.maximum(np.diag(matrix), _STILL)), right)
         trial = perturb(pose, step)
-        trial_cost, trial_matrix, trial_right = _linearise(trial, evidence, prior)
+        trial_cost, trial_matrix, trial_right = linearise(trial, evidence, prior)
         if trial_cost < cost:
             done = cost - trial_cost < 1e-4 * cost
             pose, cost, matrix, right, damping = trial, trial_cost, trial_matrix, trial_right, damping / 5
@@ -76,15 +76,10 @@ def refine(pose: Array, evidence: Evidence, prior: Prior, steps: int = 10) -> tu
 
 def information(pose: Array, evidence: Evidence, prior: Prior) -> Array:
     """Gauss-Newton Hessian (6, 6) of the coordinates' evidence at a pose, as in `refine`."""
-    return _linearise(pose, evidence, prior)[1]
+    return linearise(pose, evidence, prior)[1]
 
 
-def cost(pose: Array, evidence: Evidence) -> float:
-    """Robust cost of the coordinates and of the network's guess of the origin at a pose."""
-    return _linearise(pose, evidence, Prior(evidence.origin))[0]
-
-
-def _linearise(pose: Array, evidence: Evidence, prior: Prior) -> tuple[float, Array, Array]:
+def linearise(pose: Array, evidence: Evidence, prior: Prior) -> tuple[float, Array, Array]:
     """Robust cost, Hessian (6, 6) and downhill direction (6,) at a pose."""
     points = apply(pose, evidence.coordinates)
     if points[:, 2].min(initial=1.0) < 1e-3 or pose[2, 3] < 1e-3:
@@ -93,21 +88,28 @@ def _linearise(pose: Array, evidence: Evidence, prior: Prior) -> tuple[float, Ar
     residual = (evidence.pixels - project(evidence.K, points)) / sigma[:, None]
     square = (residual**2).sum(axis=1)
     trust = evidence.weight / (1 + square)
-    jacobian = _projection(evidence.K, points, points - pose[:3, 3]) / sigma[:, None, None]
+    jacobian = projection_jacobian(evidence.K, points, points - pose[:3, 3]).reshape(-1, 6)
+    jacobian /= np.repeat(sigma, 2)[:, None]
+    weighted = jacobian * np.repeat(trust, 2)[:, None]
     cost, matrix, right = _prior_terms(pose, evidence.K, prior)
     cost += float((evidence.weight * np.log1p(square)).sum())
-    matrix += np.einsum("nki,n,nkj->ij", jacobian, trust, jacobian, optimize=True)
-    right += np.einsum("nki,n,nk->i", jacobian, trust, residual, optimize=True)
+    matrix += weighted.T @ jacobian
+    right += weighted.T @ residual.reshape(-1)
     return cost, matrix, right
 
 
-def _projection(K: Array, points: Array, arms: Array) -> Array:
+def projection_jacobian(K: Array, points: Array, arms: Array) -> Array:
     """Derivative (N, 2, 6) of the pixels by the pose's twist; `arms`: points relative to the object's origin."""
-    x, y, z = points.T
-    zero = np.zeros_like(z)
-    by_point = np.stack([np.stack([K[0, 0] / z, zero, -K[0, 0] * x / z**2], axis=-1),
-                         np.stack([zero, K[1, 1] / z, -K[1, 1] * y / z**2], axis=-1)], axis=1)
-    return np.concatenate([by_point, -by_point @ skew(arms)], axis=2)
+    x, y, near = points[:, 0], points[:, 1], 1 / points[:, 2]
+    arm_x, arm_y, arm_z = arms.T
+    u, v = K[0, 0] * near, K[1, 1] * near  # by the point: (u, 0, u_z) and (0, v, v_z); by turns: arm x these
+    u_z, v_z = -u * x * near, -v * y * near
+    result = np.zeros((len(points), 2, 6))
+    result[:, 0, 0], result[:, 0, 2] = u, u_z
+    result[:, 1, 1], result[:, 1, 2] = v, v_z
+    result[:, 0, 3], result[:, 0, 4], result[:, 0, 5] = arm_y * u_z, arm_z * u - arm_x * u_z, -arm_y * u
+    result[:, 1, 3], result[:, 1, 4], result[:, 1, 5] = arm_y * v_z - arm_z * v, -arm_x * v_z, arm_x * v
+    return result
 
 
 def _prior_terms(pose: Array, K: Array, prior: Prior) -> tuple[float, Array, Array]:
@@ -116,7 +118,7 @@ def _prior_terms(pose: Array, K: Array, prior: Prior) -> tuple[float, Array, Arr
     sideways = project(K, prior.position) - project(K, pose[:3, 3])
     residual = np.append(sideways / prior.shift, np.log(prior.position[2] / z) / prior.depth)
     jacobian = np.zeros((3, 6))
-    jacobian[:2] = _projection(K, pose[None, :3, 3], np.zeros((1, 3)))[0] / prior.shift
+    jacobian[:2] = projection_jacobian(K, pose[None, :3, 3], np.zeros((1, 3)))[0] / prior.shift
     jacobian[2, 2] = 1 / (z * prior.depth)
     square = float(residual @ residual)
     weight = prior.weight / (1 + square)

@@ -13,7 +13,7 @@ from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
 from posebot.core.results import Alternative
 from posebot.core.transforms import Array, rotate_covariance
-from posebot.stages import colour, depth, icp, pnp
+from posebot.stages import colour, contour, depth, icp, pnp
 from posebot.stages.ambiguity import rivals
 from posebot.stages.build import build_surface
 from posebot.stages.evidence import Evidence, gather
@@ -32,7 +32,7 @@ class PoseSolution:
     Attributes:
         localization: where it came from. pose: cam_from_obj 4x4, or None, then `reason` says why.
         covariance: 6x6 of the weighted Hessian alone, as if all pixels were independent; None without a pose.
-        silhouette, coordinates, geometry, print, outline: the scores of `stages.score`, 0..1.
+        silhouette, coordinates, geometry, print, outline, contour: the scores of `stages.score`, 0..1.
         total: their weighted mean. margin: `total` minus that of the best clearly different pose.
         alternatives: where that is less than `ambiguity.NEAR`, the other poses that come so near.
         visibility: visible / amodal mask area, 0..1. sigma: mean expected coordinate error, diameters.
@@ -53,6 +53,7 @@ class PoseSolution:
     sigma: float = 1.0
     with_depth: bool = False
     outline: float = 0.0
+    contour: float = 0.0
     alternatives: tuple[Alternative, ...] = ()
 
 
@@ -85,6 +86,7 @@ def _solved(evidence: Evidence, surface: Surface, localization: Localization) ->
         return PoseSolution(localization, reason="too few pixels in the box look like the object")
     points, trust = _sensed(evidence)
     if points is None or trust is None:
+        evidence = evidence.closer(localization)
         candidates, scores = colour.search(evidence, surface)
     else:
         candidates, scores = depth.search(evidence, surface, points, trust)
@@ -93,7 +95,7 @@ def _solved(evidence: Evidence, surface: Surface, localization: Localization) ->
     if points is not None and trust is not None:
         information = _depth_information(pose, evidence, surface, points, trust)
     else:
-        information = pnp.information(pose, evidence, pnp.Prior(evidence.origin))
+        information = contour.information(pose, evidence, surface)
     return _solution(pose, information, candidates, scores, best, evidence, surface, localization, points is not None)
 
 
@@ -114,7 +116,7 @@ def _solution(pose: Array, information: Array, candidates: Array, scores: Scores
         float(scores.coordinates[best]), float(scores.geometry[best]), float(scores.print[best]),
         float(scores.total[best]), margin, min(float(visibility), 1.0),
         float(np.median(evidence.sigma)) / surface.model.diameter if len(evidence.sigma) else 1.0, with_depth,
-        float(scores.outline[best]), others)
+        float(scores.outline[best]), float(scores.contour[best]), others)
 
 
 def _depth_information(pose: Array, evidence: Evidence, surface: Surface, points: Points, trust: Points) -> Array:

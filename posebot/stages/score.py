@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.transforms import Array
+from posebot.stages.contour import agreement
 from posebot.stages.evidence import Evidence
 from posebot.stages.splat import Splats, splat
 from posebot.stages.surface import Surface
@@ -16,7 +17,8 @@ from posebot.stages.surface import Surface
 Map = NDArray[np.float32]
 # fitted on simulated frames: softmax over each crop's candidate poses, the share of right ones as likelihood
 WITH_DEPTH = {"silhouette": 0.1, "coordinates": 0.4, "geometry": 2.0, "print": 2.4, "outline": 1.0}
-COLOUR_ALONE = {"silhouette": 2.0, "coordinates": 0.75, "print": 2.0, "outline": 0.5}
+ROUGH = {"silhouette": 2.0, "coordinates": 0.75, "print": 2.0, "outline": 0.5}  # colour alone, before refinement
+REFINED = {"silhouette": 0.6, "coordinates": 1.35, "print": 0.8, "outline": 1.15, "contour": 1.05}  # and after it
 _SENSOR = 0.003  # metres: depth noise that is always forgiven
 _UNSEEN = 0.4  # what a depth reading that agrees is worth where the mask says that nothing is seen
 _LIGHT = 100.0  # variance of a colour channel (0..255) that light and shade make on a plain surface
@@ -32,7 +34,9 @@ class Scores:
         silhouette: soft IoU of the drawn pose and the amodal mask. coordinates: share of the predicted object
             coordinates that fit. geometry: share of drawn and masked pixels where depth agrees (0 without).
         print: correlation of the surface's colours with the picture, 0.5 = none, weighted by how much print there is.
-        outline: mean strength of the picture's edges along the silhouette, where nothing nearer hides it.
+        outline: mean strength of the picture's edges along the silhouette, where nothing nearer hides it. contour:
+            share of the silhouette's rim that lies where the colours change from the object's to others (0 with depth,
+            and in a halved picture).
     """
 
     silhouette: Array
@@ -40,6 +44,7 @@ class Scores:
     geometry: Array
     print: Array
     outline: Array
+    contour: Array
     total: Array
 
     def joined(self, other: Scores) -> Scores:
@@ -49,17 +54,19 @@ class Scores:
 
 def score(poses: Array, evidence: Evidence, surface: Surface, count: int | None = None) -> Scores:
     """Judge poses (H, 4, 4). `count`: surface points to draw; all by default."""
+    region = evidence.region
     drawn = splat(poses, surface, evidence.K, len(evidence.visible), count)
     there = drawn.depth > 0
     if evidence.points is None:
-        weights, geometry, hidden = COLOUR_ALONE, np.zeros(len(poses)), _unseen(evidence)
+        weights, geometry, hidden = ROUGH if region is None else REFINED, np.zeros(len(poses)), _unseen(evidence)
         seen = there & (evidence.visible > 0.5)
     else:
         weights = WITH_DEPTH
         geometry, hidden, seen = _geometry(drawn.depth, there, evidence)
     parts = {"silhouette": _silhouette(drawn.cover, evidence.amodal), "coordinates": coordinate_fit(poses, evidence),
              "geometry": geometry, "print": _print(drawn, evidence, surface, seen),
-             "outline": _outline(drawn.cover, evidence, hidden)}
+             "outline": _outline(drawn.cover, evidence, hidden),
+             "contour": np.zeros(len(poses)) if region is None else agreement(poses, region, surface)}
     total = sum(weight * parts[name] for name, weight in weights.items()) / sum(weights.values())
     return Scores(**parts, total=np.asarray(total))
 

@@ -21,12 +21,22 @@ def sharpened(mask: Map, rgb: Map) -> Map:
     probability from the mask as prior and the two as likelihoods. As in region-based tracking: Bibby and Reid, "Robust
     real-time visual tracking using pixel-wise posteriors", 2008.
     """
-    cell = (rgb * np.float32(_BINS / 256)).astype(np.int32) @ np.array([_BINS * _BINS, _BINS, 1], np.int32)
-    inside, outside = (_histogram(cell, weights) for weights in (mask, 1 - mask))
-    ratio = np.clip(np.log((inside + 1e-4) / (outside + 1e-4)), -_LIMIT, _LIMIT)[cell]
-    prior = np.clip(mask, _SURE, 1 - _SURE)
-    odds = np.log(prior / (1 - prior)) + _STRENGTH * cv2.blur(ratio, (3, 3))
+    ratio = colour_ratio(rgb, mask, 1 - mask)
+    odds = log_odds(mask) + _STRENGTH * cv2.blur(ratio, (3, 3))
     return np.asarray(1 / (1 + np.exp(-odds)), np.float32)
+
+
+def colour_ratio(rgb: Map, inside: Map, outside: Map) -> Map:
+    """Log likelihood ratio (S, S) of each pixel's colour, object against surroundings, from weights (S, S) of both."""
+    cell = (rgb * np.float32(_BINS / 256)).astype(np.int32) @ np.array([_BINS * _BINS, _BINS, 1], np.int32)
+    ours, others = (_histogram(cell, weights) for weights in (inside, outside))
+    return np.asarray(np.clip(np.log((ours + 1e-4) / (others + 1e-4)), -_LIMIT, _LIMIT)[cell], np.float32)
+
+
+def log_odds(mask: Map) -> Map:
+    """Log odds (S, S) of probabilities, none of them taken as certain."""
+    sure = np.clip(mask, _SURE, 1 - _SURE)
+    return np.asarray(np.log(sure / (1 - sure)), np.float32)
 
 
 def _histogram(cell: NDArray[np.int32], weights: Map) -> Map:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array
+from posebot.stages.creases import Creases
 from posebot.stages.templates import Templates
 
 Points = NDArray[np.float32]
@@ -26,8 +27,9 @@ class Surface:
         points, normals: float32 (P, 3), in random order (any head of them is an even, coarser sample); normals point
             outwards where the mesh's faces do. colors: float32 (P, 3), 0..255, or None for a mesh without colour.
         closed: whether faces that look away are always hidden by others, so that they need not be drawn.
-        templates: drawings of it from all sides. ambiguities: (A, 4, 4), object frame, the identity first: turns after
-            which the shape nearly covers itself, whatever the print says; true symmetries left out.
+        creases: the mesh's edges. templates: drawings of it from all sides. ambiguities: (A, 4, 4), object frame, the
+            identity first: turns after which the shape nearly covers itself, whatever the print says; true symmetries
+            left out.
     """
 
     model: ObjectModel
@@ -38,6 +40,7 @@ class Surface:
     _origin: Points = field(repr=False)
     _cell: float = field(repr=False)
     _table: NDArray[np.int32] = field(repr=False)
+    creases: Creases = field(repr=False)
     templates: Templates | None = field(default=None, repr=False)
     ambiguities: Array = field(default_factory=lambda: np.eye(4)[None], repr=False)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +141,7 @@ class _Run:
         self.averaged, self.done, self.means = Averaged(net, config.average), Progress(), _Means()
         if self.path.exists():
             self._restore()
+        self.told = replace(self.done)
 
     def until_spent(self, batches: Iterator[Batch]) -> Progress:
         wrapped = self.hooks.wrap(self.net)
@@ -182,12 +183,15 @@ class _Run:
         self.done.samples += self.config.batch * self.hooks.workers
 
     def _report(self, progress: float) -> None:
-        spent = max(self.done.seconds, 1e-9)
+        """Speed is that since the last report: a run that slept in between is not slow for ever after."""
+        before, now = self.told, replace(self.done)
+        spent = max(now.seconds - before.seconds, 1e-9)
         speed = {
-            "samples": float(self.done.samples),
-            "samples_per_s": self.done.samples / spent,
-            "waited_share": self.done.waited / spent,
+            "samples": float(now.samples),
+            "samples_per_s": (now.samples - before.samples) / spent,
+            "waited_share": (now.waited - before.waited) / spent,
         }
+        self.told = now
         if self.hooks.first:
             self.hooks.report(progress, self.means.take() | speed)
 

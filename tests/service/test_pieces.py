@@ -87,7 +87,16 @@ def test_links_out_of_the_folder_are_followed_and_refused(tmp_path: Path) -> Non
 def test_every_kind_of_job_knows_what_it_requires() -> None:
     from posebot.service.jobs import REQUIRED
 
-    assert all(set(REQUIRED[kind]) <= set(ARGUMENTS[kind]) for kind in ARGUMENTS)
+    assert all(set("|".join(REQUIRED[kind]).split("|")) <= set(ARGUMENTS[kind]) for kind in ARGUMENTS)
+
+
+def test_training_takes_a_data_set_or_an_object_to_add(tmp_path: Path) -> None:
+    settings = load_settings(None, jobs={"folder": str(tmp_path)})
+    added = command("train", {"from": settings.active, "add": "new", "out": "b"}, settings)
+    assert added == ["--from", settings.bundles[settings.active], "--add", str(tmp_path.resolve() / "new"),
+                     "--out", str(tmp_path.resolve() / "b")]
+    with pytest.raises(InputError, match="train needs dataset or add or only, out"):
+        command("train", {"out": "b"}, settings)
 
 
 def pose_at(seconds: float) -> Array:

@@ -13,7 +13,6 @@ from posebot.objects.bop_models import make_object
 from posebot.stages import depth, icp
 from posebot.stages.ambiguity import ambiguities
 from posebot.stages.build import build_surface
-from posebot.stages.climb import climb
 from posebot.stages.evidence import SIZE, gather
 from posebot.stages.score import score
 from posebot.stages.sharpen import sharpened
@@ -106,19 +105,6 @@ def test_a_guess_is_near_the_truth(scenes, seed, with_depth):
     best = int(np.argmin(turned))
     assert turned[best] < 25
     assert np.linalg.norm(guesses[best, :3, 3] - pose[:3, 3]) < 0.2 * scenes.model.diameter
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_climb_never_scores_lower_and_turns_nearer(scenes, seed):
-    pose = scenes.pose(seed)
-    frame = scenes.frame(pose, depth=False)
-    seen = gather(frame, scenes.localization(frame, pose), scenes.model)
-    start = perturb(pose, np.array([0.004, -0.004, 0.01, 0.07, -0.07, 0.07]))[None]
-    found = climb(start, seen, scenes.surface, (0.04, 0.02), 1500)
-    before, after = (score(poses, seen, scenes.surface, 1500).total for poses in (start, found))
-    assert after[0] >= before[0]
-    turned = [rotation_angle(poses[0, :3, :3], pose[:3, :3]) for poses in (found, start)]
-    assert turned[0] < turned[1]
 
 
 @settings(deadline=None, max_examples=20)

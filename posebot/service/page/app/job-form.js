@@ -7,10 +7,12 @@ import { said } from "./words.js";
 
 /** What is known of arguments by their names: kind of value, hint. @type {Record<string, ["text"|"number"|"flag", string]>} */
 const KNOWN = {
-  dataset: ["text", "folder of the data set"], out: ["text", "folder to write"], config: ["text", "file"], from: ["text", "bundle to go on from"],
-  objects: ["text", "folder, or labels"], bundle: ["text", "model, or folder"], split: ["text", "train, test, …"], detector: ["text", "heatmap or yolo"],
+  dataset: ["text", "folder of the data set"], out: ["text", "folder to write"], config: ["text", "file"], from: ["text", "model, or folder"],
+  add: ["text", "models folder of new objects"], only: ["text", "one object, again"], models: ["text", "full meshes, if at hand"],
+  backgrounds: ["text", "folder of photographs"], distractors: ["text", "models of other things"],
+  objects: ["text", "folder, or labels"], bundle: ["text", "model, or folder"], split: ["text", "train, test, …"], detector: ["text", "head or yolo"],
   renderer: ["text", "raster or path"], size: ["text", "640x480"], distance: ["text", "metres, 0.4,0.9"], minutes: ["number", "of training"],
-  crops: ["number", "a step"], pictures: ["number", "a step"], frames: ["number", "how many"], trials: ["number", "how many"],
+  crops: ["number", "for the localizer"], pictures: ["number", "for the detector"], frames: ["number", "how many"], trials: ["number", "how many"],
   workers: ["number", "processes"], processes: ["number", ""], seed: ["number", "0"], tiny: ["flag", "a small trial run"], "depth-noise": ["flag", "as of a real sensor"],
 };
 

@@ -1,0 +1,50 @@
+"""Edges of a mesh, to find its outline from anywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posebot.core.objects import Mesh
+from posebot.core.transforms import Array
+from posebot.objects.geometry import merged
+
+
+@dataclass(frozen=True)
+class Creases:
+    """Edges of a mesh with the faces at either side.
+
+    Attributes:
+        vertices: (V, 3) metres. normals: (F, 3) of the faces, of any length; offsets: (F,) of their planes.
+        ends: (E, 2) vertices of each edge. faces: (E, 2) beside it; -1 where there is none.
+    """
+
+    vertices: Array
+    normals: Array
+    offsets: Array
+    ends: NDArray[np.int64]
+    faces: NDArray[np.int64]
+
+    def outlines(self, eye: Array) -> NDArray[np.int64]:
+        """Vertices (N, 2) of the edges between a face that looks at `eye` (3,), object frame, and one that does not."""
+        front = self.normals @ eye > self.offsets
+        first, second = self.faces.T
+        return self.ends[(second < 0) | (front[first] != front[second])]
+
+
+def creases(mesh: Mesh) -> Creases:
+    """Those of a mesh; vertices in one place count as one."""
+    vertices, faces = merged(mesh)
+    faces = faces[(faces != np.roll(faces, 1, axis=1)).all(axis=1)]
+    normals = np.cross(vertices[faces[:, 1]] - vertices[faces[:, 0]], vertices[faces[:, 2]] - vertices[faces[:, 0]])
+    ends = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
+    beside = np.tile(np.arange(len(faces)), 3)
+    order = np.lexsort(ends.T)
+    ends, beside = ends[order], beside[order]
+    starts = np.flatnonzero(np.concatenate([[True], (ends[1:] != ends[:-1]).any(axis=1)]))
+    shared = np.diff(np.append(starts, len(ends))) > 1
+    second = np.where(shared, beside[np.minimum(starts + 1, len(ends) - 1)], -1)
+    return Creases(vertices, normals, (normals * vertices[faces[:, 0]]).sum(axis=1), ends[starts],
+                   np.stack([beside[starts], second], axis=1))

@@ -1,0 +1,80 @@
+"""Outlines of a mesh, and poses moved to where the picture shows them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from posebot.core.transforms import perturb, rotation_angle
+from posebot.objects.bop_models import make_object
+from posebot.stages import contour
+from posebot.stages.creases import creases
+from posebot.stages.evidence import gather
+from posebot.stages.score import score
+
+START = np.array([0.004, -0.004, 0.03, 0.12, -0.12, 0.12])
+NEAR = range(6)
+
+
+def closer(scenes, seed, **localization):
+    """Evidence with its region, and the truth; the coordinates are useless, so that outlines must do."""
+    pose = scenes.pose(seed)
+    frame = scenes.frame(pose, depth=False)
+    found = scenes.localization(frame, pose, **localization)
+    evidence = gather(frame, found, scenes.model).closer(found)
+    return replace(evidence, sigma=np.full(len(evidence.sigma), 0.1), origin=perturb(pose, START)[:3, 3]), pose
+
+
+def test_an_outline_is_closed_and_seen_from_every_side(scenes):
+    edges = creases(scenes.model.mesh)
+    assert (edges.faces >= 0).all()
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        eye = rng.normal(size=3)
+        ends = edges.outlines(eye / np.linalg.norm(eye))
+        assert (np.unique(ends, return_counts=True)[1] % 2 == 0).all()  # what comes to a corner leaves it
+
+
+def test_an_open_mesh_has_outlines_at_its_rims():
+    from posebot.core.objects import Mesh
+
+    flat = Mesh(np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], float), np.array([[0, 1, 2], [0, 2, 3]], np.int32))
+    assert len(creases(make_object(1, "sheet", flat).mesh).outlines(np.array([0.2, 0.3, 5.0]))) == 4
+
+
+@pytest.mark.parametrize("seed", NEAR)
+def test_outlines_bring_a_pose_to_the_pixel(scenes, seed):
+    evidence, pose = closer(scenes, seed)
+    start = perturb(pose, START)
+    found = contour.refine(start[None], evidence, scenes.surface)[0]
+    assert scenes.error(found, pose) < 0.35 * scenes.error(start, pose)
+    assert np.degrees(rotation_angle(found[:3, :3], pose[:3, :3])) < 5
+
+
+@pytest.mark.parametrize("seed", NEAR)
+def test_many_poses_at_once_are_refined_as_each_alone(scenes, seed):
+    evidence, pose = closer(scenes, seed)
+    starts = perturb(pose, np.random.default_rng(seed).normal(size=(3, 6)) * [0.004, 0.004, 0.01, 0.1, 0.1, 0.1])
+    together = contour.refine(starts, evidence, scenes.surface, contour.FINE)
+    alone = np.stack([contour.refine(start[None], evidence, scenes.surface, contour.FINE)[0] for start in starts])
+    np.testing.assert_allclose(together, alone, atol=1e-7)
+
+
+@pytest.mark.parametrize("seed", NEAR)
+def test_the_contour_agrees_with_the_truth_more_than_with_what_is_near(scenes, seed):
+    evidence, pose = closer(scenes, seed)
+    poses = np.stack([pose, perturb(pose, START)])
+    right, wrong = score(poses, evidence, scenes.surface).contour
+    assert right > 0.6
+    assert right > wrong
+
+
+def test_a_pose_out_of_sight_stays_where_it_is(scenes):
+    evidence, pose = closer(scenes, 0)
+    away = perturb(pose, [3.0, 0, 0, 0, 0, 0])
+    evidence = replace(evidence, weight=np.zeros(len(evidence.weight)), origin=away[:3, 3])
+    moved = contour.refine(away[None], evidence, scenes.surface)[0]
+    np.testing.assert_allclose(moved, away, atol=1e-3)
+    assert contour.agreement(away[None], evidence.region, scenes.surface)[0] == 0
