@@ -15,6 +15,7 @@ from posebot.core.results import FrameResult, PoseEstimate
 from posebot.models.bundle import Bundle
 from posebot.models.calibration import ModeCalibration
 from posebot.models.runtime import Network
+from posebot.stages.again import second_look
 from posebot.stages.certainty import assess
 from posebot.stages.detect import Detector, OnnxDetector
 from posebot.stages.fuse import CameraError, Fuser, suppress
@@ -74,7 +75,28 @@ class Pipeline:
         with _timed(clock, "localize"):
             localizations = self.localizer(frame.rgb, detections)
         with _timed(clock, "pose"):
-            return [self.solver(frame, localization, self.depth) for localization in localizations]
+            solutions = self._solved(frame, localizations)
+        return self._looked_again(frame, solutions, clock)
+
+    def _solved(self, frame: Frame, localizations: list[Localization]) -> list[PoseSolution]:
+        return [self.solver(frame, localization, self.depth) for localization in localizations]
+
+    def _looked_again(self, frame: Frame, solutions: list[PoseSolution], clock: dict[str, float]) -> list[PoseSolution]:
+        """The solutions, some of them replaced by what a second look finds where that explains the picture better."""
+        looks = {}
+        for number, solution in enumerate(solutions):
+            model = self.bundle.objects[solution.localization.detection.class_index]
+            if (detection := second_look(solution, model, frame.camera.K)) is not None:
+                looks[number] = detection
+        if not looks:
+            return solutions
+        with _timed(clock, "localize"):
+            localizations = self.localizer(frame.rgb, list(looks.values()))
+        with _timed(clock, "pose"):
+            for number, second in zip(looks, self._solved(frame, localizations), strict=True):
+                if second.pose is not None and second.total > solutions[number].total:
+                    solutions[number] = second
+        return solutions
 
     def _assess(self, solution: PoseSolution, frame: Frame) -> PoseEstimate:
         model = self.bundle.objects[solution.localization.detection.class_index]
@@ -127,4 +149,4 @@ def picture_mask(localization: Localization, shape: tuple[int, ...]) -> NDArray[
 def _timed(clock: dict[str, float], name: str) -> Iterator[None]:
     start = time.perf_counter()
     yield
-    clock[name] = 1000 * (time.perf_counter() - start)
+    clock[name] = clock.get(name, 0.0) + 1000 * (time.perf_counter() - start)

@@ -40,7 +40,8 @@ def test_an_outline_is_closed_and_seen_from_every_side(scenes):
 def test_an_open_mesh_has_outlines_at_its_rims():
     from posebot.core.objects import Mesh
 
-    flat = Mesh(np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], float), np.array([[0, 1, 2], [0, 2, 3]], np.int32))
+    corners = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], float)
+    flat = Mesh(corners, np.array([[0, 1, 2], [0, 2, 3]], np.int32))
     assert len(creases(make_object(1, "sheet", flat).mesh).outlines(np.array([0.2, 0.3, 5.0]))) == 4
 
 

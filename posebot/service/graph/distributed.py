@@ -16,7 +16,7 @@ from posebot.service.graph.stages import Model
 from posebot.service.settings import Settings
 from posebot.stages.detect import OnnxDetector
 from posebot.stages.localize import Localization, OnnxLocalizer
-from posebot.stages.pipeline import Pipeline, _timed
+from posebot.stages.pipeline import Pipeline
 from posebot.stages.pose import PoseSolution
 
 _AT_ONCE = 8
@@ -63,14 +63,9 @@ class SpreadPipeline(Pipeline):
                        OnnxLocalizer(localizer, manifest.localizer), solver)  # type: ignore[arg-type]
         super().__init__(bundle, fuse=False, stages=stages)
 
-    def _solutions(self, frame: Frame, clock: dict[str, float]) -> list[PoseSolution]:
-        with _timed(clock, "detect"):
-            detections = self.detector(frame.rgb)
-        with _timed(clock, "localize"):
-            localizations = self.localizer(frame.rgb, detections)
-        with _timed(clock, "pose"):
-            solver: Any = self.solver
-            return list(solver.all(frame, localizations, self.depth))
+    def _solved(self, frame: Frame, localizations: list[Localization]) -> list[PoseSolution]:
+        solver: Any = self.solver
+        return list(solver.all(frame, localizations, self.depth))
 
 
 def distributed_engine(settings: Settings, detector: Any, localizer: Any, solver: Any) -> ThreadedEngine:

@@ -1,0 +1,53 @@
+"""When a crop is cut again, and where."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from posebot.stages.again import second_look
+from posebot.stages.pose import PoseSolution
+
+
+@pytest.fixture
+def found(scenes):
+    """A solution with the right pose and the right box, of which little is sure."""
+    pose = scenes.pose(2)
+    frame = scenes.frame(pose)
+    return PoseSolution(scenes.localization(frame, pose), pose, total=0.5, with_depth=True), frame.camera.K
+
+
+def boxed(solution, change):
+    box = solution.localization.detection.box_xyxy
+    detection = replace(solution.localization.detection, box_xyxy=change(box))
+    return replace(solution, localization=replace(solution.localization, detection=detection))
+
+
+def wider(box):
+    return box + np.array([-0.3, -0.3, 0.3, 0.3]) * (box[2] - box[0])
+
+
+def test_a_box_that_fits_is_looked_at_once(scenes, found):
+    solution, K = found
+    assert second_look(solution, scenes.model, K) is None
+
+
+def test_a_box_too_wide_is_cut_again_around_the_pose(scenes, found):
+    solution, K = found
+    again = second_look(boxed(solution, wider), scenes.model, K)
+    assert again is not None
+    np.testing.assert_allclose(again.box_xyxy, solution.localization.detection.box_xyxy, atol=2)
+    assert again.score == solution.localization.detection.score
+
+
+@pytest.mark.parametrize("change", [{"total": 0.9}, {"with_depth": False}, {"pose": None}])
+def test_not_without_need_or_depth_or_pose(scenes, found, change):
+    solution, K = found
+    assert second_look(replace(boxed(solution, wider), **change), scenes.model, K) is None
+
+
+def test_not_for_a_pose_that_lies_elsewhere(scenes, found):
+    solution, K = found
+    assert second_look(boxed(solution, lambda box: box + 500), scenes.model, K) is None
