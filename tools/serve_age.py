@@ -21,22 +21,22 @@ from posebot.client import Client
 _PORT, _FPS, _SETTLED_S = 8919, 10.0, 120.0
 
 
-def resident() -> dict[str, float]:
-    """Megabytes of the stream's actor and of the replicas, by what they are; pictures lie in Ray's shared store, whose
-    pages count in every process that has ever touched them: they are told apart, as "… (shared)".
+def resident() -> dict[str, tuple[float, float]]:
+    """Megabytes of the stream's actor and of the replicas, by what they are: resident in all, and of it what is their
+    own. The rest is libraries' files, read as they are needed, and Ray's shared store, which counts in every process.
     """
-    found: dict[str, float] = {}
+    found: dict[str, tuple[float, float]] = {}
     for entry in Path("/proc").iterdir():
         try:
             title = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode().strip()
             status = dict(line.split(":", 1) for line in (entry / "status").read_text().splitlines())
-            own, shared = (int(status[kind].split()[0]) for kind in ("RssAnon", "RssShmem"))
+            whole, own = (int(status[kind].split()[0]) * 1024 / 1e6 for kind in ("VmRSS", "RssAnon"))
         except (OSError, ValueError, KeyError):
             continue
         if title.startswith(("ray::StreamActor", "ray::ServeReplica:posebot")):
             name = title.removeprefix("ray::").split(".")[0].split()[0]
-            found[name] = found.get(name, 0.0) + own * 1024 / 1e6
-            found[f"{name} (shared)"] = found.get(f"{name} (shared)", 0.0) + shared * 1024 / 1e6
+            before = found.get(name, (0.0, 0.0))
+            found[name] = (before[0] + whole, before[1] + own)
     return found
 
 
@@ -59,10 +59,11 @@ def listen(client: Client, seconds: float) -> None:
     print(f"age above the pipeline, frame intervals of {1000 / _FPS:.0f} ms: p50 {middle:.2f}, p99 {high:.2f} "
           "(targets 1.5 and 3)")
     settled = next((entry for entry in memory if entry[0] >= min(_SETTLED_S, seconds / 2)), memory[0])
-    for name, before in settled[1].items():
-        after = memory[-1][1].get(name, float("nan"))
-        print(f"resident memory of {name}: {before:.0f} MB after {settled[0]:.0f} s, {after:.0f} MB at the end "
-              f"({100 * (after / before - 1):+.1f} %; target +2 %)")
+    for name, first in settled[1].items():
+        last = memory[-1][1].get(name, (np.nan, np.nan))
+        for kind, before, after in zip(("in all", "its own"), first, last, strict=True):
+            print(f"resident memory of {name}, {kind}: {before:.0f} MB after {settled[0]:.0f} s, {after:.0f} MB at the "
+                  f"end ({100 * (after / before - 1):+.1f} %; target +2 %)")
 
 
 def main(bundle: str, seconds: float) -> None:
