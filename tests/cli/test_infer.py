@@ -25,6 +25,12 @@ def results(path: Path) -> list[FrameResult]:
     return read_jsonl(path)
 
 
+def assert_at_brick(pose: np.ndarray) -> None:
+    """The networks speak of a brick that the pictures do not show, whose outline is therefore nowhere in particular."""
+    assert np.allclose(pose[:3, 3], CAM_FROM_BRICK[:3, 3], atol=0.005)
+    assert np.allclose(pose[:3, :3], CAM_FROM_BRICK[:3, :3], atol=0.03)
+
+
 def test_a_folder_gives_a_line_for_each_sound_picture(
     folder: Path, bundle_dir: Path, camera_file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]  # noqa: F811
 ) -> None:
@@ -39,7 +45,7 @@ def test_a_folder_gives_a_line_for_each_sound_picture(
     (estimate,) = results(out)[0].estimates
     assert estimate.label == "brick"
     assert estimate.cam_from_obj is not None
-    assert np.allclose(estimate.cam_from_obj, CAM_FROM_BRICK, atol=0.01)
+    assert_at_brick(estimate.cam_from_obj)
 
 
 def test_bop_video_pictures_and_mcap(bop_root: Path, bundle_dir: Path, tmp_path: Path) -> None:  # noqa: F811
@@ -52,7 +58,7 @@ def test_bop_video_pictures_and_mcap(bop_root: Path, bundle_dir: Path, tmp_path:
                 "--overlays", str(tmp_path / "drawn"), "--mcap", str(tmp_path / "out.mcap")]) == 0
     rows = read_csv(tmp_path / "out.csv")
     assert [(row.scene_id, row.im_id, row.obj_id) for row in rows] == [(3, 0, 1), (3, 2, 1), (3, 7, 1)]
-    assert np.allclose(rows[0].cam_from_obj, CAM_FROM_BRICK, atol=0.01)
+    assert_at_brick(rows[0].cam_from_obj)
     estimate = results(out)[0].estimates[0]
     assert rows[0].score == pytest.approx(estimate.score * estimate.p_correct, abs=2e-4)
     with av.open(str(tmp_path / "out.mp4")) as container:
