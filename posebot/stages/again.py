@@ -18,17 +18,23 @@ from posebot.stages.pose import PoseSolution
 
 _FITS, _NONSENSE = 0.7, 0.3  # IoU of the two boxes: no need to look again from the one on, no sense below the other
 _SURE = 0.69  # total score from which a pose is right whatever its box was
+_LIKELY = 2.0  # times the detector's threshold: of boxes below, most are of something else, and looking costs time
 
 
-def second_look(solution: PoseSolution, model: ObjectModel, K: Array) -> Detection | None:
-    """The detection with the box (xyxy, pixels) of its pose, where it is worth another look."""
+def second_look(solution: PoseSolution, model: ObjectModel, K: Array, threshold: float) -> Detection | None:
+    """The detection with the box (xyxy, pixels) of its pose, where it is worth another look.
+
+    threshold: the score from which the detector tells of a box.
+    """
+    detection = solution.localization.detection
     if solution.pose is None or not solution.with_depth or solution.total >= _SURE:
+        return None
+    if detection.score < _LIKELY * threshold:
         return None
     points = apply(solution.pose, model.mesh.vertices)
     if points[:, 2].min() < 1e-3:
         return None
     pixels = project(K, points)
     box = np.concatenate([pixels.min(axis=0), pixels.max(axis=0)])
-    detection = solution.localization.detection
     overlap = float(box_iou(detection.box_xyxy, box)[0, 0])
     return replace(detection, box_xyxy=box) if _NONSENSE < overlap < _FITS else None

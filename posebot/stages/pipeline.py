@@ -83,10 +83,10 @@ class Pipeline:
 
     def _looked_again(self, frame: Frame, solutions: list[PoseSolution], clock: dict[str, float]) -> list[PoseSolution]:
         """The solutions, some of them replaced by what a second look finds where that explains the picture better."""
-        looks = {}
+        looks, threshold = {}, self.bundle.manifest.detector.threshold
         for number, solution in enumerate(solutions):
             model = self.bundle.objects[solution.localization.detection.class_index]
-            if (detection := second_look(solution, model, frame.camera.K)) is not None:
+            if (detection := second_look(solution, model, frame.camera.K, threshold)) is not None:
                 looks[number] = detection
         if not looks:
             return solutions

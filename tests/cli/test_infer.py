@@ -28,7 +28,7 @@ def results(path: Path) -> list[FrameResult]:
 def assert_at_brick(pose: np.ndarray) -> None:
     """The networks speak of a brick that the pictures do not show, whose outline is therefore nowhere in particular."""
     assert np.allclose(pose[:3, 3], CAM_FROM_BRICK[:3, 3], atol=0.005)
-    assert np.allclose(pose[:3, :3], CAM_FROM_BRICK[:3, :3], atol=0.03)
+    assert np.allclose(pose[:3, :3], CAM_FROM_BRICK[:3, :3], atol=0.1)
 
 
 def test_a_folder_gives_a_line_for_each_sound_picture(

@@ -31,12 +31,12 @@ def wider(box):
 
 def test_a_box_that_fits_is_looked_at_once(scenes, found):
     solution, K = found
-    assert second_look(solution, scenes.model, K) is None
+    assert second_look(solution, scenes.model, K, 0.3) is None
 
 
 def test_a_box_too_wide_is_cut_again_around_the_pose(scenes, found):
     solution, K = found
-    again = second_look(boxed(solution, wider), scenes.model, K)
+    again = second_look(boxed(solution, wider), scenes.model, K, 0.3)
     assert again is not None
     np.testing.assert_allclose(again.box_xyxy, solution.localization.detection.box_xyxy, atol=2)
     assert again.score == solution.localization.detection.score
@@ -45,9 +45,15 @@ def test_a_box_too_wide_is_cut_again_around_the_pose(scenes, found):
 @pytest.mark.parametrize("change", [{"total": 0.9}, {"with_depth": False}, {"pose": None}])
 def test_not_without_need_or_depth_or_pose(scenes, found, change):
     solution, K = found
-    assert second_look(replace(boxed(solution, wider), **change), scenes.model, K) is None
+    assert second_look(replace(boxed(solution, wider), **change), scenes.model, K, 0.3) is None
+
+
+def test_not_for_a_box_that_the_detector_hardly_believes(scenes, found):
+    solution, K = found
+    score = solution.localization.detection.score
+    assert second_look(boxed(solution, wider), scenes.model, K, 0.6 * score) is None
 
 
 def test_not_for_a_pose_that_lies_elsewhere(scenes, found):
     solution, K = found
-    assert second_look(boxed(solution, lambda box: box + 500), scenes.model, K) is None
+    assert second_look(boxed(solution, lambda box: box + 500), scenes.model, K, 0.3) is None
