@@ -23,7 +23,7 @@ from tests.service.plumbing import CAMERA, depth_picture, picture
 
 
 def main(config: str, state: str, port: str, out: str) -> None:
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     cluster.add_node(num_cpus=1)
     settings = load_settings(config, profile="distributed", state=state, port=int(port))
     launch.start(settings, cluster.address)
