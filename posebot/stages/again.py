@@ -27,9 +27,8 @@ def second_look(solution: PoseSolution, model: ObjectModel, K: Array, threshold:
     threshold: the score from which the detector tells of a box.
     """
     detection = solution.localization.detection
-    if solution.pose is None or not solution.with_depth or solution.total >= _SURE:
-        return None
-    if detection.score < _LIKELY * threshold:
+    doubtful = solution.with_depth and solution.total < _SURE and detection.score >= _LIKELY * threshold
+    if solution.pose is None or not doubtful:
         return None
     points = apply(solution.pose, model.mesh.vertices)
     if points[:, 2].min() < 1e-3:

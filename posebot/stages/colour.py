@@ -49,7 +49,7 @@ def _by_mask(pose: Array) -> pnp.Prior:
     return pnp.Prior(pose[:3, 3], 0.02 * SIZE, 0.02, 2.0)
 
 
-def fit_mask(poses: Array, evidence: Evidence, surface: Surface, rounds: int = 2, count: int | None = None) -> Array:
+def fit_mask(poses: Array, evidence: Evidence, surface: Surface, rounds: int, count: int) -> Array:
     """Move poses (H, 4, 4) so that their silhouettes have the amodal mask's place and area."""
     area = float(evidence.amodal.sum())
     if not area:

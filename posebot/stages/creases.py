@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from posebot.core.objects import Mesh
 from posebot.core.transforms import Array
-from posebot.objects.geometry import merged
+from posebot.objects.geometry import face_vectors, merged
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def creases(mesh: Mesh) -> Creases:
     """Those of a mesh; vertices in one place count as one."""
     vertices, faces = merged(mesh)
     faces = faces[(faces != np.roll(faces, 1, axis=1)).all(axis=1)]
-    normals = np.cross(vertices[faces[:, 1]] - vertices[faces[:, 0]], vertices[faces[:, 2]] - vertices[faces[:, 0]])
+    normals = face_vectors(Mesh(vertices, faces))
     ends = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
     beside = np.tile(np.arange(len(faces)), 3)
     order = np.lexsort(ends.T)
