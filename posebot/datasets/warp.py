@@ -11,9 +11,14 @@ from numpy.typing import NDArray
 BORDER = (114, 114, 114)  # grey, where a picture has no more pixels; the same at inference
 
 
-def warp(image: NDArray[Any], matrix: NDArray[np.float64], width: int, height: int) -> NDArray[Any]:
-    """A picture (H, W[, 3]) resampled bilinearly by a 3x3 matrix (output from input pixels), grey outside."""
-    return np.asarray(cv2.warpAffine(image, matrix[:2], (width, height), flags=cv2.INTER_LINEAR, borderValue=BORDER))
+def warp(
+    image: NDArray[Any], matrix: NDArray[np.float64], width: int, height: int, mirrored: bool = False
+) -> NDArray[Any]:
+    """A picture (H, W[, 3]) resampled bilinearly by a 3x3 matrix (output from input pixels), outside of it grey, or
+    the picture mirrored at its edge."""
+    border = cv2.BORDER_REFLECT_101 if mirrored else cv2.BORDER_CONSTANT
+    return np.asarray(cv2.warpAffine(image, matrix[:2], (width, height), flags=cv2.INTER_LINEAR, borderMode=border,
+                                     borderValue=BORDER))
 
 
 def warp_labels(labels: NDArray[Any], matrix: NDArray[np.float64], side: int) -> NDArray[Any]:

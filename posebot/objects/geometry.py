@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -67,6 +68,20 @@ def signed_volume(mesh: Mesh) -> float:
     """Volume inside the surface; negative where the faces look inwards. Means nothing for an open surface."""
     a, b, c = (mesh.vertices[mesh.faces[:, i]] for i in range(3))
     return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6)
+
+
+def edges(faces: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each edge of triangles (F, 3) once: its two vertices (E, 2), and the faces (E, 2) beside it, -1 where the surface
+    ends. Of an edge that more than two faces share, two of them are told.
+    """
+    ends = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1).astype(np.int64)
+    beside = np.tile(np.arange(len(faces)), 3)
+    order = np.lexsort(ends.T)
+    ends, beside = ends[order], beside[order]
+    starts = np.flatnonzero(np.concatenate([np.ones(min(1, len(ends)), bool), (ends[1:] != ends[:-1]).any(axis=1)]))
+    shared = np.diff(np.append(starts, len(ends))) > 1
+    second = np.where(shared, beside[np.minimum(starts + 1, len(ends) - 1)], -1)
+    return ends[starts], np.stack([beside[starts], second], axis=1)
 
 
 def diameter(points: Array) -> float:

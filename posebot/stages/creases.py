@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from posebot.core.objects import Mesh
 from posebot.core.transforms import Array
-from posebot.objects.geometry import face_vectors, merged
+from posebot.objects.geometry import edges, face_vectors, merged
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,4 @@ def creases(mesh: Mesh) -> Creases:
     vertices, faces = merged(mesh)
     faces = faces[(faces != np.roll(faces, 1, axis=1)).all(axis=1)]
     normals = face_vectors(Mesh(vertices, faces))
-    ends = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1)
-    beside = np.tile(np.arange(len(faces)), 3)
-    order = np.lexsort(ends.T)
-    ends, beside = ends[order], beside[order]
-    starts = np.flatnonzero(np.concatenate([[True], (ends[1:] != ends[:-1]).any(axis=1)]))
-    shared = np.diff(np.append(starts, len(ends))) > 1
-    second = np.where(shared, beside[np.minimum(starts + 1, len(ends) - 1)], -1)
-    return Creases(vertices, normals, (normals * vertices[faces[:, 0]]).sum(axis=1), ends[starts],
-                   np.stack([beside[starts], second], axis=1))
+    return Creases(vertices, normals, (normals * vertices[faces[:, 0]]).sum(axis=1), *edges(faces))

@@ -31,8 +31,8 @@ class SampleConfig:
     """How a cached crop becomes a training sample.
 
     Attributes:
-        crop_size, pad: as at inference. jitter: shift of the box's centre and change of its size, as a share of its
-        side. turn: largest roll in radians. replace_background, cover: shares of the samples whose background is
+        crop_size, pad: as at inference. jitter: largest shift of the box's centre and change of its size, as a share
+        of its side. turn: largest roll in radians. replace_background, cover: shares of the samples whose background is
         another crop's picture, or that are partly covered by one.
     """
 
@@ -58,7 +58,8 @@ def sample(crop: dict[str, NDArray[Any]], other: NDArray[Any], config: SampleCon
     )
     from_half = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1.0]])
     maps = warp_labels(np.asarray(crop["maps"]), to_map @ matrix @ from_half, size // STRIDE)
-    picture = warp(np.asarray(crop["rgb"]), matrix, size, size)
+    # mirrored, as grey beyond the cached crop would tell where in it the object lies
+    picture = warp(np.asarray(crop["rgb"]), matrix, size, size, mirrored=True)
     picture, maps = _mixed(picture, maps, other, matrix, np.asarray(crop["maps"]), from_half, config, rng)
     picture = augment.photometric(picture, rng)
     scale = float(np.sqrt(np.linalg.det(matrix[:2, :2])))  # network pixels a cached pixel
@@ -73,9 +74,10 @@ def sample(crop: dict[str, NDArray[Any]], other: NDArray[Any], config: SampleCon
 
 
 def _jittered(box: NDArray[np.float64], amount: float, rng: Rng) -> NDArray[np.float64]:
-    side = max(box[2] - box[0], box[3] - box[1])
-    center = (box[:2] + box[2:]) / 2 + rng.uniform(-amount, amount, 2) * side
-    half = (box[2:] - box[:2]) / 2 * np.exp(rng.uniform(-amount, amount, 2))
+    """Mostly near the box, now and then far off it, as a detector's boxes are."""
+    side, reach = max(box[2] - box[0], box[3] - box[1]), amount * rng.random()
+    center = (box[:2] + box[2:]) / 2 + rng.uniform(-reach, reach, 2) * side
+    half = (box[2:] - box[:2]) / 2 * np.exp(rng.uniform(-reach, reach, 2))
     return np.concatenate([center - half, center + half])
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from posebot.core.camera import project, resize_K
 from posebot.core.transforms import Array, apply
-from posebot.objects.geometry import face_vectors, merged
+from posebot.objects.geometry import edges, face_vectors, merged
 
 if TYPE_CHECKING:
     from posebot.core.objects import Mesh
@@ -106,15 +106,9 @@ def _creases(vertices: Array, faces: NDArray[np.int64]) -> Array:
 
     normals = face_vectors(Mesh(vertices, faces.astype(np.int32)))
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
-    edges = np.sort(faces[:, [0, 1, 1, 2, 2, 0]].reshape(-1, 2), axis=1)
-    owner = np.repeat(np.arange(len(faces)), 3)
-    unique, group = np.unique(edges, axis=0, return_inverse=True)
-    order = np.argsort(group.reshape(-1), kind="stable")
-    first = np.searchsorted(group.reshape(-1)[order], np.arange(len(unique)))
-    count = np.bincount(group.reshape(-1), minlength=len(unique))
-    second = order[np.minimum(first + 1, len(order) - 1)]
-    cosine = np.einsum("ij,ij->i", normals[owner[order[first]]], normals[owner[second]])
-    sharp = unique[(count == 1) | ((count == 2) & (cosine < np.cos(_CREASE_ANGLE)))]
+    ends, beside = edges(faces)
+    cosine = np.einsum("ij,ij->i", normals[beside[:, 0]], normals[beside[:, 1]])
+    sharp = ends[(beside[:, 1] < 0) | (cosine < np.cos(_CREASE_ANGLE))]
     return vertices[sharp] if len(sharp) <= _MAX_CREASES else np.zeros((0, 2, 3))
 
 

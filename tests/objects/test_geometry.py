@@ -93,3 +93,21 @@ def test_samples_lie_on_their_faces_and_follow_the_area() -> None:
     on_ends = (np.abs(points[:, 2]) > 0.2 - 1e-9).mean()
     assert on_ends == pytest.approx(0.02 / (0.02 + 0.16), abs=2e-3)
     np.testing.assert_array_equal(points, geometry.sample_surface(mesh, 4000, seed=3)[0])
+
+
+def test_edges_of_a_closed_box_lie_between_two_faces_each() -> None:
+    mesh = box((1.0, 2.0, 3.0))
+    _, faces = geometry.merged(mesh)
+    ends, beside = geometry.edges(faces)
+    assert len(ends) == 3 * len(faces) // 2 == len(np.unique(ends, axis=0))
+    assert (beside >= 0).all() and (beside[:, 0] != beside[:, 1]).all()
+    for (a, b), pair in zip(ends, beside, strict=True):
+        assert all({a, b} <= set(faces[face]) for face in pair)
+
+
+def test_edges_where_the_surface_ends_have_one_face() -> None:
+    ends, beside = geometry.edges(np.array([[0, 1, 2], [2, 1, 3]]))
+    inner = (ends == [1, 2]).all(axis=1)
+    assert set(beside[inner][0]) == {0, 1}
+    assert (beside[~inner, 1] == -1).all() and (~inner).sum() == 4
+    assert len(geometry.edges(np.zeros((0, 3), int))[0]) == 0
