@@ -28,12 +28,12 @@ def search(evidence: Evidence, surface: Surface) -> tuple[Array, Scores]:
     diameter = surface.model.diameter
     rough = evidence.halved()
     prior = pnp.Prior(evidence.origin)
-    solved = [pnp.refine(pose, evidence, prior)[0][None] for pose in pnp.ransac(evidence)]
-    seeds = np.concatenate([guess(surface.templates, evidence, False, _GUESSES), *solved])
+    solved = pnp.refine(pnp.ransac(evidence), evidence, prior)[0]
+    seeds = np.concatenate([guess(surface.templates, evidence, False, _GUESSES), solved])
     placed = fit_mask(seeds, rough, surface, 3, _DRAWN)
     placed = placed[distinct(placed, score(placed, rough, surface, _DRAWN).total, diameter)[:_PLACED]]
-    settled = np.stack([pnp.refine(pose, evidence, _by_mask(pose))[0] for pose in placed])
-    found = np.concatenate([placed, settled, *solved])
+    by_mask = pnp.Prior(placed[:, :3, 3], 0.02 * SIZE, 0.02, 2.0)
+    found = np.concatenate([placed, pnp.refine(placed, evidence, by_mask)[0], solved])
     found = found[distinct(found, score(found, rough, surface, _DRAWN).total, diameter)[:_REFINED]]
     found = contour.refine(found, evidence, surface)
     scores = score(found, evidence, surface)
@@ -43,10 +43,6 @@ def search(evidence: Evidence, surface: Surface) -> tuple[Array, Scores]:
         turned = contour.refine(turned[likely], evidence, surface, contour.FINE)
         found, scores = np.concatenate([found, turned]), scores.joined(score(turned, evidence, surface))
     return found, scores
-
-
-def _by_mask(pose: Array) -> pnp.Prior:
-    return pnp.Prior(pose[:3, 3], 0.02 * SIZE, 0.02, 2.0)
 
 
 def fit_mask(poses: Array, evidence: Evidence, surface: Surface, rounds: int, count: int) -> Array:

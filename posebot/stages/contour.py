@@ -17,11 +17,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.camera import project, resize_K
-from posebot.core.transforms import Array, apply, perturb
+from posebot.core.camera import resize_K
+from posebot.core.transforms import Array, perturb
 from posebot.stages.creases import Creases
 from posebot.stages.evidence import Evidence
-from posebot.stages.pnp import Prior, linearise, projection_jacobian
+from posebot.stages.pnp import Prior, linearise, pixel_rows
 from posebot.stages.region import Region
 from posebot.stages.splat import splat
 from posebot.stages.surface import Surface
@@ -85,18 +85,13 @@ def _joint(poses: Array, evidence: Evidence, surface: Surface, width: int) -> tu
     assert region is not None
     lines = _lines(poses, region, surface)
     offset, certainty = _measured(lines, region, width)
-    places = np.einsum("hij,hnj->hni", poses[:, :3, :3], lines.points)
-    by_pose = projection_jacobian(region.K, (places + poses[:, None, :3, 3]).reshape(-1, 3), places.reshape(-1, 3))
-    across = np.einsum("ni,nij->nj", lines.normals.reshape(-1, 2), by_pose).reshape(*offset.shape, 6)
-    weighted = across * (lines.trust * certainty)[..., None]
-    matrix = np.swapaxes(weighted, 1, 2) @ across
-    right = np.einsum("hni,hn->hi", weighted, offset)
-    prior = Prior(evidence.origin)
-    for number, pose in enumerate(poses):
-        _, by_coordinates, downhill = linearise(pose, evidence, prior)
-        matrix[number] += _PRIOR * by_coordinates
-        right[number] += _PRIOR * downhill
-    return matrix, right
+    arms = np.moveaxis(poses[:, :3, :3] @ np.swapaxes(lines.points, 1, 2), 1, 0)  # (3, H, N)
+    rows = pixel_rows(region.K, arms + poses[:, :3, 3].T[..., None], arms)
+    across = (rows[:, 0] * lines.normals[..., 0] + rows[:, 1] * lines.normals[..., 1]).transpose(1, 0, 2)  # (H, 6, N)
+    weighted = across * (lines.trust * certainty)[:, None]
+    _, by_coordinates, downhill = linearise(poses, evidence, Prior(evidence.origin))
+    matrix = weighted @ np.swapaxes(across, 1, 2) + _PRIOR * by_coordinates
+    return matrix, (weighted @ offset[..., None])[..., 0] + _PRIOR * downhill
 
 
 def _measured(lines: _Lines, region: Region, width: int) -> tuple[Array, Array]:
@@ -115,53 +110,55 @@ def _measured(lines: _Lines, region: Region, width: int) -> tuple[Array, Array]:
 
 
 def _lines(poses: Array, region: Region, surface: Surface) -> _Lines:
-    size = len(region.odds) // 2
-    drawn = splat(poses, surface, resize_K(region.K, 0.5, 0.5), size, _DRAWN).cover
-    found = [_outline(pose, cover, region, surface.creases) for pose, cover in zip(poses, drawn, strict=True)]
-    return _Lines(*(np.stack(parts) for parts in zip(*found, strict=True)))
-
-
-def _outline(pose: Array, cover: Map, region: Region, creases: Creases) -> tuple[Array, Array, Array, Array]:
-    """One pose's lines, see `_Lines`. `cover`: (S/2, S/2) its silhouette."""
-    points, places, normals = _along(pose, creases, region.K)
     size = len(region.odds)
+    cover = splat(poses, surface, resize_K(region.K, 0.5, 0.5), size // 2, _DRAWN).cover
+    points, places, normals, told = _along(poses, surface.creases, region.K)
     ahead, behind = (_at(cover, (places + side * normals - 0.5) / 2) for side in (_BESIDE, -_BESIDE))
-    normals = np.where((ahead > behind)[:, None], -normals, normals)
-    rim = (np.minimum(ahead, behind) < 0.25) & (np.maximum(ahead, behind) > 0.25)
-    rim &= ((places > 1) & (places < size - 2)).all(axis=1)
-    chosen = np.flatnonzero(rim)
-    if len(chosen) < _FEWEST:
-        return np.tile([0.0, 0, 1], (_LINES, 1)), np.zeros((_LINES, 2)), np.zeros((_LINES, 2)), np.zeros(_LINES)
-    chosen = chosen[np.linspace(0, len(chosen) - 1, _LINES).astype(int)]
-    points, places, normals = points[chosen], places[chosen], normals[chosen]
-    hidden = _at(region.hidden, places - _BESIDE * normals)
-    share = min(1.0, rim.sum() / _LINES)  # few lines told often count as few
-    return points, places, normals, share * np.clip(1 - _HIDDEN * hidden, 0, 1)
+    normals = np.where((ahead > behind)[..., None], -normals, normals)
+    rim = told[:, None] & (np.minimum(ahead, behind) < 0.25) & (np.maximum(ahead, behind) > 0.25)
+    rim &= ((places > 1) & (places < size - 2)).all(axis=2)
+    count = rim.sum(axis=1)
+    rank = np.linspace(0, np.maximum(count - 1, 0), _LINES, axis=1).astype(int)
+    chosen = np.take_along_axis(np.argsort(~rim, axis=1, kind="stable"), rank, axis=1)[..., None]
+    points, places, normals = (np.take_along_axis(each, chosen, axis=1) for each in (points, places, normals))
+    hidden = _at(region.hidden[None], places - _BESIDE * normals)
+    share = np.where(count < _FEWEST, 0, np.minimum(1.0, count / _LINES))  # few lines told often count as few
+    return _Lines(points, places, normals, share[:, None] * np.clip(1 - _HIDDEN * hidden, 0, 1))
 
 
-def _along(pose: Array, creases: Creases, K: Array) -> tuple[Array, Array, Array]:
-    """Points (M, 3) evenly along all outlines, hidden ones too; their pixels (M, 2) and normals (M, 2), of any sign."""
-    rotation, shift = pose[:3, :3], pose[:3, 3]
-    ends = creases.vertices[creases.outlines(-rotation.T @ shift)]  # (E, 2, 3)
-    camera = apply(pose, ends.reshape(-1, 3))
-    camera[:, 2] = np.maximum(camera[:, 2], 1e-3)
-    pixels = project(K, camera).reshape(-1, 2, 2)
-    step = pixels[:, 1] - pixels[:, 0]
+def _along(poses: Array, creases: Creases, K: Array) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
+    """Points (H, M, 3) evenly along all outlines of each pose, hidden ones too; their pixels (H, M, 2) and normals
+    (H, M, 2), of any sign; and which poses (H,) have an outline."""
+    rotations, shifts = poses[:, :3, :3], poses[:, :3, 3]
+    eyes = -np.einsum("hij,hi->hj", rotations, shifts)
+    owner, number = np.nonzero(creases.outlines(eyes))
+    first, second = creases.ends[number].T
+    camera = rotations @ creases.vertices.T + shifts[..., None]  # (H, 3, V)
+    pixels = np.swapaxes((K @ camera)[:, :2] / np.maximum(camera[:, 2:], 1e-3), 1, 2)
+    begin = pixels[owner, first]
+    step = pixels[owner, second] - begin
     length = np.linalg.norm(step, axis=1)
     behind = np.cumsum(length)
-    whole = float(behind[-1]) if len(behind) else 0.0
-    if not 0 < whole < 1e6:
-        return np.zeros((0, 3)), np.zeros((0, 2)), np.zeros((0, 2))
-    at = (np.arange(3 * _LINES) + 0.5) * (whole / (3 * _LINES))
-    edge = np.minimum(np.searchsorted(behind, at), len(length) - 1)
-    share = (1 - (behind[edge] - at) / np.maximum(length[edge], 1e-9))[:, None]
-    normals = np.stack([step[edge, 1], -step[edge, 0]], axis=1) / np.maximum(length[edge], 1e-9)[:, None]
-    return (ends[edge, 0] + share * (ends[edge, 1] - ends[edge, 0]), pixels[edge, 0] + share * step[edge], normals)
+    bounds = np.searchsorted(owner, np.arange(len(poses) + 1))
+    ends = np.append(0.0, behind)[bounds]
+    whole = np.diff(ends)
+    told = (whole > 0) & (whole < 1e6)
+    if not told.any():
+        nothing = np.zeros((len(poses), 3 * _LINES, 3))
+        return nothing, nothing[..., :2], nothing[..., :2], told
+    at = ends[:-1, None] + (np.arange(3 * _LINES) + 0.5) * (whole[:, None] / (3 * _LINES))
+    edge = np.clip(np.searchsorted(behind, at), bounds[:-1, None], np.maximum(bounds[1:, None] - 1, 0))
+    edge = np.minimum(edge, len(length) - 1)  # of poses without an outline: anything
+    share = (1 - (behind[edge] - at) / np.maximum(length[edge], 1e-9))[..., None]
+    normals = np.stack([step[edge, 1], -step[edge, 0]], axis=-1) / np.maximum(length[edge], 1e-9)[..., None]
+    start = creases.vertices[first[edge]]
+    return start + share * (creases.vertices[second[edge]] - start), begin[edge] + share * step[edge], normals, told
 
 
-def _at(picture: Map, places: Array) -> Map:
-    """Values of a picture (S, S) at the nearest pixels to places (N, 2); 0 outside."""
-    nearest = np.rint(places).astype(int)
-    inside = ((nearest >= 0) & (nearest < len(picture))).all(axis=1)
-    nearest = nearest.clip(0, len(picture) - 1)
-    return np.where(inside, picture[nearest[:, 1], nearest[:, 0]], np.float32(0))
+def _at(pictures: Map, places: Array) -> Map:
+    """Values of pictures (H or 1, S, S) at the nearest pixels to places (H, N, 2); 0 outside."""
+    nearest = np.rint(np.clip(places, -2, pictures.shape[1] + 1)).astype(int)
+    inside = ((nearest >= 0) & (nearest < pictures.shape[1])).all(axis=2)
+    nearest = nearest.clip(0, pictures.shape[1] - 1)
+    which = np.arange(len(pictures))[:, None]
+    return np.where(inside, pictures[which, nearest[..., 1], nearest[..., 0]], np.float32(0))

@@ -27,11 +27,11 @@ class Creases:
     ends: NDArray[np.int64]
     faces: NDArray[np.int64]
 
-    def outlines(self, eye: Array) -> NDArray[np.int64]:
-        """Vertices (N, 2) of the edges between a face that looks at `eye` (3,), object frame, and one that does not."""
-        front = self.normals @ eye > self.offsets
+    def outlines(self, eyes: Array) -> NDArray[np.bool_]:
+        """Which edges (H, E) lie between a face that looks at the eye (H, 3), object frame, and one that does not."""
+        front = eyes @ self.normals.T > self.offsets
         first, second = self.faces.T
-        return self.ends[(second < 0) | (front[first] != front[second])]
+        return np.asarray((second < 0) | (front[:, first] != front[:, second]))
 
 
 def creases(mesh: Mesh) -> Creases:

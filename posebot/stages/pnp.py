@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from posebot.core.camera import project
-from posebot.core.transforms import Array, apply, make, perturb, rotation_from_vector
+from posebot.core.transforms import Array, make, perturb, rotation_from_vector
 from posebot.stages.evidence import SIZE, Evidence
 
 MIN_PIXELS = 12
@@ -21,7 +21,8 @@ class Prior:
     """Where the object's origin is thought to be, before any coordinate is looked at.
 
     Attributes:
-        position: (3,) camera frame, metres. shift: error sideways, working pixels. depth: error of log z.
+        position: (3,) camera frame, metres; or (H, 3), one for each of H poses.
+        shift: error sideways, working pixels. depth: error of log z.
         weight: how many coordinates it counts as much as.
     """
 
@@ -30,14 +31,17 @@ class Prior:
     depth: float = 0.08
     weight: float = 10.0
 
+    def of(self, poses: NDArray[np.int64]) -> Prior:
+        """That of some of the poses, by number."""
+        return self if self.position.ndim == 1 else replace(self, position=self.position[poses])
 
 
 
-def ransac(evidence: Evidence, tries: int = 3, iterations: int = 80) -> list[Array]:
-    """Pose hypotheses (4x4) from random minimal sets, for several tolerances. Empty with too few pixels."""
+def ransac(evidence: Evidence, tries: int = 3, iterations: int = 80) -> Array:
+    """Pose hypotheses (H, 4, 4) from random minimal sets, for several tolerances. Empty with too few pixels."""
     poses = []
     if len(evidence.pixels) < MIN_PIXELS:
-        return []
+        return np.zeros((0, 4, 4))
     order = np.argsort(evidence.sigma / evidence.weight)
     for attempt in range(tries):
         best = order[:max(MIN_PIXELS, len(order) >> attempt)]
@@ -47,79 +51,97 @@ def ransac(evidence: Evidence, tries: int = 3, iterations: int = 80) -> list[Arr
             reprojectionError=2.0 + attempt, confidence=0.99, flags=cv2.SOLVEPNP_EPNP)
         if found and np.isfinite(turn).all() and np.isfinite(shift).all() and shift[2, 0] > 0.01:
             poses.append(make(rotation_from_vector(turn[:, 0]), shift[:, 0]))
-    return poses
+    return np.stack(poses) if poses else np.zeros((0, 4, 4))
 
 
-def refine(pose: Array, evidence: Evidence, prior: Prior, steps: int = 10) -> tuple[Array, Array]:
-    """Best pose near `pose` given the coordinates and a guess of the origin, and its 6x6 information.
+def refine(poses: Array, evidence: Evidence, prior: Prior, steps: int = 10) -> tuple[Array, Array]:
+    """Best poses near `poses` (H, 4, 4) given the coordinates and a guess of the origin, and their information
+    (H, 6, 6).
 
-    Minimises the Cauchy loss of the reprojection errors, each in units of its own expected error. The information is
-    the Gauss-Newton Hessian in the chart of `transforms.perturb`; its inverse is the covariance as if all pixels were
-    independent.
+    Minimises the Cauchy loss of the reprojection errors, each in units of its own expected error, for all poses at
+    once. The information is the Gauss-Newton Hessian in the chart of `transforms.perturb`; its inverse is the
+    covariance as if all pixels were independent.
     """
-    cost, matrix, right = linearise(pose, evidence, prior)
-    damping = 1e-3
+    poses = poses.copy()
+    cost, matrix, right = linearise(poses, evidence, prior)
+    damping, moving = np.full(len(poses), 1e-3), np.ones(len(poses), bool)
     for _ in range(steps):
+        at = np.flatnonzero(moving)
+        if not len(at):
+            break
         # without coordinates nothing holds the attitude: what no evidence moves stays where it is
-        step = np.linalg.solve(matrix + damping * np.diag(np.maximum(np.diag(matrix), _STILL)), right)
-        trial = perturb(pose, step)
-        trial_cost, trial_matrix, trial_right = linearise(trial, evidence, prior)
-        if trial_cost < cost:
-            done = cost - trial_cost < 1e-4 * cost
-            pose, cost, matrix, right, damping = trial, trial_cost, trial_matrix, trial_right, damping / 5
-            if done:
-                break
-        else:
-            damping *= 10
-    return pose, matrix
+        held = damping[at, None] * np.maximum(np.diagonal(matrix[at], axis1=1, axis2=2), _STILL)
+        step = np.linalg.solve(matrix[at] + held[:, None] * np.eye(6), right[at, :, None])[..., 0]
+        trials = perturb(poses[at], step)
+        trial_cost, trial_matrix, trial_right = linearise(trials, evidence, prior.of(at))
+        better = trial_cost < cost[at]
+        gained, taken = cost[at] - trial_cost, at[better]
+        moving[at[better & (gained < 1e-4 * cost[at])]] = False
+        poses[taken], cost[taken] = trials[better], trial_cost[better]
+        matrix[taken], right[taken] = trial_matrix[better], trial_right[better]
+        damping[at] *= np.where(better, 0.2, 10.0)
+    return poses, matrix
 
 
 def information(pose: Array, evidence: Evidence, prior: Prior) -> Array:
     """Gauss-Newton Hessian (6, 6) of the coordinates' evidence at a pose, as in `refine`."""
-    return linearise(pose, evidence, prior)[1]
+    return np.asarray(linearise(pose[None], evidence, prior)[1][0])
 
 
-def linearise(pose: Array, evidence: Evidence, prior: Prior) -> tuple[float, Array, Array]:
-    """Robust cost, Hessian (6, 6) and downhill direction (6,) at a pose."""
-    points = apply(pose, evidence.coordinates)
-    if points[:, 2].min(initial=1.0) < 1e-3 or pose[2, 3] < 1e-3:
-        return np.inf, np.eye(6), np.zeros(6)
-    sigma = np.hypot(evidence.sigma * evidence.focal / points[:, 2], _PIXEL)
-    residual = (evidence.pixels - project(evidence.K, points)) / sigma[:, None]
+def linearise(poses: Array, evidence: Evidence, prior: Prior) -> tuple[Array, Array, Array]:
+    """Robust costs (H,), Hessians (H, 6, 6) and downhill directions (H, 6) at poses (H, 4, 4).
+
+    A pose that puts anything behind the camera costs infinitely much.
+    """
+    K, count = evidence.K, len(evidence.pixels)
+    arms = poses[:, :3, :3] @ evidence.coordinates.T  # (H, 3, N)
+    points = arms + poses[:, :3, 3:]
+    possible = (points[:, 2].min(axis=1, initial=1.0) > 1e-3) & (poses[:, 2, 3] > 1e-3)
+    points[:, 2] = np.maximum(points[:, 2], 1e-3)
+    known = 1 / np.hypot(evidence.sigma * evidence.focal / points[:, 2], _PIXEL)
+    rows = pixel_rows(K, points.transpose(1, 0, 2), arms.transpose(1, 0, 2))
+    residual = np.empty((len(poses), 2, count))
+    for axis in (0, 1):
+        drawn = points[:, axis] / points[:, 2] * K[axis, axis] + K[axis, 2]
+        residual[:, axis] = (evidence.pixels[:, axis] - drawn) * known
     square = (residual**2).sum(axis=1)
-    trust = evidence.weight / (1 + square)
-    jacobian = projection_jacobian(evidence.K, points, points - pose[:3, 3]).reshape(-1, 6)
-    jacobian /= np.repeat(sigma, 2)[:, None]
-    weighted = jacobian * np.repeat(trust, 2)[:, None]
-    cost, matrix, right = _prior_terms(pose, evidence.K, prior)
-    cost += float((evidence.weight * np.log1p(square)).sum())
-    matrix += weighted.T @ jacobian
-    right += weighted.T @ residual.reshape(-1)
+    root = np.sqrt(evidence.weight / (1 + square))
+    rows = (rows * (known * root)).transpose(2, 0, 1, 3).reshape(len(poses), 6, 2 * count)
+    residual = (residual * root[:, None]).reshape(len(poses), 2 * count, 1)
+    cost, matrix, right = _prior_terms(poses, K, prior)
+    cost += np.log1p(square) @ evidence.weight
+    matrix += rows @ np.swapaxes(rows, 1, 2)
+    right += (rows @ residual)[..., 0]
+    cost[~possible], matrix[~possible], right[~possible] = np.inf, np.eye(6), 0
     return cost, matrix, right
 
 
-def projection_jacobian(K: Array, points: Array, arms: Array) -> Array:
-    """Derivative (N, 2, 6) of the pixels by the pose's twist; `arms`: points relative to the object's origin."""
-    x, y, near = points[:, 0], points[:, 1], 1 / points[:, 2]
-    arm_x, arm_y, arm_z = arms.T
+def pixel_rows(K: Array, points: Array, arms: Array) -> Array:
+    """Derivatives (6, 2, ...) of the pixels of points (3, ...), camera frame, by the pose's twist.
+
+    arms: (3, ...) the points relative to the object's origin.
+    """
+    x, y, near = points[0], points[1], 1 / points[2]
+    arm_x, arm_y, arm_z = arms
     u, v = K[0, 0] * near, K[1, 1] * near  # by the point: (u, 0, u_z) and (0, v, v_z); by turns: arm x these
     u_z, v_z = -u * x * near, -v * y * near
-    result = np.zeros((len(points), 2, 6))
-    result[:, 0, 0], result[:, 0, 2] = u, u_z
-    result[:, 1, 1], result[:, 1, 2] = v, v_z
-    result[:, 0, 3], result[:, 0, 4], result[:, 0, 5] = arm_y * u_z, arm_z * u - arm_x * u_z, -arm_y * u
-    result[:, 1, 3], result[:, 1, 4], result[:, 1, 5] = arm_y * v_z - arm_z * v, -arm_x * v_z, arm_x * v
-    return result
+    rows = np.zeros((6, 2, *near.shape))
+    rows[0, 0], rows[2, 0], rows[1, 1], rows[2, 1] = u, u_z, v, v_z
+    rows[3, 0], rows[4, 0], rows[5, 0] = arm_y * u_z, arm_z * u - arm_x * u_z, -arm_y * u
+    rows[3, 1], rows[4, 1], rows[5, 1] = arm_y * v_z - arm_z * v, -arm_x * v_z, arm_x * v
+    return rows
 
 
-def _prior_terms(pose: Array, K: Array, prior: Prior) -> tuple[float, Array, Array]:
-    """Cost, Hessian and downhill direction of the guess of the origin."""
-    z = pose[2, 3]
-    sideways = project(K, prior.position) - project(K, pose[:3, 3])
-    residual = np.append(sideways / prior.shift, np.log(prior.position[2] / z) / prior.depth)
-    jacobian = np.zeros((3, 6))
-    jacobian[:2] = projection_jacobian(K, pose[None, :3, 3], np.zeros((1, 3)))[0] / prior.shift
-    jacobian[2, 2] = 1 / (z * prior.depth)
-    square = float(residual @ residual)
-    weight = prior.weight / (1 + square)
-    return prior.weight * float(np.log1p(square)), weight * jacobian.T @ jacobian, weight * jacobian.T @ residual
+def _prior_terms(poses: Array, K: Array, prior: Prior) -> tuple[Array, Array, Array]:
+    """Costs (H,), Hessians (H, 6, 6) and downhill directions (H, 6) of the guess of the origin."""
+    focal, z = np.array([K[0, 0], K[1, 1]]), np.maximum(poses[:, 2, 3], 1e-3)
+    position = np.broadcast_to(prior.position, (len(poses), 3))
+    sideways = (position[:, :2] / position[:, 2:] - poses[:, :2, 3] / z[:, None]) * focal
+    residual = np.concatenate([sideways / prior.shift, np.log(position[:, 2:] / z[:, None]) / prior.depth], axis=1)
+    jacobian = np.zeros((len(poses), 3, 6))
+    rows = pixel_rows(K, np.stack([*poses[:, :2, 3].T, z]), np.zeros((3, len(poses))))
+    jacobian[:, :2] = rows.transpose(2, 1, 0) / prior.shift
+    jacobian[:, 2, 2] = 1 / (z * prior.depth)
+    square = (residual**2).sum(axis=1)
+    weighted = np.swapaxes(jacobian, 1, 2) * (prior.weight / (1 + square))[:, None, None]
+    return prior.weight * np.log1p(square), weighted @ jacobian, (weighted @ residual[..., None])[..., 0]
