@@ -25,6 +25,7 @@ from posebot.synth.scene import Item, Scene, look_at
 VIEWS = 6
 _DROPPED = 0.7
 _UNTIDY = 0.7  # share of the scenes in which more lies about than what is looked for
+_CROWDED = 0.6  # share of the drops in which many things stand and lie close together, as on a desk
 _MOST_TARGETS = 8
 
 
@@ -57,13 +58,15 @@ class Composer:
 
     def _make_drop(self, group: int) -> _Drop:
         rng = np.random.default_rng([self.config.seed, 3, group])
-        things = [*self._targets(rng), *self._distractors(rng, int(rng.integers(2, 11)))]
+        crowded = rng.random() < _CROWDED
+        others = rng.integers(10, 25) if crowded else rng.integers(2, 11)
+        things = [*self._targets(rng), *self._distractors(rng, int(others))]
         rng.shuffle(things)
-        upright = rng.choice([0.1, 0.5, 0.9])
+        upright = rng.choice([0.5, 0.7, 0.9] if crowded else [0.1, 0.5, 0.9])
         bodies = [Body(self.library.mesh(item.shape).vertices * item.scale, bool(rng.random() < upright))
                   for item in things]
         widest = float(np.sum([np.ptp(body.vertices, axis=0).max() ** 2 for body in bodies])) ** 0.5
-        radius = widest * rng.uniform(0.45, 0.9)
+        radius = widest * (rng.uniform(0.26, 0.42) if crowded else rng.uniform(0.45, 0.9))
         poses = settle(bodies, rng, radius)
         items = tuple(replace(item, world_from_item=pose) for item, pose in zip(things, poses) if pose is not None)
         path = (_direction(rng, 0.3), _direction(rng, 0.3)) if rng.random() < 0.5 else None
@@ -95,7 +98,7 @@ class Composer:
         papers = self.painter.papers(int(rng.integers(1, 21)) if rng.random() < _UNTIDY else 0, focus, radius, rng)
         taken = [(item.world_from_item[:3, 3], _reach(self.library, item)) for item in items]
         around = []
-        for item in self._distractors(rng, int(rng.integers(3, 20)) if rng.random() < _UNTIDY else 0):
+        for item in self._distractors(rng, int(rng.integers(3, 26)) if rng.random() < _UNTIDY else 0):
             item = _grown(item, rng.uniform(-0.3, 0.8))
             turn = make(rotation_from_quaternion(rng.normal(size=4)))
             reach = _reach(self.library, item)

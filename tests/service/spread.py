@@ -30,7 +30,7 @@ def main(config: str, state: str, port: str, out: str) -> None:
     key = KeyStore(settings.state).create("test", ["admin"])[1]
     http = httpx.Client(base_url=launch.address_of(settings), headers={"Authorization": f"Bearer {key}"}, timeout=100)
     answers = [ask(http) for _ in range(20)]
-    alive = list_actors(filters=[("state", "=", "ALIVE")], detail=True)
+    alive = actors()
     nodes = Counter(actor.node_id for actor in alive if "ServeReplica" in actor.class_name)
     activated = http.post("/v1/models/second/activate").json()
     Path(out).write_text(json.dumps({
@@ -38,6 +38,18 @@ def main(config: str, state: str, port: str, out: str) -> None:
         "stage_ms": answers[-1][0]["stage_ms"], "nodes": list(nodes.values()), "activated": activated}))
     launch.stop()
     cluster.shutdown()
+
+
+def actors(patience_s: float = 90.0) -> list[Any]:
+    """Those that are alive. Ray's dashboard, which knows them, may come up long after everything else."""
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            return list(list_actors(filters=[("state", "=", "ALIVE")], detail=True))
+        except Exception:
+            if time.monotonic() > end:
+                raise
+            time.sleep(2.0)
 
 
 def ask(http: httpx.Client) -> tuple[dict[str, Any], float]:
