@@ -11,14 +11,14 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from posebot.core.errors import InputError
 from posebot.core.objects import ObjectModel
 from posebot.models.bundle import Bundle, resolve
 from posebot.models.manifest import Manifest
 from posebot.objects.bop_models import load_objects, save_objects
-from posebot.training.config import TrainConfig
+from posebot.training.config import DetectorConfig, LocalizerConfig, TrainConfig
 from posebot.training.progress import Say
 from posebot.training.run import Request
 
@@ -26,6 +26,8 @@ SHARE = 0.25
 """Of the samples that the bundle was trained on: the budget where none is given."""
 FROZEN, LR = 3, 3e-4
 HELD_OUT = 150
+_SAMPLED = ("bins", "width", "jitter", "turn", "replace_background", "cover")
+_Settings = TypeVar("_Settings", DetectorConfig, LocalizerConfig)
 _SAMPLES = {"detector": 12_000, "localizer": 120_000}  # of a bundle that does not tell its own
 
 
@@ -134,12 +136,15 @@ def _render(extension: Extension, models: Path, focus: tuple[int, ...], say: Say
 def settled(config: TrainConfig, parent: Manifest, given: Callable[[str], bool]) -> TrainConfig:
     """The settings, with the parent's sizes, and a gentle quarter of its training where nothing else was asked for."""
     known: dict[str, Any] = parent.provenance.get("trained") or {}
+    made: dict[str, Any] = parent.provenance.get("settings") or {}
 
     def budget(name: str) -> int:
         return round(SHARE * float((known.get(name) or {}).get("samples") or _SAMPLES[name]))
 
-    detector = replace(config.detector, input_size=parent.detector.input_size)
-    localizer = replace(config.localizer, crop_size=parent.localizer.crop_size, pad=parent.localizer.pad)
+    detector = replace(inherited(config.detector, made.get("detector") or {}, ("width",)),
+                       input_size=parent.detector.input_size)
+    localizer = replace(inherited(config.localizer, made.get("localizer") or {}, _SAMPLED),
+                        crop_size=parent.localizer.crop_size, pad=parent.localizer.pad)
     if not given("detector"):
         detector = replace(detector, pictures=budget("detector"), minutes=None, frozen_stages=FROZEN, lr=LR, batch=8)
     if not given("localizer"):
@@ -148,6 +153,13 @@ def settled(config: TrainConfig, parent: Manifest, given: Callable[[str], bool])
     version = next_version(parent.version) if config.version == TrainConfig().version else config.version
     return replace(config, detector=detector, localizer=localizer, licence=licence, version=version,
                    threads=config.threads or max(1, os.cpu_count() or 1))
+
+
+def inherited(settings: _Settings, made: Mapping[str, Any], names: tuple[str, ...]) -> _Settings:
+    """The settings with the parent's values of `names`, where nothing else than the default was asked for."""
+    default = type(settings)()
+    return replace(settings, **{name: made[name] for name in names
+                                if name in made and getattr(settings, name) == getattr(default, name)})
 
 
 def next_version(version: str) -> str:

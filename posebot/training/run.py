@@ -215,7 +215,8 @@ class _Run:
             "posebot": posebot.__version__, "commit": assemble.commit(), "finished": time.strftime("%Y-%m-%d"),
             "data": {"name": self.request.dataset.resolve().name, "split": self.config.split,
                      "scenes": len(self.source.scenes), "held_out_frames": calibrated["frames"]},
-            "seed": self.config.seed, "trained": learned, "metrics": calibrated["metrics"], "export": exported,
+            "seed": self.config.seed, "settings": {name: asdict(getattr(self.config, name)) for name in NETWORKS},
+            "trained": learned, "metrics": calibrated["metrics"], "export": exported,
         }
         if self.request.start is not None:
             parent = Bundle.open(self.request.start).manifest

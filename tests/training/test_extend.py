@@ -16,8 +16,8 @@ from posebot.objects.bop_models import make_object, save_objects
 from posebot.synth.compose import Composer
 from posebot.synth.config import SynthConfig
 from posebot.synth.library import Library
-from posebot.training.config import DetectorConfig, TrainConfig
-from posebot.training.extend import SHARE, Extension, joined, next_version, settled
+from posebot.training.config import DetectorConfig, LocalizerConfig, TrainConfig
+from posebot.training.extend import LR, SHARE, Extension, joined, next_version, settled
 from posebot.training.localizer import class_shares
 from tests.video.plumbing import brick
 
@@ -63,6 +63,16 @@ def test_a_quarter_of_the_parents_training_and_its_sizes() -> None:
     assert settings.licence == kit.licence and settings.version == next_version(kit.version)
     own = replace(TrainConfig(), detector=DetectorConfig(pictures=77))
     assert settled(own, kit, lambda name: name == "detector").detector.pictures == 77
+
+
+def test_how_the_parent_was_trained_is_kept_where_nothing_else_is_asked_for() -> None:
+    kit = Bundle.open("kit").manifest
+    made = {"detector": {"width": 32, "lr": 0.1}, "localizer": {"turn": 0.6, "jitter": 0.3, "bins": 8, "lr": 0.1}}
+    parent = replace(kit, provenance={**kit.provenance, "settings": made})
+    asked = replace(TrainConfig(), localizer=LocalizerConfig(jitter=0.2))
+    settings = settled(asked, parent, lambda name: False)
+    assert (settings.localizer.turn, settings.localizer.jitter, settings.localizer.bins) == (0.6, 0.2, 8)
+    assert settings.detector.width == 32 and settings.detector.lr == settings.localizer.lr == LR
 
 
 @pytest.mark.parametrize(("version", "after"), [("0.2.0", "0.3.0"), ("1.9", "1.10"), ("draft", "draft.1")])
