@@ -27,7 +27,7 @@ def adder() -> bytes:
 def test_runs_by_name_with_any_batch(name):
     network = Network(adder(), name, threads=1)
     assert set(network.outputs) == {"sum", "twice"}
-    for batch in (1, 4):
+    for batch in (1, 4, 7, 13):
         a = np.arange(3 * batch, dtype=np.float32).reshape(batch, 3)
         result = network({"b": np.ones_like(a), "a": a})
         np.testing.assert_array_equal(result["sum"], a + 1)
@@ -102,3 +102,26 @@ def test_unknown_and_absent_runtimes(monkeypatch):
 @pytest.mark.parametrize("name", HERE)
 def test_bare_runner_takes_the_same_inputs(name):
     bare_runner(adder(), name, threads=1)({"a": np.ones((1, 3), np.float32), "b": np.ones((1, 3), np.float32)})
+
+
+@pytest.mark.skipif("openvino" not in HERE, reason="OpenVINO alone keeps memory for every batch size")
+def test_openvino_meets_few_batch_sizes(monkeypatch):
+    met = []
+    piece = runtime._OpenVino._piece
+
+    def noted(self, inputs):
+        met.append(len(inputs["a"]))
+        return piece(self, inputs)
+
+    monkeypatch.setattr(runtime._OpenVino, "_piece", noted)
+    network = Network(adder(), "openvino")
+    for batch in range(1, 40):
+        a = np.random.default_rng(batch).normal(size=(batch, 3)).astype(np.float32)
+        np.testing.assert_array_equal(network({"a": a, "b": a})["sum"], 2 * a)
+    assert set(met) == {1, 2, 4, 8}
+
+
+@pytest.mark.parametrize("name", HERE)
+def test_inputs_of_different_lengths_are_refused(name):
+    with pytest.raises(PosebotError):
+        Network(adder(), name)({"a": np.ones((3, 3), np.float32), "b": np.ones((5, 3), np.float32)})

@@ -14,7 +14,6 @@ from posebot.service.graph.engine import Answer
 from posebot.service.graph.fused import fused_engine
 from posebot.service.graph.redeploy import Swap
 from posebot.service.jobs import RayJobs
-from posebot.service.memory import tended
 from posebot.service.services import Services
 from posebot.service.settings import Settings
 from posebot.service.streams.actor import RayDesk
@@ -28,7 +27,6 @@ class Api:
     def __init__(self, settings: Settings, *stages: Any) -> None:
         from ray import serve
 
-        tended()
         app = serve.get_replica_context().app_name
         self.engine = distributed_engine(settings, *stages) if stages else fused_engine(settings)
         swap = Swap(settings, app, lambda: self.engine.active)

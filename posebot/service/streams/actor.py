@@ -17,7 +17,6 @@ from posebot.core.transforms import Array
 from posebot.models.bundle import Bundle
 from posebot.service.errors import ApiError
 from posebot.service.graph.engine import Answer
-from posebot.service.memory import tended
 from posebot.service.settings import Settings
 from posebot.service.streams.desk import News, Wanted, Watch, resting
 from posebot.service.streams.published import Picture
@@ -34,7 +33,6 @@ class StreamActor:
     def __init__(self, name: str, settings: Settings, deployment: str, app: str, fingerprint: str) -> None:
         self._name, self._settings, self.fingerprint = name, settings, fingerprint
         self._target = deployment, app
-        tended()
         self._watch: Watch | None = None
 
     async def begin(self) -> str:
