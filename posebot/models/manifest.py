@@ -23,11 +23,15 @@ class DetectorSpec:
 
 @dataclass(frozen=True)
 class LocalizerSpec:
-    """crop_size: side of a crop, pixels. pad: crop side / longer box side. stride: crop pixels per map pixel."""
+    """crop_size: side of a crop, pixels. pad: crop side / longer box side. stride: crop pixels per map pixel.
+
+    reach: how far off the boxes were that it learnt from, as a share of their side.
+    """
 
     crop_size: int = 128
     pad: float = 1.25
     stride: int = 4
+    reach: float = 0.12
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,6 @@ def _detector(data: dict[str, Any], where: object) -> DetectorSpec:
 
 
 def _localizer(data: dict[str, Any], where: object) -> LocalizerSpec:
-    fields = _Fields(data, where, "localizer.", ("crop_size", "pad", "stride"))
+    fields = _Fields(data, where, "localizer.", ("crop_size", "pad", "stride", "reach"))
     return LocalizerSpec(int(fields.take_range("crop_size", 32, 1024, 128)), fields.take_range("pad", 1, 3, 1.25),
-                         int(fields.take_range("stride", 1, 32, 4)))
+                         int(fields.take_range("stride", 1, 32, 4)), fields.take_range("reach", 0, 1, 0.12))

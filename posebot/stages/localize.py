@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.camera import crop_matrix
+from posebot.core.camera import box_iou, crop_matrix, transform_pixels
 from posebot.core.transforms import Array
 from posebot.models.manifest import LocalizerSpec
 from posebot.models.runtime import Arrays, Network
 from posebot.stages.detect import GREY, Detection
 
 Map = NDArray[np.float32]
+_FITS = 0.85  # IoU of a box and of what is seen in it, from which looking again is not worth its time
+_ROUGH = 0.25  # reach of a network that was trained on boxes as far off as a detector's: what it sees can be trusted
+_FEW = 0.01  # of a crop's pixels: what covers less is no object
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,41 @@ class OnnxLocalizer:
         return [Localization(detection, arrays["crops"][i], matrices[i], self.spec.stride, maps["visible"][i],
                              maps["amodal"][i], maps["coordinates"][i], maps["scale"][i], maps["center"][i])
                 for i, detection in enumerate(detections)]
+
+
+def centered(localizer: Localizer, rgb: NDArray[np.uint8], detections: Sequence[Detection], reach: float
+             ) -> list[Localization]:
+    """Localizations of boxes that the network agrees with: where it sees the object elsewhere in its crop, or larger or
+    smaller than its box, the crop is cut once more around what it sees.
+
+    A detector's boxes are rough, of long objects most of all; a crop that cuts off half of a drill cannot show how it
+    is turned. `reach`: see `LocalizerSpec`; a network that was trained on exact boxes is asked once.
+    """
+    found = localizer(rgb, detections)
+    if reach < _ROUGH:
+        return found
+    anew = {number: better for number, localization in enumerate(found)
+            if (better := _refitted(localization, rgb.shape[:2])) is not None}
+    for number, localization in zip(anew, localizer(rgb, list(anew.values())) if anew else [], strict=True):
+        found[number] = localization
+    return found
+
+
+def _refitted(localization: Localization, shape: tuple[int, ...]) -> Detection | None:
+    """The detection with the box of the whole object as the network sees it, or None where the old one will do."""
+    size = localization.crop.shape[0]
+    whole = cv2.resize(localization.amodal, (size, size), interpolation=cv2.INTER_LINEAR) > 0.5
+    _, _, stats, _ = cv2.connectedComponentsWithStats(whole.astype(np.uint8))
+    if len(stats) < 2:
+        return None
+    x, y, width, height, area = stats[1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))]
+    if area < _FEW * whole.size:
+        return None
+    corners = np.array([[x, y], [x + width - 1, y + height - 1]], dtype=float)
+    box = transform_pixels(np.asarray(np.linalg.inv(localization.crop_from_picture), float), corners).ravel()
+    box = np.clip(box, -0.5, np.array([shape[1], shape[0]] * 2) - 0.5)
+    overlap = float(box_iou(localization.detection.box_xyxy, box)[0, 0])
+    return replace(localization.detection, box_xyxy=box) if overlap < _FITS else None
 
 
 def cut(rgb: NDArray[np.uint8], matrix: Array, size: int) -> NDArray[np.uint8]:

@@ -19,7 +19,7 @@ from posebot.stages.again import second_look
 from posebot.stages.certainty import assess
 from posebot.stages.detect import Detector, OnnxDetector
 from posebot.stages.fuse import CameraError, Fuser, suppress
-from posebot.stages.localize import Localization, Localizer, OnnxLocalizer
+from posebot.stages.localize import Localization, Localizer, OnnxLocalizer, centered
 from posebot.stages.pose import PoseSolution, PoseSolver
 
 
@@ -73,7 +73,8 @@ class Pipeline:
         with _timed(clock, "detect"):
             detections = self.detector(frame.rgb)
         with _timed(clock, "localize"):
-            localizations = self.localizer(frame.rgb, detections)
+            reach = self.bundle.manifest.localizer.reach
+            localizations = centered(self.localizer, frame.rgb, detections, reach)
         with _timed(clock, "pose"):
             solutions = self._solved(frame, localizations)
         return self._looked_again(frame, solutions, clock)

@@ -75,7 +75,7 @@ def write(out: Path, parts: Path, objects: Sequence[ObjectModel], config: TrainC
         name=name or out.name, version=config.version, licence=config.licence,
         objects=tuple(ObjectRef(model.obj_id, model.label) for model in objects),
         detector=DetectorSpec(config.detector.input_size, threshold, kind),
-        localizer=LocalizerSpec(config.localizer.crop_size, config.localizer.pad, STRIDE),
+        localizer=LocalizerSpec(config.localizer.crop_size, config.localizer.pad, STRIDE, config.localizer.jitter),
         calibration=calibration, provenance=dict(provenance))
     weights = {network: (parts / f"{network}.safetensors").read_bytes() for network in ("detector", "localizer")}
     return write_bundle(out, manifest, (parts / DETECTOR).read_bytes(), (parts / LOCALIZER).read_bytes(),

@@ -55,7 +55,7 @@ class LocalizerConfig:
     crops: int | None = _between(None, 1, 1e10)
     batch: int = _between(32, 1, 4096)
     lr: float = _between(5e-4, 1e-6, 0.1)
-    jitter: float = _between(0.12, 0.0, 0.4)
+    jitter: float = _between(0.35, 0.0, 0.4)
     turn: float = _between(3.14159, 0.0, 3.1416)
     replace_background: float = _between(0.25, 0.0, 1.0)
     cover: float = _between(0.3, 0.0, 1.0)

@@ -38,7 +38,7 @@ class SampleConfig:
 
     crop_size: int = 128
     pad: float = 1.25
-    jitter: float = 0.12
+    jitter: float = 0.35
     turn: float = np.pi
     replace_background: float = 0.25
     cover: float = 0.3
