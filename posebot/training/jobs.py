@@ -31,7 +31,7 @@ from posebot.training.config import TrainConfig
 from posebot.training.export import ExportView
 from posebot.training.loading import loaded
 from posebot.training.loop import Batch, Budget, Hooks, LoopConfig, fit, resume_salt
-from posebot.training.start import start_weights, transplanted
+from posebot.training.start import blended, start_weights, transplanted
 
 Report = Callable[[float, dict[str, float]], None]
 Name = Literal["detector", "localizer"]
@@ -183,8 +183,11 @@ def trained_view(job: Job) -> tuple[ExportView, dict[str, Tensor]]:
         found = yolo.trained(job.out, job.config.detector.input_size)
         return found, yolo.network_state(found)
     net = new_network(Job(job.network, job.config, job.source, job.cache, job.out))
-    checkpoint = torch.load(job.out / "checkpoint.pt", map_location="cpu", weights_only=True)
-    net.load_state_dict(checkpoint["averaged"])
+    learnt = torch.load(job.out / "checkpoint.pt", map_location="cpu", weights_only=True)["averaged"]
+    keep = job.config.detector.keep if job.network == "detector" else job.config.localizer.keep
+    if keep and job.start is not None:
+        learnt = blended(learnt, new_network(job).state_dict(), keep)
+    net.load_state_dict(learnt)
     if isinstance(net, DetectorNet):
         return DetectorExport(net, job.config.detector.input_size), net.state_dict()
     return LocalizerExport(net), net.state_dict()

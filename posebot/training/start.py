@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+import torch
 from safetensors.torch import load
 from torch import Tensor
 
@@ -51,3 +52,12 @@ def transplanted(new: Mapping[str, Tensor], old: Mapping[str, Tensor], old_label
         for own, other in rows if name in PER_CLASS else []:
             state[name][own] = theirs[other]
     return state
+
+
+def blended(learnt: Mapping[str, Tensor], begun: Mapping[str, Tensor], keep: float) -> dict[str, Tensor]:
+    """The mean of the weights that were learnt and, with the share `keep`, those that training began with.
+
+    Half way between two trainings a network is often better on what neither has seen, such as photographs, than at
+    either end (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
+    """
+    return {name: torch.lerp(value, begun[name], keep) for name, value in learnt.items()}
