@@ -46,21 +46,18 @@ def main() -> None:
     arguments = parser.parse_args()
     height, width = (int(side) for side in arguments.size.split("x"))
     with tempfile.TemporaryDirectory() as folder:
-        theirs = yolo._yolo(Path(folder) / "settings")(yolo.NETWORK, task="detect", verbose=False)
-        weights = Path(folder) / "nano.pt"
-        theirs.save(str(weights))
-        theirs = yolo._yolo(Path(folder) / "settings")(str(weights), task="detect")
-        view = yolo.YoloExport(yolo._yolo(Path(folder) / "settings")(str(weights), task="detect").model,
-                               (height, width))
-        export_onnx(view, Path(folder) / "detector.onnx")
+        yolo_class, weights = yolo._yolo(Path(folder) / "settings"), str(Path(folder) / "nano.pt")
+        yolo_class(yolo.NETWORK, task="detect", verbose=False).save(weights)
+        theirs = yolo_class(weights, task="detect")
+        export_onnx(yolo.YoloExport(yolo_class(weights, task="detect").model, (height, width)),
+                    Path(folder) / "detector.onnx")  # of a second copy: the export changes the head
         spec = DetectorSpec((height, width), 0.25, "yolo")
         ours = OnnxDetector(Network(Path(folder) / "detector.onnx"), spec)
 
         def predicted(picture: NDArray[Any]) -> object:
             return theirs.predict(picture[..., ::-1], imgsz=(height, width), conf=0.25, device="cpu", verbose=False)
 
-        for name in ("triton", "torch"):  # before OpenGL: Mesa's LLVM and triton's, loaded in the other order, crash
-            importlib.import_module(name)
+        importlib.import_module("triton")  # before OpenGL: Mesa's LLVM and triton's, loaded in the other order, crash
         camera = SimulatedCamera(seed=1)
         pictures = [camera.frame(10 * number).rgb for number in range(8)]
         camera.close()

@@ -184,7 +184,7 @@ def trained_view(job: Job) -> tuple[ExportView, dict[str, Tensor]]:
         return found, yolo.network_state(found)
     net = new_network(Job(job.network, job.config, job.source, job.cache, job.out))
     learnt = torch.load(job.out / "checkpoint.pt", map_location="cpu", weights_only=True)["averaged"]
-    keep = job.config.detector.keep if job.network == "detector" else job.config.localizer.keep
+    keep = getattr(job.config, job.network).keep
     if keep and job.start is not None:
         learnt = blended(learnt, new_network(job).state_dict(), keep)
     net.load_state_dict(learnt)
