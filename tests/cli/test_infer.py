@@ -26,8 +26,8 @@ def results(path: Path) -> list[FrameResult]:
 
 
 def assert_at_brick(pose: np.ndarray) -> None:
-    """The networks speak of a brick that the pictures do not show, whose outline is therefore nowhere in particular."""
-    assert np.allclose(pose[:3, 3], CAM_FROM_BRICK[:3, 3], atol=0.005)
+    """Seen head on, a tilt of 5 degrees moves the outline by a tenth of a pixel and the centre behind it by 2.6 mm."""
+    assert np.allclose(pose[:3, 3], CAM_FROM_BRICK[:3, 3], atol=0.003)
     assert np.allclose(pose[:3, :3], CAM_FROM_BRICK[:3, :3], atol=0.1)
 
 
