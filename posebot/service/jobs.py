@@ -7,7 +7,8 @@ import logging
 import re
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
@@ -136,41 +137,58 @@ class RayJobs:
         entry = shlex.join([python, "-m", "posebot.cli.main", kind, *on_cluster, *options])
         self.settings.jobs.folder.mkdir(parents=True, exist_ok=True)
         metadata = {"posebot_kind": kind, "posebot_arguments": json.dumps(dict(arguments)), "posebot_by": by}
-        job_id = self.client.submit_job(entrypoint=entry, metadata=metadata)
+        with _answering():
+            job_id = self.client.submit_job(entrypoint=entry, metadata=metadata)
         return self.get(job_id)
 
     def jobs(self) -> list[dict[str, Any]]:
-        found = [_told(details) for details in self.client.list_jobs() if _ours(details)]
+        with _answering():
+            found = [_told(details) for details in self.client.list_jobs() if _ours(details)]
         return sorted(found, key=lambda job: -(job["submitted_at"] or 0))
 
     def get(self, job_id: str) -> dict[str, Any]:
         job = _told(self._details(job_id))
         if job["status"] in ("running", "failed"):
-            job["progress"] = _progress(self.client.get_job_logs(job_id)[-20_000:])
+            job["progress"] = _progress(self._log(job_id)[-20_000:])
         elif job["status"] == "succeeded":
             job["progress"] = 1.0
         return job
 
     def logs(self, job_id: str, tail: int) -> list[str]:
         self._details(job_id)
-        return _plain(self.client.get_job_logs(job_id)[-200_000:]).splitlines()[-tail:]
+        return _plain(self._log(job_id)[-200_000:]).splitlines()[-tail:]
 
     def stop(self, job_id: str) -> dict[str, Any]:
         self._details(job_id)
-        self.client.stop_job(job_id)
+        with _answering():
+            self.client.stop_job(job_id)
         return self.get(job_id)
+
+    def _log(self, job_id: str) -> str:
+        with _answering():
+            return str(self.client.get_job_logs(job_id))
 
     def _details(self, job_id: str) -> Any:
         if re.fullmatch(r"[\w-]{1,80}", job_id):
-            try:
+            with _answering(or_unknown=True):
                 details = self.client.get_job_info(job_id)
-            except RuntimeError as error:
-                if "404" not in str(error) and "not exist" not in str(error):
-                    raise ApiError(503, "the cluster's job server does not answer", "unavailable") from None
-            else:
                 if _ours(details):
                     return details
         raise ApiError(404, f"there is no job {job_id!r:.80}")
+
+
+@contextmanager
+def _answering(or_unknown: bool = False) -> Iterator[None]:
+    """Ray's job server tells its troubles as RuntimeError and those of its connection: ApiError 503. `or_unknown`:
+    that there is no such job ends the block, no more.
+    """
+    try:
+        yield
+    except (RuntimeError, OSError) as error:
+        if or_unknown and ("404" in str(error) or "not exist" in str(error)):
+            return
+        log.warning("job server: %s", error)
+        raise ApiError(503, "the cluster's job server is not ready; try again in some seconds", "unavailable") from None
 
 
 def _ours(details: Any) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from posebot.core.errors import PosebotError
 from posebot.service.graph.build import build
+from posebot.service.graph.door import listening
 from posebot.service.settings import LOOPBACK, Settings
 from posebot.training.ray_start import connect
 
@@ -42,7 +43,8 @@ def start(settings: Settings, address: str | None = None) -> None:
         address: of a Ray cluster; None: RAY_ADDRESS, else a new one. Its dashboard and job server stay on loopback,
             behind Ray's token.
     Raises:
-        PosebotError: the application does not start; the message says why. InputError: no cluster is at the address.
+        PosebotError: the application does not start; the message says why. InputError: no cluster is at the address,
+            or the port is taken.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
@@ -51,14 +53,20 @@ def start(settings: Settings, address: str | None = None) -> None:
 
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     address = address or os.environ.get("RAY_ADDRESS")
+    own_port = not address
+    if own_port:
+        listening(settings).close()  # says at once that it cannot be had
     new: dict[str, Any] = {} if address else {"include_dashboard": True, "dashboard_host": "127.0.0.1"}
     connect(address, namespace=APP, **new)
-    tls = settings.tls
-    serve.start(proxy_location="HeadOnly", http_options=HTTPOptions(
-        host=settings.host, port=settings.port, ssl_certfile=str(tls.certificate) if tls else None,
-        ssl_keyfile=str(tls.key) if tls else None, keep_alive_timeout_s=75))
+    if own_port:
+        serve.start(proxy_location="Disabled")
+    else:  # on whatever machine of the cluster the API runs, it is reached at the head
+        tls = settings.tls
+        serve.start(proxy_location="HeadOnly", http_options=HTTPOptions(
+            host=settings.host, port=settings.port, ssl_certfile=str(tls.certificate) if tls else None,
+            ssl_keyfile=str(tls.key) if tls else None, keep_alive_timeout_s=75))
     try:
-        serve.run(build(settings), name=APP, route_prefix="/")
+        serve.run(build(settings, own_port), name=APP, route_prefix="/")
     except RuntimeError as error:
         deployments = serve.status().applications[APP].deployments.values()
         told = [one.message.strip().splitlines()[-1] for one in deployments if one.message.strip()] or [str(error)]

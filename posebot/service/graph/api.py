@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from posebot.core.frame import Frame
 from posebot.service.app import create_app
 from posebot.service.graph.distributed import distributed_engine
+from posebot.service.graph.door import Door
 from posebot.service.graph.engine import Answer
 from posebot.service.graph.fused import fused_engine
 from posebot.service.graph.redeploy import Swap
@@ -22,22 +23,32 @@ NAME = "Api"
 
 
 class Api:
-    """FastAPI behind Ray Serve. `stages`: handles of detector, localizer and solver; none: the fused profile."""
+    """FastAPI on Ray Serve. `stages`: handles of detector, localizer and solver; none: the fused profile. `own_port`:
+    listens itself instead of behind Ray's proxy.
+    """
 
-    def __init__(self, settings: Settings, *stages: Any) -> None:
+    def __init__(self, settings: Settings, *stages: Any, own_port: bool = False) -> None:
         from ray import serve
 
         app = serve.get_replica_context().app_name
         self.engine = distributed_engine(settings, *stages) if stages else fused_engine(settings)
         swap = Swap(settings, app, lambda: self.engine.active)
         self.services = Services(settings, self.engine, RayDesk(settings, NAME, app), swap, RayJobs(settings))
+        self.door = Door(settings) if own_port else None
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        return create_app(self.services)
+        self.http = create_app(self.services)
+        return self.http
 
     async def reconfigure(self, user_config: dict[str, str]) -> None:
-        """Hot swap: the old bundle answers until the new one is loaded."""
+        """Hot swap: the old bundle answers until the new one is loaded. Serve's first call makes a replica complete."""
         await self.engine.activate(user_config["active"], user_config["digest"])
+        if self.door is not None:
+            await self.door.open(self.http)
+
+    async def __del__(self) -> None:  # Serve awaits it before it ends a replica
+        if self.door is not None:
+            await self.door.close()
 
     async def check_health(self) -> None:
         """A real inference, unless one has just succeeded."""

@@ -11,8 +11,9 @@ _COMMON: dict[str, Any] = {"health_check_period_s": 2.0, "health_check_timeout_s
                            "graceful_shutdown_wait_loop_s": 0.5, "graceful_shutdown_timeout_s": 20.0}
 
 
-def build(settings: Settings) -> Any:
-    """A `ray.serve.Application`: one deployment in the fused profile, four in the distributed one.
+def build(settings: Settings, own_port: bool = False) -> Any:
+    """A `ray.serve.Application`: one deployment in the fused profile, four in the distributed one. `own_port`: the API
+    listens where the settings say; else Ray's proxy does, where Serve's options say.
 
     The API has one replica: limits, tickets and the streams' watch are its own. It waits more than it works, so it
     takes many requests at once (WebSockets count); what inference can bear is checked by the engine.
@@ -26,8 +27,8 @@ def build(settings: Settings) -> Any:
     api: Any = serve.deployment(serve.ingress()(Api), name=NAME, num_replicas=1, max_ongoing_requests=1000,
                            max_queued_requests=200, ray_actor_options=options, **common)
     if settings.profile == "fused":
-        return api.bind(settings)
-    return api.bind(settings, *_stages(settings, common))
+        return api.bind(settings, own_port=own_port)
+    return api.bind(settings, *_stages(settings, common), own_port=own_port)
 
 
 def _stages(settings: Settings, common: dict[str, Any]) -> list[Any]:

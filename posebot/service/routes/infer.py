@@ -9,7 +9,9 @@ import json
 import time
 from typing import Any
 
+import numpy as np
 from fastapi import APIRouter, Request, Response
+from numpy.typing import NDArray
 from starlette.datastructures import UploadFile
 
 from posebot.core.errors import InputError
@@ -93,7 +95,10 @@ def _from_base64(text: str, where: str) -> bytes:
 async def _frame(asked: InferIn, image: bytes, depth: bytes | None, held: Services) -> Frame:
     camera = asked.camera.camera()
     captured_at = time.time()
-    rgb = await held.decoder.picture(image)
-    metres = None if depth is None else await held.decoder.depth(depth, asked.depth_scale)
+    rgb, metres = await asyncio.gather(held.decoder.picture(image), _depth(asked, depth, held))
     pose = None if asked.base_from_cam is None else asked.base_from_cam.transform()
     return Frame(rgb, camera, metres, pose, asked.frame_id, captured_at)
+
+
+async def _depth(asked: InferIn, depth: bytes | None, held: Services) -> NDArray[np.float32] | None:
+    return None if depth is None else await held.decoder.depth(depth, asked.depth_scale)

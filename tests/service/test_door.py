@@ -1,0 +1,75 @@
+"""The service's own port: opened, taken, handed over, closed."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from posebot.core.errors import InputError
+from posebot.service.graph.door import Door, listening
+from posebot.service.settings import Settings, load_settings
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return load_settings(None, state=tmp_path, port=probe.getsockname()[1])
+
+
+def slow(settings: Settings, seconds: float) -> tuple[FastAPI, str]:
+    app = FastAPI()
+
+    @app.get("/")
+    async def answer() -> dict[str, bool]:
+        await asyncio.sleep(seconds)
+        return {"whole": True}
+
+    return app, f"http://127.0.0.1:{settings.port}/"
+
+
+@pytest.mark.anyio
+async def test_what_has_begun_is_finished_when_the_door_closes(settings: Settings) -> None:
+    app, address = slow(settings, 0.5)
+    door = Door(settings)
+    await door.open(app)
+    await door.open(app)  # once is enough
+    async with httpx.AsyncClient() as client:
+        asked = asyncio.create_task(client.get(address))
+        await asyncio.sleep(0.2)
+        await door.close()
+        assert (await asked).json() == {"whole": True}
+        with pytest.raises(httpx.ConnectError):
+            await client.get(address)
+
+
+@pytest.mark.anyio
+async def test_a_new_replica_takes_the_port_over_from_the_old_one(settings: Settings) -> None:
+    app, address = slow(settings, 0.0)
+    old, new = Door(settings), Door(settings)
+    await old.open(app)
+    coming = asyncio.create_task(new.open(app))
+    await asyncio.sleep(0.3)
+    assert not coming.done()
+    await old.close()
+    await coming
+    async with httpx.AsyncClient() as client:
+        assert (await client.get(address)).status_code == 200
+    await new.close()
+
+
+def test_a_port_or_host_that_cannot_be_had_is_bad_input(settings: Settings) -> None:
+    with listening(settings), pytest.raises(InputError, match="is taken by another program"):
+        listening(settings)
+    with pytest.raises(InputError, match="--host"):
+        listening(load_settings(None, state=settings.state, host="203.0.113.1", port=settings.port))
