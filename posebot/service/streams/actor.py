@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import threading
+import time
 from contextlib import suppress
 from typing import Any
 
@@ -25,6 +27,7 @@ from posebot.service.streams.runner import StreamRunner
 log = logging.getLogger("posebot.service")
 NAMESPACE = "posebot"
 _CALL_S = 5.0
+_PATIENCE_S = 0.25
 
 
 class StreamActor:
@@ -32,7 +35,7 @@ class StreamActor:
 
     def __init__(self, name: str, settings: Settings, deployment: str, app: str, fingerprint: str) -> None:
         self._name, self._settings, self.fingerprint = name, settings, fingerprint
-        self._target = deployment, app
+        self._target, self._ended = (deployment, app), threading.Event()
         self._watch: Watch | None = None
 
     async def begin(self) -> str:
@@ -68,6 +71,7 @@ class StreamActor:
 
     async def stop(self) -> None:
         """Finish recordings; the process is to be killed after that."""
+        self._ended.set()
         if self._watch is not None:
             await asyncio.to_thread(self._watch.runner.stop)
 
@@ -86,9 +90,16 @@ class StreamActor:
     def _infer(self, frame: Frame, bundle: str | None) -> Answer:
         from ray import serve
 
-        handle = serve.get_deployment_handle(*self._target)
-        answer: Answer = handle.infer.remote(frame, bundle).result(timeout_s=self._settings.limits.infer_seconds)
-        return answer
+        asked = serve.get_deployment_handle(*self._target).infer.remote(frame, bundle)
+        end = time.monotonic() + self._settings.limits.infer_seconds
+        while True:
+            try:
+                answer: Answer = asked.result(timeout_s=_PATIENCE_S)
+                return answer
+            except TimeoutError:  # nobody answers any more while the service goes down
+                if self._ended.is_set() or time.monotonic() > end:
+                    asked.cancel()
+                    raise
 
     def _open(self, key: str) -> Bundle:
         return Bundle.open(self._settings.bundles[key])
