@@ -41,6 +41,8 @@ class Unit(StrEnum):
 
 MeshesArgument = Annotated[list[Path], typer.Argument(metavar="MESH...", help="STL, OBJ, PLY, GLB, GLTF or OFF.")]
 UnitOption = Annotated[Unit | None, typer.Option("--unit", help="Unit of the files; guessed from the size otherwise.")]
+AcrossOption = Annotated[float | None, typer.Option("--across", metavar="MM", min=0.001, help=(
+    "Largest distance between two points of the part, measured: the scale of a photographed mesh."))]
 GeometricFlag = Annotated[bool, typer.Option("--geometric", help="Symmetries of the shape alone, whatever is printed.")]
 
 
@@ -48,6 +50,7 @@ GeometricFlag = Annotated[bool, typer.Option("--geometric", help="Symmetries of 
 def check(
     meshes: MeshesArgument,
     unit: UnitOption = None,
+    across: AcrossOption = None,
     geometric: GeometricFlag = False,
     symmetries: Annotated[bool, typer.Option("--symmetries/--no-symmetries", help="Look for symmetries.")] = True,
     json: JsonFlag = False,
@@ -55,9 +58,9 @@ def check(
     """Find what is wrong with meshes: unit, origin, holes, orientation, duplicates, size. Proposes symmetries."""
     from posebot.objects.check import check_file
 
-    reports = []
+    reports, metres = [], _metres(across, meshes)
     for path in meshes:
-        reports.append(check_file(path, unit, symmetries, use_colors=not geometric))
+        reports.append(check_file(path, unit, symmetries, not geometric, metres))
         if not json:
             _print_report(reports[-1])
     if json:
@@ -70,6 +73,7 @@ def build(
     meshes: MeshesArgument,
     out: Annotated[Path, typer.Option("--out", help="BOP models folder to write.")],
     unit: UnitOption = None,
+    across: AcrossOption = None,
     center: Annotated[bool, typer.Option("--center", help="Move the origin to the bounding box' middle.")] = False,
     repair: Annotated[bool, typer.Option("--repair", help="Join vertices, drop flawed faces, turn it out.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Accept errors that the check finds.")] = False,
@@ -87,7 +91,7 @@ def build(
 
     if (out / INFO_FILE).exists() and not overwrite:
         raise InputError(out / INFO_FILE, "is there already", "another --out, or --overwrite")
-    options = BuildOptions(unit, center, repair, force, symmetries, use_colors=not geometric)
+    options = BuildOptions(unit, center, repair, force, symmetries, not geometric, _metres(across, meshes))
     built = build_objects(meshes, label or (), first_id, options)
     save_objects(out, {entry.model.obj_id: entry.model for entry in built})
     if json:
@@ -107,6 +111,14 @@ def kit(out: Annotated[Path, typer.Option("--out", help="Folder for models/, stl
     from posebot.objects.kit import write_kit
 
     typer.echo(f"wrote the kit's models to {write_kit(out)}, and stl/ and glb/ beside them")
+
+
+def _metres(across: float | None, meshes: list[Path]) -> float | None:
+    from posebot.core.errors import InputError
+
+    if across is not None and len(meshes) > 1:
+        raise InputError("--across", f"for {len(meshes)} meshes", "one mesh at a time, as each has its own size")
+    return None if across is None else across / 1000
 
 
 def _refuse(reports: list[Report]) -> None:

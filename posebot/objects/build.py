@@ -21,7 +21,8 @@ class BuildOptions:
     """How meshes become objects.
 
     Attributes:
-        unit: mm, cm or m of the files; None: guess, and refuse where that is not certain.
+        unit: mm, cm or m of the files; None: guess, and refuse where that is not certain. across: true diameter in
+        metres instead, for a mesh without a scale.
         center: move the origin to the middle of the bounding box. repair: drop flawed faces, join vertices, turn the
         surface outwards. force: accept errors that are found. symmetries: look for them; with use_colors, only those
         that fit the print as well.
@@ -33,6 +34,7 @@ class BuildOptions:
     force: bool = False
     symmetries: bool = True
     use_colors: bool = True
+    across: float | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def build_objects(
 
 
 def _build(path: Path, obj_id: int, label: str, options: BuildOptions) -> BuiltObject:
-    report = check_file(path, options.unit, symmetries=False)
+    report = check_file(path, options.unit, symmetries=False, across=options.across)
     if report.mesh is None:
         raise InputError(path, report.errors[0].found, report.errors[0].advice)
     mesh = _mended(report.mesh, options)

@@ -11,16 +11,16 @@ import numpy as np
 from posebot.core.errors import InputError
 from posebot.core.objects import Mesh
 from posebot.objects.bop_models import symmetry_entries
-from posebot.objects.findings import Finding, color_kind, mesh_findings, unit_findings
+from posebot.objects.findings import Finding, color_kind, mesh_findings, scale_findings, unit_findings
 from posebot.objects.geometry import bounds, diameter, scaled
 from posebot.objects.mesh_io import read_mesh
 from posebot.objects.symmetry import Symmetries, find_symmetries
-from posebot.objects.units import METRES_PER, guess_unit
+from posebot.objects.units import METRES_PER, guess_unit, plainly
 
 
 @dataclass(frozen=True)
 class Report:
-    """All about one mesh file. `unit` is the one it was read in; `mesh` is in metres, None if it cannot be read."""
+    """All about one mesh file. `unit` is the one it was read in, or "scaled"; `mesh` in metres, None if unreadable."""
 
     path: Path
     unit: str
@@ -50,16 +50,29 @@ class Report:
         return data
 
 
-def check_file(path: Path, unit: str | None = None, symmetries: bool = True, use_colors: bool = True) -> Report:
-    """Examine a mesh file. `unit`: mm, cm or m, or None to guess. A file that cannot be read is an error found."""
+def check_file(path: Path, unit: str | None = None, symmetries: bool = True, use_colors: bool = True,
+               across: float | None = None) -> Report:
+    """Examine a mesh file. A file that cannot be read is an error found.
+
+    Args:
+        unit: mm, cm or m, or None to guess. across: the true diameter in metres, for meshes without a scale.
+    Raises:
+        InputError: both are given.
+    """
+    if across is not None and unit is not None:
+        raise InputError("--across", f"{plainly(across)} and --unit {unit}", "one of them sets the scale")
     try:
         raw = read_mesh(path)
     except InputError as error:
         return Report(path, unit or "?", (Finding("error", "file", error.problem, error.expected),))
-    across = diameter(raw.vertices[np.unique(raw.faces)])
-    chosen = unit or guess_unit(across).unit
-    mesh, size = scaled(raw, METRES_PER[chosen]), across * METRES_PER[chosen]
-    findings = [*unit_findings(across, unit), *mesh_findings(mesh, size)]
+    own = diameter(raw.vertices[np.unique(raw.faces)])
+    if across is not None:
+        chosen, size, about = "scaled", across, scale_findings(own, across)
+    else:
+        chosen = unit or guess_unit(own).unit
+        size, about = own * METRES_PER[chosen], unit_findings(own, unit)
+    mesh = scaled(raw, size / own if own else 1.0)
+    findings = [*about, *mesh_findings(mesh, size)]
     whole = not any(finding.check == "shape" for finding in findings)
     found = find_symmetries(mesh, use_colors) if symmetries and whole else None
     return Report(path, chosen, tuple(findings), mesh, size, found)

@@ -55,6 +55,14 @@ def unit_findings(across: float, given: str | None) -> Iterator[Finding]:
         yield Finding("info", "unit", f"taken as {UNIT_NAMES[unit]}: {plainly(size)} across")
 
 
+def scale_findings(own: float, across: float) -> Iterator[Finding]:
+    """About a mesh `own` across in the file's numbers that is to be `across` metres."""
+    if possible(across):
+        yield Finding("info", "unit", f"scaled by {across * 1000 / max(own, 1e-12):.4g} to {plainly(across)} across")
+    else:
+        yield Finding("error", "size", f"{plainly(across)} across", "objects from 5 mm to 2 m make sense here")
+
+
 def mesh_findings(mesh: Mesh, size: float) -> list[Finding]:
     """About a mesh in metres with the diameter `size`."""
     topology = measure_topology(mesh)

@@ -55,6 +55,9 @@ def test_check_of_several_goes_on_after_a_bad_one(bracket: str, tmp_path: Path, 
 @pytest.mark.parametrize(("arguments", "words"), [
     (["--unit", "m"], "read in metres it is 108 m across; --unit mm would make sense"),
     (["--first-id", "0"], "BOP numbers objects from 1"),
+    (["--across", "110", "--unit", "mm"], "one of them sets the scale"),
+    (["--across", "9000"], "9 m across; objects from 5 mm to 2 m make sense here"),
+    (["bracket.stl", "--across", "110"], "for 2 meshes; one mesh at a time"),
     (["--label", "a", "--label", "b"], "2 labels for 1 meshes"),
 ])
 def test_build_refuses_with_one_line(

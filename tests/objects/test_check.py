@@ -182,6 +182,13 @@ def test_build_refuses_uncertain_and_wrong_units(tmp_path: Path) -> None:
         build_objects([small], options=BuildOptions(unit="m"))
 
 
+def test_a_mesh_without_a_scale_gets_the_measured_one(tmp_path: Path) -> None:
+    photographed = write(tmp_path, "toy.ply", box(), 7.3)
+    (toy,) = build_objects([photographed], options=BuildOptions(across=0.25, symmetries=False))
+    assert toy.model.diameter == pytest.approx(0.25)
+    assert [finding.severity for finding in toy.findings if finding.check == "unit"] == ["info"]
+
+
 @pytest.mark.parametrize(("labels", "first_id", "problem"), [
     (["a"], 1, "1 labels for 2 meshes"), (["a", "a"], 1, "'a' is empty or given twice"), ((), 0, "--first-id: 0"),
 ])
