@@ -10,15 +10,19 @@ from posebot.models.calibration import Calibration
 
 SCHEMA = 1
 MANIFEST = "bundle.yaml"
+LOOKS = (1, 3)
 
 
 @dataclass(frozen=True)
 class DetectorSpec:
-    """input_size: (height, width) pixels. threshold: lowest score kept, 0..1. kind: which trainer made it."""
+    """input_size: (height, width) pixels. threshold: lowest score kept, 0..1. kind: which trainer made it. looks: at a
+    picture: 1, or 3, turned to either side, whose mean counts.
+    """
 
     input_size: tuple[int, int]
     threshold: float
     kind: str = "heatmap"
+    looks: int = 1
 
 
 @dataclass(frozen=True)
@@ -114,11 +118,15 @@ def _objects(entries: list[Any], where: object) -> tuple[ObjectRef, ...]:
 
 
 def _detector(data: dict[str, Any], where: object) -> DetectorSpec:
-    fields = _Fields(data, where, "detector.", ("input_size", "threshold", "kind"))
+    fields = _Fields(data, where, "detector.", ("input_size", "threshold", "kind", "looks"))
     size = fields.take("input_size", list)
     if len(size) != 2 or not all(isinstance(side, int) and 32 <= side <= 4096 for side in size):
         raise InputError(where, f"detector.input_size is {size}", "[height, width], 32 to 4096 pixels each")
-    return DetectorSpec((size[0], size[1]), fields.take_range("threshold", 0, 1), fields.take("kind", str, "heatmap"))
+    looks = fields.take("looks", int, 1)
+    if looks not in LOOKS:
+        raise InputError(where, f"detector.looks is {looks}", " or ".join(map(str, LOOKS)))
+    return DetectorSpec((size[0], size[1]), fields.take_range("threshold", 0, 1), fields.take("kind", str, "heatmap"),
+                        looks)
 
 
 def _localizer(data: dict[str, Any], where: object) -> LocalizerSpec:

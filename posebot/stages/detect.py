@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 import cv2
@@ -15,6 +17,9 @@ from posebot.models.manifest import DetectorSpec
 from posebot.models.runtime import Network
 
 GREY = 114
+TURN = 12.0  # degrees between the looks at a picture
+_SAME = 0.55  # IoU of boxes of one object in two looks
+_FAINT = 0.02  # scores below this are not even worth a comparison
 
 
 @dataclass(frozen=True)
@@ -45,13 +50,67 @@ class OnnxDetector:
 
     def __call__(self, rgb: NDArray[np.uint8]) -> list[Detection]:
         picture, scale = letterbox(rgb, self.spec.input_size)
-        outputs = self.network({"image": picture[None]})
-        scores = outputs["scores"][0].astype(float)
-        boxes = boxes_to_picture(outputs["boxes"][0].astype(float), scale, rgb.shape[:2])
-        found = [Detection(int(outputs["labels"][0, i]), float(scores[i]), boxes[i])
-                 for i in np.argsort(-scores, kind="stable")
-                 if scores[i] >= self.spec.threshold and min(boxes[i, 2:] - boxes[i, :2]) > 1.0]
-        return without_doubles(found)[:self.limit]
+        pictures, turns = looks(picture, self.spec.looks)
+        outputs = self.network({"image": pictures})
+        least = self.spec.threshold if len(turns) == 1 else _FAINT
+        found = []
+        for index, turn in enumerate(turns):
+            boxes = boxes_to_picture(turned_back(outputs["boxes"][index].astype(float), turn), scale, rgb.shape[:2])
+            found.append(_listed(outputs["labels"][index], outputs["scores"][index].astype(float), boxes, least))
+        sure = [detection for detection in agreed(found) if detection.score >= self.spec.threshold]
+        return without_doubles(sure)[:self.limit]
+
+
+def _listed(labels: Array, scores: Array, boxes: Array, least: float) -> list[Detection]:
+    """Detections from a network's arrays, best first."""
+    return [Detection(int(labels[i]), float(scores[i]), boxes[i]) for i in np.argsort(-scores, kind="stable")
+            if scores[i] >= least and min(boxes[i, 2:] - boxes[i, :2]) > 1.0]
+
+
+def looks(picture: NDArray[np.uint8], count: int) -> tuple[NDArray[np.uint8], list[Array]]:
+    """The picture, and copies of it turned to either side: (count, H, W, 3), and turned_from_straight (2x3) of each.
+
+    A network that has seen rendered pictures only is surer of what it knows than of what it sees for the first time:
+    what it finds in all of them is there more often than what it finds in one.
+    """
+    height, width = picture.shape[:2]
+    center = ((width - 1) / 2, (height - 1) / 2)
+    turns = [np.asarray(cv2.getRotationMatrix2D(center, TURN * side, 1.0), float) for side in (0, 1, -1)[:count]]
+    if count == 1:
+        return picture[None], turns
+    softened = cv2.GaussianBlur(picture, (0, 0), 0.5)  # as turning softens the others
+    others = [cv2.warpAffine(picture, turn, (width, height), borderMode=cv2.BORDER_REFLECT) for turn in turns[1:]]
+    return np.stack([softened, *others]), turns
+
+
+def turned_back(boxes: Array, turn: Array) -> Array:
+    """xyxy boxes (N, 4) of a turned picture in the straight one: the middle moves, the sides stay as they are."""
+    middle, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
+    middle = (middle - turn[:, 2]) @ turn[:, :2]
+    return np.concatenate([middle - half, middle + half], axis=1)
+
+
+def agreed(found: Sequence[list[Detection]]) -> list[Detection]:
+    """What several looks found together, best first: the mean of the scores (0 where a look did not find it), and of
+    the boxes, weighted by score.
+    """
+    if len(found) == 1:
+        return found[0]
+    loose = sorted(chain(*found), key=lambda detection: -detection.score)
+    if not loose:
+        return []
+    boxes = np.stack([detection.box_xyxy for detection in loose])
+    scores = np.array([detection.score for detection in loose])
+    classes = np.array([detection.class_index for detection in loose])
+    same = (box_iou(boxes, boxes) > _SAME) & (classes[:, None] == classes)
+    free, merged = np.ones(len(loose), bool), []
+    for index, detection in enumerate(loose):
+        if free[index]:
+            group = same[index] & free
+            free &= ~group
+            box = np.average(boxes[group], axis=0, weights=scores[group])
+            merged.append(Detection(detection.class_index, float(scores[group].sum()) / len(found), box))
+    return sorted(merged, key=lambda detection: -detection.score)
 
 
 def without_doubles(detections: list[Detection], overlap: float = 0.7) -> list[Detection]:

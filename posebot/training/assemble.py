@@ -74,7 +74,7 @@ def write(out: Path, parts: Path, objects: Sequence[ObjectModel], config: TrainC
     manifest = Manifest(
         name=name or out.name, version=config.version, licence=config.licence,
         objects=tuple(ObjectRef(model.obj_id, model.label) for model in objects),
-        detector=DetectorSpec(config.detector.input_size, threshold, kind),
+        detector=DetectorSpec(config.detector.input_size, threshold, kind, config.calibration.looks),
         localizer=LocalizerSpec(config.localizer.crop_size, config.localizer.pad, STRIDE, config.localizer.jitter),
         calibration=calibration, provenance=dict(provenance))
     weights = {network: (parts / f"{network}.safetensors").read_bytes() for network in ("detector", "localizer")}

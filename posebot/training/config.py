@@ -68,10 +68,13 @@ class LocalizerConfig:
 
 @dataclass(frozen=True)
 class CalibrationConfig:
-    """frames: held-out pictures to run. precision: share of right boxes that the detector's threshold aims at."""
+    """frames: held-out pictures to run. precision: share of right boxes that the detector's threshold aims at. looks:
+    of the detector at a picture (`DetectorSpec`); 3 find more in photographs, not in rendered pictures.
+    """
 
     frames: int = _between(200, 1, 1e6)
     precision: float = _between(0.5, 0.0, 1.0)
+    looks: Literal[1, 3] = 1
 
 
 @dataclass(frozen=True)

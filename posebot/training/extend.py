@@ -151,8 +151,9 @@ def settled(config: TrainConfig, parent: Manifest, given: Callable[[str], bool])
         localizer = replace(localizer, crops=budget("localizer"), minutes=None, frozen_stages=FROZEN, lr=LR)
     licence = parent.licence if config.licence == TrainConfig().licence else config.licence
     version = next_version(parent.version) if config.version == TrainConfig().version else config.version
-    return replace(config, detector=detector, localizer=localizer, licence=licence, version=version,
-                   threads=config.threads or max(1, os.cpu_count() or 1))
+    calibration = replace(config.calibration, looks=3) if parent.detector.looks == 3 else config.calibration
+    return replace(config, detector=detector, localizer=localizer, calibration=calibration, licence=licence,
+                   version=version, threads=config.threads or max(1, os.cpu_count() or 1))
 
 
 def inherited(settings: _Settings, made: Mapping[str, Any], names: tuple[str, ...]) -> _Settings:

@@ -11,9 +11,20 @@ from posebot.core.objects import ContinuousSymmetry
 from posebot.core.transforms import make, rotation_from_vector
 from posebot.models.bundle import Bundle
 from posebot.models.runtime import Network
-from posebot.stages.detect import GREY, Detection, OnnxDetector, boxes_to_picture, letterbox, without_doubles
+from posebot.stages.detect import (
+    GREY,
+    Detection,
+    OnnxDetector,
+    agreed,
+    boxes_to_picture,
+    letterbox,
+    looks,
+    turned_back,
+    without_doubles,
+)
 from posebot.stages.localize import OnnxLocalizer
 from posebot.stages.symmetry import canonical, nearest_equivalent
+from tests.video.plumbing import BOX, HEIGHT, WIDTH, write_plumbing_bundle
 
 
 @pytest.mark.parametrize(("height", "width", "inner"),
@@ -46,6 +57,34 @@ def test_doubles_go_but_other_classes_stay():
     assert [detection.score for detection in without_doubles(found)] == [0.9, 0.7, 0.6]
 
 
+@settings(deadline=None, max_examples=30)
+@given(x=st.floats(30, 280), y=st.floats(30, 200), side=st.sampled_from([1, 2]))
+def test_what_a_turned_look_finds_is_told_of_the_straight_picture(x, y, side):
+    pictures, turns = looks(np.zeros((240, 320, 3), np.uint8), 3)
+    assert pictures.shape == (3, 240, 320, 3)
+    middle = turns[side] @ [x, y, 1]
+    half = np.array([12, 7])
+    box = np.hstack([middle - half, middle + half])[None]
+    np.testing.assert_allclose(turned_back(box, turns[side])[0], [x - 12, y - 7, x + 12, y + 7], atol=1e-9)
+
+
+def test_a_turned_look_shows_the_picture_turned():
+    picture = np.zeros((240, 320, 3), np.uint8)
+    picture[60:63, 200:203] = 255
+    pictures, turns = looks(picture, 3)
+    for shown, turn in zip(pictures, turns, strict=True):
+        x, y = np.rint(turn @ [201, 61, 1]).astype(int)
+        assert shown[y, x].min() > 150
+
+
+def test_looks_agree_by_the_mean_of_their_scores():
+    box, other = np.array([0, 0, 10, 10.0]), np.array([100, 0, 110, 10.0])
+    found = agreed([[Detection(0, 0.9, box), Detection(1, 0.6, other)], [Detection(0, 0.6, box + 1)], []])
+    assert [(detection.class_index, round(detection.score, 9)) for detection in found] == [(0, 0.5), (1, 0.2)]
+    np.testing.assert_allclose(found[0].box_xyxy, box + 0.4)
+    assert agreed([[], [], []]) == []
+
+
 @pytest.fixture(scope="module")
 def bundle(scenes, make_bundle):
     pose = scenes.pose(1)
@@ -61,6 +100,14 @@ def test_detector_keeps_what_passes_the_threshold(bundle):
     (detection,) = detector(frame.rgb)
     assert detection.score == pytest.approx(0.9)
     np.testing.assert_allclose(detection.box_xyxy, truth.detection.box_xyxy, atol=1e-3)
+
+
+def test_three_looks_find_what_is_in_the_middle(tmp_path):
+    opened = Bundle.open(write_plumbing_bundle(tmp_path))
+    detector = OnnxDetector(Network(opened.detector), replace(opened.manifest.detector, looks=3))
+    (detection,) = detector(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
+    assert detection.score == pytest.approx(0.9)
+    np.testing.assert_allclose(detection.box_xyxy, BOX, atol=1e-3)
 
 
 def test_localizer_cuts_and_batches(bundle):
