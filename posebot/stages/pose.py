@@ -13,14 +13,14 @@ from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
 from posebot.core.results import Alternative
 from posebot.core.transforms import Array, rotate_covariance
-from posebot.stages import colour, contour, depth, icp, pnp
-from posebot.stages.ambiguity import rivals
-from posebot.stages.build import build_surface
-from posebot.stages.evidence import Evidence, gather
 from posebot.stages.localize import Localization
-from posebot.stages.score import Scores
-from posebot.stages.surface import Points, Surface
-from posebot.stages.symmetry import canonical
+from posebot.stages.posing import colour, contour, depth, icp, pnp
+from posebot.stages.posing.ambiguity import rivals
+from posebot.stages.posing.build import build_surface
+from posebot.stages.posing.evidence import Evidence, gather
+from posebot.stages.posing.score import Scores
+from posebot.stages.posing.surface import Points, Surface
+from posebot.stages.posing.symmetry import canonical
 
 _MIN_VISIBLE = 12  # working pixels (of 64 x 64) in the visible mask
 

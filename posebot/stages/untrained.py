@@ -23,16 +23,16 @@ from posebot.core.objects import ObjectModel
 from posebot.core.results import FrameResult, PoseEstimate
 from posebot.core.transforms import Array
 from posebot.models.calibration import Calibration, ModeCalibration
-from posebot.stages.build import build_surface
 from posebot.stages.certainty import assess
 from posebot.stages.detect import Detection
-from posebot.stages.evidence import Evidence, gather
 from posebot.stages.fuse import CameraError, Fuser
 from posebot.stages.localize import Localization, cut
 from posebot.stages.pipeline import straight
 from posebot.stages.pose import PoseSolution, solve
+from posebot.stages.posing.build import build_surface
+from posebot.stages.posing.evidence import Evidence, gather
+from posebot.stages.posing.splat import splat
 from posebot.stages.segment import Mask, split, split_at_creases, standing
-from posebot.stages.splat import splat
 
 REASON = "not trained: found by its shape alone"
 _CROP, _PAD = 128, 1.25

@@ -17,10 +17,10 @@ from posebot.core.frame import Frame
 from posebot.core.objects import Mesh, ObjectModel
 from posebot.core.transforms import Array, inverse, make, rotation_from_vector
 from posebot.objects.bop_models import make_object
-from posebot.stages.build import build_surface
 from posebot.stages.detect import Detection
 from posebot.stages.localize import Localization, cut
-from posebot.stages.surface import Surface
+from posebot.stages.posing.build import build_surface
+from posebot.stages.posing.surface import Surface
 
 LONG, SHORT, THICK, DEEP = 0.12, 0.07, 0.03, 0.05
 BOXES = [((0, 0, 0), (LONG, THICK, DEEP)), ((0, 0, 0), (THICK, SHORT, DEEP))]

@@ -11,10 +11,10 @@ from posebot.core.results import Alternative, PoseEstimate
 from posebot.core.transforms import Array, inverse, make, rotation_from_vector
 from posebot.evaluation.errors import mssd
 from posebot.models.calibration import Calibration, ModeCalibration
-from posebot.stages.ambiguity import NEAR
 from posebot.stages.certainty import assess
 from posebot.stages.fuse import Fuser
 from posebot.stages.pose import PoseSolution, PoseSolver
+from posebot.stages.posing.ambiguity import NEAR
 from tests.stages import mugs
 
 HIDDEN, SEEN = (-20.0, -10.0, 0.0, 10.0, 20.0), (90.0, 120.0, -90.0)  # of the handle from straight behind, degrees

@@ -19,8 +19,8 @@ from posebot.stages.certainty import (
     restate,
     segments,
 )
-from posebot.stages.evidence import gather
 from posebot.stages.pose import solve
+from posebot.stages.posing.evidence import gather
 
 DIAMETER = 0.2
 OTHERS = (Alternative(np.eye(4), 0.0), Alternative(np.eye(4), 0.01))

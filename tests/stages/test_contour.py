@@ -9,10 +9,10 @@ import pytest
 
 from posebot.core.transforms import perturb, rotation_angle
 from posebot.objects.bop_models import make_object
-from posebot.stages import contour
-from posebot.stages.creases import creases
-from posebot.stages.evidence import gather
-from posebot.stages.score import score
+from posebot.stages.posing import contour
+from posebot.stages.posing.creases import creases
+from posebot.stages.posing.evidence import gather
+from posebot.stages.posing.score import score
 
 START = np.array([0.004, -0.004, 0.03, 0.12, -0.12, 0.12])
 NEAR = range(6)

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 
 from posebot.core.transforms import apply, make, perturb, rotation_angle, rotation_from_vector
 from posebot.objects.bop_models import make_object
-from posebot.stages import depth, icp
-from posebot.stages.ambiguity import ambiguities
-from posebot.stages.build import build_surface
-from posebot.stages.evidence import SIZE, gather
-from posebot.stages.score import score
-from posebot.stages.sharpen import sharpened
-from posebot.stages.splat import splat
-from posebot.stages.templates import guess
+from posebot.stages.posing import depth, icp
+from posebot.stages.posing.ambiguity import ambiguities
+from posebot.stages.posing.build import build_surface
+from posebot.stages.posing.evidence import SIZE, gather
+from posebot.stages.posing.score import score
+from posebot.stages.posing.sharpen import sharpened
+from posebot.stages.posing.splat import splat
+from posebot.stages.posing.templates import guess
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from posebot.stages.detect import (
     without_doubles,
 )
 from posebot.stages.localize import OnnxLocalizer
-from posebot.stages.symmetry import canonical, nearest_equivalent
+from posebot.stages.posing.symmetry import canonical, nearest_equivalent
 from tests.video.plumbing import BOX, HEIGHT, WIDTH, write_plumbing_bundle
 
 

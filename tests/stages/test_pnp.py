@@ -7,8 +7,8 @@ import pytest
 
 from posebot.core.camera import project
 from posebot.core.transforms import apply, difference, inverse, perturb, rotation_angle
-from posebot.stages import pnp
-from posebot.stages.evidence import gather
+from posebot.stages.posing import pnp
+from posebot.stages.posing.evidence import gather
 
 
 def evidence_of(scenes, seed, noise=0.0, outliers=0.0):

@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posebot.stages.evidence import gather
 from posebot.stages.pose import PoseSolver, solve
+from posebot.stages.posing.evidence import gather
 
 
 @pytest.fixture(scope="module")

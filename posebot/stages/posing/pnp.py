@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.transforms import Array, make, perturb, rotation_from_vector
-from posebot.stages.evidence import SIZE, Evidence
+from posebot.stages.posing.evidence import SIZE, Evidence
 
 MIN_PIXELS = 12
 _PIXEL = 0.7  # working pixels: error of a perfect coordinate, from the map's grid

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.transforms import Array, exp
-from posebot.stages.surface import Surface
+from posebot.stages.posing.surface import Surface
 
 Points = NDArray[np.float32]
 _DAMPING = 0.02  # of the mean of the normal matrix's diagonal: holds directions that the points do not fix

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.transforms import Array
-from posebot.stages.contour import agreement
-from posebot.stages.evidence import Evidence
-from posebot.stages.splat import Splats, splat
-from posebot.stages.surface import Surface
+from posebot.stages.posing.contour import agreement
+from posebot.stages.posing.evidence import Evidence
+from posebot.stages.posing.splat import Splats, splat
+from posebot.stages.posing.surface import Surface
 
 Map = NDArray[np.float32]
 # fitted on simulated frames: softmax over each crop's candidate poses, the share of right ones as likelihood

@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.transforms import Array
-from posebot.stages import contour, pnp
-from posebot.stages.depth import distinct
-from posebot.stages.evidence import SIZE, Evidence
-from posebot.stages.score import Scores, score
-from posebot.stages.splat import splat
-from posebot.stages.surface import Surface
-from posebot.stages.templates import guess
+from posebot.stages.posing import contour, pnp
+from posebot.stages.posing.depth import distinct
+from posebot.stages.posing.evidence import SIZE, Evidence
+from posebot.stages.posing.score import Scores, score
+from posebot.stages.posing.splat import splat
+from posebot.stages.posing.surface import Surface
+from posebot.stages.posing.templates import guess
 
 _DRAWN = 800
 _GUESSES, _PLACED, _REFINED, _TURNED = 32, 10, 6, 2

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.transforms import Array, apply, orthonormal
-from posebot.stages import icp
-from posebot.stages.evidence import Evidence
-from posebot.stages.score import Scores, score
-from posebot.stages.surface import Points, Surface
-from posebot.stages.templates import guess
+from posebot.stages.posing import icp
+from posebot.stages.posing.evidence import Evidence
+from posebot.stages.posing.score import Scores, score
+from posebot.stages.posing.surface import Points, Surface
+from posebot.stages.posing.templates import guess
 
 MIN_POINTS = 30
 _COARSE, _FINE = 96, 500  # sensed points used for many and for few hypotheses

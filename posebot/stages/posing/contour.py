@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from posebot.core.camera import resize_K
 from posebot.core.transforms import Array, perturb
-from posebot.stages.creases import Creases
-from posebot.stages.evidence import Evidence
-from posebot.stages.pnp import Prior, linearise, pixel_rows
-from posebot.stages.region import Region
-from posebot.stages.splat import splat
-from posebot.stages.surface import Surface
+from posebot.stages.posing.creases import Creases
+from posebot.stages.posing.evidence import Evidence
+from posebot.stages.posing.pnp import Prior, linearise, pixel_rows
+from posebot.stages.posing.region import Region
+from posebot.stages.posing.splat import splat
+from posebot.stages.posing.surface import Surface
 
 Map = NDArray[np.float32]
 _LINES = 160  # across one outline

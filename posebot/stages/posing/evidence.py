@@ -17,8 +17,8 @@ from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array
 from posebot.stages.localize import Localization
-from posebot.stages.region import Region, region_of
-from posebot.stages.sharpen import sharpened
+from posebot.stages.posing.region import Region, region_of
+from posebot.stages.posing.sharpen import sharpened
 
 SIZE = 64
 Map = NDArray[np.float32]

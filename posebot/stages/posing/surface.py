@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array
-from posebot.stages.creases import Creases
-from posebot.stages.templates import Templates
+from posebot.stages.posing.creases import Creases
+from posebot.stages.posing.templates import Templates
 
 Points = NDArray[np.float32]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from posebot.core.transforms import Array
 from posebot.stages.localize import Localization
-from posebot.stages.sharpen import colour_ratio, log_odds
+from posebot.stages.posing.sharpen import colour_ratio, log_odds
 
 Map = NDArray[np.float32]
 _MASK = 0.5  # of the mask's log odds beside those of the colours

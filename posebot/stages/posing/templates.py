@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from posebot.core.camera import rays
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array, rotation_from_vector
-from posebot.stages.evidence import Evidence
-from posebot.stages.symmetry import symmetries
+from posebot.stages.posing.evidence import Evidence
+from posebot.stages.posing.symmetry import symmetries
 
 Map = NDArray[np.float32]
 CELLS = 16

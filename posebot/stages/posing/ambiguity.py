@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 
 from posebot.core.results import Alternative
 from posebot.core.transforms import Array, apply, make, rotation_from_vector, skew
-from posebot.stages import icp
-from posebot.stages.evidence import Evidence
-from posebot.stages.score import score
-from posebot.stages.surface import Surface
-from posebot.stages.symmetry import canonical, symmetries
+from posebot.stages.posing import icp
+from posebot.stages.posing.evidence import Evidence
+from posebot.stages.posing.score import score
+from posebot.stages.posing.surface import Surface
+from posebot.stages.posing.symmetry import canonical, symmetries
 
 NEAR = 0.02  # of the score: where another pose comes this near, the better one is right in fewer than half of the cases
 

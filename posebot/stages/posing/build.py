@@ -10,10 +10,10 @@ from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array, rotation_from_vector
 from posebot.objects.baking import point_colors
 from posebot.objects.geometry import face_vectors, sample_surface
-from posebot.stages.ambiguity import ambiguities
-from posebot.stages.creases import creases
-from posebot.stages.surface import Surface
-from posebot.stages.templates import build_templates
+from posebot.stages.posing.ambiguity import ambiguities
+from posebot.stages.posing.creases import creases
+from posebot.stages.posing.surface import Surface
+from posebot.stages.posing.templates import build_templates
 
 _MARGIN = 0.3  # of the diameter, around the bounding box: how far the table reaches
 _CLOSED = 0.97  # share of a silhouette that the faces towards the viewer must cover

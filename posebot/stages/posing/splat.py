@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from posebot.core.transforms import Array
 
 if TYPE_CHECKING:
-    from posebot.stages.surface import Surface
+    from posebot.stages.posing.surface import Surface
 
 Map = NDArray[np.float32]
 _HOLE = np.float32(1.02)  # a point this much farther than those around it was seen through a hole between them
