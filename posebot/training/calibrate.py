@@ -33,6 +33,7 @@ from posebot.training import certainty_fit
 
 Mode = Literal["rgb", "depth"]
 CORRECT = 0.1  # of the diameter, MSSD
+_SEEN = 0.3  # of an object: what is to be found
 MIN_VISIBLE = 0.1  # what is less seen is neither to be found nor wrong to be found
 LOWEST, HIGHEST = 0.05, 0.4  # scores on real pictures fall below those on rendered ones: no threshold above HIGHEST
 _MAX_VERTICES = 1500
@@ -69,32 +70,64 @@ def held_out(dataset: BopDataset, scenes: Iterable[int], count: int, seed: int) 
     return [keys[index] for index in sorted(order)]
 
 
-def detector_threshold(bundle: Bundle, dataset: BopDataset, keys: Sequence[ImageKey], precision: float
-                       ) -> tuple[float, dict[str, float]]:
+@dataclass(frozen=True)
+class Boxes:
+    """A detector's boxes on pictures with known poses.
+
+    Attributes:
+        scores: (N,). right: (N,), IoU 0.5 with such an object. found: (N,), right, and 30 % of it can be seen.
+        objects: (N,), numbers. wanted: instances of which 30 % can be seen.
+    """
+
+    scores: Array
+    right: NDArray[np.bool_]
+    found: NDArray[np.bool_]
+    objects: NDArray[np.int64]
+    wanted: int
+
+
+def boxes(bundle: Bundle, threshold: float, dataset: BopDataset, keys: Sequence[ImageKey]) -> Boxes:
+    """What the bundle's detector sees from that score on. What is hardly seen is neither right nor wrong."""
+    spec = replace(bundle.manifest.detector, threshold=threshold)
+    detector = OnnxDetector(Network(bundle.detector, name="detector.onnx"), spec)
+    rows, wanted = [], 0
+    for key in keys:
+        frame, truths = dataset.frame(key), dataset.annotations(key)
+        detections = detector(frame.rgb)
+        for detection, truth in zip(detections, matched(detections, truths, bundle.objects, frame), strict=True):
+            if truth is None or truth.visib_fract >= MIN_VISIBLE:
+                rows.append((detection.score, truth is not None, truth is not None and truth.visib_fract >= _SEEN,
+                             bundle.objects[detection.class_index].obj_id))
+        wanted += sum(truth.visib_fract >= _SEEN for truth in truths)
+    table = np.array(rows, float).reshape(-1, 4)
+    return Boxes(table[:, 0], table[:, 1] > 0, table[:, 2] > 0, table[:, 3].astype(np.int64), wanted)
+
+
+def detector_threshold(seen: Boxes, precision: float, before: Boxes | None = None) -> tuple[float, dict[str, float]]:
     """The score from which detections are kept, and what the detector then finds.
 
+    Args:
+        seen: what it sees from `LOWEST` on. precision: share of right boxes that is aimed at. before: what the bundle
+        that this one is to replace sees, at its own threshold, of objects that both know: no fewer are to be found.
     Returns:
         The threshold, within `LOWEST` to `HIGHEST`; `detector_recall` (instances seen by 30 % and more) and
         `detector_precision` (share of boxes that are right at IoU 0.5) there.
     """
-    spec = replace(bundle.manifest.detector, threshold=LOWEST)
-    detector = OnnxDetector(Network(bundle.detector, name="detector.onnx"), spec)
-    scores, right, found, wanted = [], [], [], 0
-    for key in keys:
-        frame, truths = dataset.frame(key), dataset.annotations(key)
-        detections = detector(frame.rgb)
-        matches = matched(detections, truths, bundle.objects, frame)
-        for detection, truth in zip(detections, matches, strict=True):
-            if truth is not None and truth.visib_fract < MIN_VISIBLE:
-                continue
-            scores.append(detection.score)
-            right.append(truth is not None)
-            found.append(truth is not None and truth.visib_fract >= 0.3)
-        wanted += sum(truth.visib_fract >= 0.3 for truth in truths)
-    place = chosen_threshold(np.array(scores), np.array(right, bool), precision)
-    kept = np.array(scores) >= place
-    return place, {"detector_recall": float(np.sum(np.array(found, bool) & kept) / max(wanted, 1)),
-                   "detector_precision": float(np.sum(np.array(right, bool) & kept) / max(kept.sum(), 1))}
+    place = chosen_threshold(seen.scores, seen.right, precision)
+    if before is not None:
+        known = seen.scores[seen.found & np.isin(seen.objects, before.objects)]
+        place = lowered(place, known, int(before.found.sum()))
+    kept = seen.scores >= place
+    return place, {"detector_recall": float(np.sum(seen.found & kept) / max(seen.wanted, 1)),
+                   "detector_precision": float(np.sum(seen.right & kept) / max(kept.sum(), 1))}
+
+
+def lowered(threshold: float, scores: Array, count: int) -> float:
+    """The threshold, or one so far below it (at least `LOWEST`) that `count` of the scores pass."""
+    passing = np.sort(scores)[::-1][:count]
+    if not passing.size:
+        return threshold
+    return min(threshold, max(LOWEST, float(np.floor(passing[-1] * 1e4) / 1e4)))
 
 
 def matched(detections: Sequence[Detection], truths: Sequence[Annotation], objects: Sequence[ObjectModel], frame: Frame

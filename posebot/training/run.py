@@ -14,18 +14,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 import posebot
 from posebot.core.errors import InputError
 from posebot.core.objects import ObjectModel
 from posebot.datasets import stream
-from posebot.datasets.bop import BopDataset
+from posebot.datasets.bop import BopDataset, ImageKey
 from posebot.datasets.cache import Cache
 from posebot.datasets.stream import Kind, Source
 from posebot.models.bundle import MODELS, Bundle, resolve
 from posebot.models.calibration import Calibration
 from posebot.training import assemble, calibrate, jobs
+from posebot.training.calibrate import Boxes
 from posebot.training.config import TrainConfig
 from posebot.training.jobs import Job, Name
 from posebot.training.loop import Hooks
@@ -200,8 +202,8 @@ class _Run:
             if done % max(1, len(keys) // 10) == 0:
                 self.say(f"{'calibrate':<10} {done} of {len(keys)} held-out pictures")
 
-        threshold, found = calibrate.detector_threshold(draft(calibrate.LOWEST), self.held, keys,
-                                                        config.calibration.precision)
+        seen = calibrate.boxes(draft(calibrate.LOWEST), calibrate.LOWEST, self.held, keys)
+        threshold, found = calibrate.detector_threshold(seen, config.calibration.precision, self._before(keys))
         log = self.folder / f"observations-{own}.jsonl"  # of this calibration alone
         observations = calibrate.observe(draft(threshold), self.held, keys, log, tick)
         calibration, errors = calibrate.fitted(observations, self.objects)
@@ -209,6 +211,16 @@ class _Run:
         self.tracker.metrics(0, metrics)
         self.say(f"{'calibrate':<10} " + "  ".join(f"{name} {value:g}" for name, value in metrics.items()))
         return {"threshold": threshold, "calibration": calibration.to_dict(), "metrics": metrics, "frames": len(keys)}
+
+    def _before(self, keys: list[ImageKey]) -> Boxes | None:
+        """What the bundle that was added to sees of the objects that were not learnt again."""
+        if self.request.start is None or not self.request.focus:
+            return None
+        parent = Bundle.open(self.request.start)
+        seen = calibrate.boxes(parent, parent.manifest.detector.threshold, self.held, keys)
+        learnt = [model.obj_id for model in self.objects if model.label in self.request.focus]
+        kept = ~np.isin(seen.objects, learnt)
+        return Boxes(seen.scores[kept], seen.right[kept], seen.found[kept], seen.objects[kept], seen.wanted)
 
     def _write(self, learned: dict[str, Any], exported: dict[str, Any], calibrated: dict[str, Any]) -> dict[str, Any]:
         provenance = {

@@ -16,7 +16,7 @@ from posebot.objects.bop_models import make_object
 from posebot.stages.certainty import FEATURES
 from posebot.stages.detect import Detection
 from posebot.training import calibrate
-from posebot.training.calibrate import HIGHEST, LOWEST, Observation
+from posebot.training.calibrate import HIGHEST, LOWEST, Boxes, Observation
 from tests.training.scenes import HEIGHT, SIZES, WIDTH, K, box_mesh, write_scenes
 
 OBJECTS = [make_object(i, f"box{i}", box_mesh(SIZES[i])) for i in SIZES]
@@ -33,6 +33,22 @@ def test_threshold_is_the_lowest_with_the_wanted_precision() -> None:
     assert calibrate.chosen_threshold(scores, right, 1.0) == 0.3
     assert calibrate.chosen_threshold(scores, ~right, 0.99) == HIGHEST
     assert calibrate.chosen_threshold(np.zeros(0), np.zeros(0, bool), 0.5) == LOWEST
+
+
+def test_no_fewer_of_the_old_objects_are_found_than_before() -> None:
+    def boxes(*rows: tuple[float, int, int]) -> Boxes:
+        scores, right, objects = zip(*rows, strict=True)
+        return Boxes(np.array(scores), np.array(right, bool), np.array(right, bool), np.array(objects), 4)
+
+    seen = boxes((0.9, 1, 1), (0.8, 0, 2), (0.7, 1, 2), (0.5, 1, 9), (0.4, 0, 1), (0.3, 1, 2), (0.2, 0, 9))
+    before = boxes((0.6, 1, 1), (0.5, 1, 2), (0.4, 1, 2), (0.3, 0, 1))
+    alone, found = calibrate.detector_threshold(seen, 0.7)
+    assert (alone, found["detector_recall"]) == (HIGHEST, 0.75)
+    beside, found = calibrate.detector_threshold(seen, 0.7, before)
+    assert (beside, found["detector_recall"]) == (0.3, 1.0)
+    assert calibrate.lowered(0.5, np.array([0.9, 0.7]), 3) == 0.5
+    assert calibrate.lowered(0.5, np.array([0.9, 0.01]), 2) == LOWEST
+    assert calibrate.lowered(0.5, np.zeros(0), 2) == 0.5
 
 
 def test_each_truth_is_matched_once_by_class_and_overlap() -> None:
