@@ -17,21 +17,34 @@ STYLES = {"ok": "green", "low_certainty": "yellow", "no_pose": "red"}
 SHORT = {"ok": "ok", "low_certainty": "low", "no_pose": "no pose"}
 
 
+class Interruption:
+    """Whether the end was asked for."""
+
+    asked = False
+
+    def check(self) -> None:
+        """Raise KeyboardInterrupt again if it was: one that falls into a destructor or a C callback is lost there."""
+        if self.asked:
+            raise KeyboardInterrupt
+
+
 @contextmanager
-def until_interrupted() -> Iterator[list[int]]:
-    """Ctrl-C and SIGTERM end the block quietly; the list then holds the fact."""
-    interrupted: list[int] = []
+def until_interrupted() -> Iterator[Interruption]:
+    """Ctrl-C and SIGTERM end the block quietly. Loops in it `check` once a round."""
+    interruption = Interruption()
 
     def stop(number: int, _: Any) -> None:
+        interruption.asked = True
         raise KeyboardInterrupt
 
-    earlier = signal.signal(signal.SIGTERM, stop)
+    earlier = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield interrupted
+        yield interruption
     except KeyboardInterrupt:
-        interrupted.append(1)
+        interruption.asked = True
     finally:
-        signal.signal(signal.SIGTERM, earlier)
+        for number, handler in earlier.items():
+            signal.signal(number, handler)
 
 
 def result_table(result: FrameResult, rate: float, dropped: int) -> Table:

@@ -68,7 +68,7 @@ def demo(
     (out / "results.jsonl").write_bytes(b"")
     log = _Log(judge, camera, out / "still.jpg")
     with ExitStack() as stack:
-        stack.enter_context(until_interrupted())
+        interruption = stack.enter_context(until_interrupted())
         watched = _served(stack, screen, entry, place, out / "service", port) if page else None
         watched = watched or _alone(screen, parts, camera, depth)
         stack.callback(watched.source.close)
@@ -76,8 +76,12 @@ def demo(
         for sink in sinks:
             stack.callback(sink.close)
         show = stack.enter_context(_screen(screen, summary))
-        run(watched.source, watched.result, sinks, watched.overlay, summary, limit=frames,
-            progress=lambda event: log.add(event, show))
+
+        def seen(event: Output | Skipped) -> None:
+            log.add(event, show)
+            interruption.check()
+
+        run(watched.source, watched.result, sinks, watched.overlay, summary, limit=frames, progress=seen)
     log.close()
     _report(screen, summary, log, out, as_json)
 

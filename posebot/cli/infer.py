@@ -93,10 +93,15 @@ def _work_through(opened: Source, looking: Looking, known: list[FrameResult], ou
         for sink in sinks:
             stack.callback(sink.close)
         told = stack.enter_context(_progress(opened, frames, 0 if pictures else len(known)))
-        interrupted = stack.enter_context(until_interrupted())
+        interruption = stack.enter_context(until_interrupted())
+
+        def seen(event: Output | Skipped) -> None:
+            told(event)
+            interruption.check()
+
         run(opened, _scene_by_scene(looking.pipeline), sinks, Overlay(looking.objects), summary, limit=frames,
-            known={result.frame_id: result for result in known}, progress=told)
-    return bool(interrupted)
+            known={result.frame_id: result for result in known}, progress=seen)
+    return interruption.asked
 
 
 def _fuses(source: Source, mount: Mount | None, fuse: bool | None) -> bool:
