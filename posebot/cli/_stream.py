@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from posebot.core.results import FrameResult, PoseEstimate
     from posebot.core.transforms import Array
 
+Event = TypeVar("Event")
 STYLES = {"ok": "green", "low_certainty": "yellow", "no_pose": "red"}
 SHORT = {"ok": "ok", "low_certainty": "low", "no_pose": "no pose"}
 
@@ -22,15 +23,21 @@ class Interruption:
 
     asked = False
 
-    def check(self) -> None:
-        """Raise KeyboardInterrupt again if it was: one that falls into a destructor or a C callback is lost there."""
-        if self.asked:
-            raise KeyboardInterrupt
+    def after(self, step: Callable[[Event], None]) -> Callable[[Event], None]:
+        """The step of a loop, after which KeyboardInterrupt is raised again if the end was asked for: one that falls
+        into a destructor or a C callback is lost there.
+        """
+        def stepped(event: Event) -> None:
+            step(event)
+            if self.asked:
+                raise KeyboardInterrupt
+
+        return stepped
 
 
 @contextmanager
 def until_interrupted() -> Iterator[Interruption]:
-    """Ctrl-C and SIGTERM end the block quietly. Loops in it `check` once a round."""
+    """Ctrl-C and SIGTERM end the block quietly."""
     interruption = Interruption()
 
     def stop(number: int, _: Any) -> None:

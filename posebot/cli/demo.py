@@ -76,12 +76,8 @@ def demo(
         for sink in sinks:
             stack.callback(sink.close)
         show = stack.enter_context(_screen(screen, summary))
-
-        def seen(event: Output | Skipped) -> None:
-            log.add(event, show)
-            interruption.check()
-
-        run(watched.source, watched.result, sinks, watched.overlay, summary, limit=frames, progress=seen)
+        run(watched.source, watched.result, sinks, watched.overlay, summary, limit=frames,
+            progress=interruption.after(lambda event: log.add(event, show)))
     log.close()
     _report(screen, summary, log, out, as_json)
 

@@ -94,13 +94,8 @@ def _work_through(opened: Source, looking: Looking, known: list[FrameResult], ou
             stack.callback(sink.close)
         told = stack.enter_context(_progress(opened, frames, 0 if pictures else len(known)))
         interruption = stack.enter_context(until_interrupted())
-
-        def seen(event: Output | Skipped) -> None:
-            told(event)
-            interruption.check()
-
         run(opened, _scene_by_scene(looking.pipeline), sinks, Overlay(looking.objects), summary, limit=frames,
-            known={result.frame_id: result for result in known}, progress=seen)
+            known={result.frame_id: result for result in known}, progress=interruption.after(told))
     return interruption.asked
 
 

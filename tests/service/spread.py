@@ -6,7 +6,6 @@ In a process of its own, as it makes a Ray cluster. Writes what it was told, and
 from __future__ import annotations
 
 import json
-import socket
 import sys
 import time
 from collections import Counter
@@ -20,11 +19,12 @@ from ray.util.state import list_actors
 from posebot.service import launch
 from posebot.service.keys import KeyStore
 from posebot.service.settings import load_settings
-from tests.service.plumbing import CAMERA, depth_picture, picture
+from tests.service.plumbing import CAMERA, depth_picture, free_port, picture
 
 
 def main(config: str, state: str, port: str, out: str) -> None:
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "dashboard_port": unused_port()})
+    # a service that runs on this machine may have the dashboard's usual port
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "dashboard_port": free_port()})
     cluster.add_node(num_cpus=1)
     settings = load_settings(config, profile="distributed", state=state, port=int(port))
     launch.start(settings, cluster.address)
@@ -39,13 +39,6 @@ def main(config: str, state: str, port: str, out: str) -> None:
         "stage_ms": answers[-1][0]["stage_ms"], "nodes": list(nodes.values()), "activated": activated}))
     launch.stop()
     cluster.shutdown()
-
-
-def unused_port() -> int:
-    """For the dashboard: a service that runs on this machine may have its usual port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def actors(patience_s: float = 90.0) -> list[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from pathlib import Path
 
 import httpx
@@ -13,6 +12,7 @@ from fastapi import FastAPI
 from posebot.core.errors import InputError
 from posebot.service.graph.door import Door, listening
 from posebot.service.settings import Settings, load_settings
+from tests.service.plumbing import free_port
 
 
 @pytest.fixture
@@ -22,9 +22,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return load_settings(None, state=tmp_path, port=probe.getsockname()[1])
+    return load_settings(None, state=tmp_path, port=free_port())
 
 
 def slow(settings: Settings, seconds: float) -> tuple[FastAPI, str]:

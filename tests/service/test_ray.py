@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -31,7 +30,7 @@ from posebot.service.keys import KeyStore
 from posebot.service.settings import Limits
 from posebot.stages.pipeline import Pipeline
 from posebot.video.sinks import read_jsonl
-from tests.service.plumbing import CAMERA, picture, wait_for
+from tests.service.plumbing import CAMERA, free_port, picture, wait_for
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 _START_S, _RECOVERY_S = 240.0, 15.0
@@ -47,12 +46,6 @@ class Deployed:
 
     def client(self) -> Client:
         return Client(self.base, self.key, timeout_s=60)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="module")

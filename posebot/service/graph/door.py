@@ -10,11 +10,15 @@ import asyncio
 import errno
 import socket
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
 from posebot.core.errors import InputError
 from posebot.service.settings import Settings
+
+if TYPE_CHECKING:
+    import uvicorn
 
 _MOST_CONNECTIONS = 1000
 _TAKEN_S = 20.0  # how long a replica that goes may keep the port from the one that comes
@@ -46,7 +50,7 @@ class Door:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._server: tuple[asyncio.Task[None], object] | None = None
+        self._server: tuple[asyncio.Task[None], uvicorn.Server] | None = None
 
     async def open(self, app: FastAPI) -> None:
         """Answer requests in this event loop; does nothing when open."""
@@ -78,5 +82,5 @@ class Door:
         """Take no more requests and finish those that have begun."""
         if self._server is not None:
             task, server = self._server
-            server.should_exit = True  # type: ignore[attr-defined]
+            server.should_exit = True
             await task
