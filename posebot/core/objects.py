@@ -36,6 +36,20 @@ class ContinuousSymmetry:
 
 
 @dataclass(frozen=True)
+class Landmarks:
+    """Places of an object's print that can be told from one another by what is around them.
+
+    Attributes:
+        points: float32 (K, 3) metres, object frame. directions: float32 (K, 3) unit vectors towards the viewer that
+            each was described from. descriptors: uint8 (K, 128), see `objects.landmarks.describe`.
+    """
+
+    points: NDArray[np.float32]
+    directions: NDArray[np.float32]
+    descriptors: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
 class ObjectModel:
     """One object.
 
@@ -44,6 +58,7 @@ class ObjectModel:
         diameter: largest distance between two points of the surface, metres.
         box_min, extents: the mesh's axis-aligned bounding box in the object frame: lower corner and size (3,), metres.
         symmetries_discrete: list of 4x4 transforms (metres) besides the identity. symmetries_continuous: axes.
+        landmarks: of its print; None where it has none worth looking for.
     """
 
     obj_id: int
@@ -54,6 +69,7 @@ class ObjectModel:
     extents: Array
     symmetries_discrete: tuple[Array, ...] = ()
     symmetries_continuous: tuple[ContinuousSymmetry, ...] = ()
+    landmarks: Landmarks | None = None
 
     @property
     def symmetric(self) -> bool:

@@ -115,7 +115,7 @@ def _fill(folder: Path, manifest: Manifest, detector: bytes, localizer: bytes, m
     (folder / LOCALIZER).write_bytes(localizer)
     (folder / MODELS).mkdir()
     for source in sorted(models_dir.iterdir()):
-        if source.suffix in (".ply", ".json", ".png", ".jpg"):
+        if source.suffix in (".ply", ".npz", ".json", ".png", ".jpg"):
             shutil.copyfile(source, folder / MODELS / source.name)
     for name, data in weights.items():
         (folder / "weights").mkdir(exist_ok=True)

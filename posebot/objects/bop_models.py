@@ -13,6 +13,7 @@ from posebot.core.objects import ContinuousSymmetry, Mesh, ObjectModel
 from posebot.core.transforms import Array, is_transform
 from posebot.objects.files import read_json_object, write_json
 from posebot.objects.geometry import bounds, diameter, scaled
+from posebot.objects.landmarks import read_landmarks, write_landmarks
 from posebot.objects.mesh_io import read_mesh, write_ply
 
 METRES_PER_MM = 0.001
@@ -68,6 +69,8 @@ def save_objects(models_dir: str | Path, objects: Mapping[int, ObjectModel]) -> 
     folder.mkdir(parents=True, exist_ok=True)
     for obj_id, model in objects.items():
         write_ply(folder / mesh_name(obj_id), scaled(model.mesh, 1 / METRES_PER_MM))
+        if model.landmarks is not None:
+            write_landmarks(folder / landmarks_name(obj_id), model.landmarks)
     write_json(folder / NAMES_FILE, {str(obj_id): model.label for obj_id, model in objects.items()})
     write_json(folder / INFO_FILE, {str(obj_id): _info(model) for obj_id, model in objects.items()})
 
@@ -75,6 +78,11 @@ def save_objects(models_dir: str | Path, objects: Mapping[int, ObjectModel]) -> 
 def mesh_name(obj_id: int) -> str:
     """BOP's file name of an object's mesh."""
     return f"obj_{obj_id:06d}.ply"
+
+
+def landmarks_name(obj_id: int) -> str:
+    """File name of an object's landmarks, beside its mesh; no part of BOP."""
+    return f"obj_{obj_id:06d}.npz"
 
 
 def _load_object(folder: Path, obj_id: int, info: Any, label: str) -> ObjectModel:
@@ -86,8 +94,10 @@ def _load_object(folder: Path, obj_id: int, info: Any, label: str) -> ObjectMode
     if values[0] <= 0 or (values[4:] < 0).any():
         raise InputError(where, f"diameter {info['diameter']} or sizes are not positive", "millimetres")
     mesh = read_mesh(folder / mesh_name(obj_id), METRES_PER_MM)
+    known = folder / landmarks_name(obj_id)
     return ObjectModel(obj_id, label, mesh, float(values[0]), values[1:4], values[4:],
-                       _discrete(info, where), _continuous(info, where))
+                       _discrete(info, where), _continuous(info, where),
+                       read_landmarks(known) if known.is_file() else None)
 
 
 def _discrete(info: dict[str, Any], where: str) -> tuple[Array, ...]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import torch
 
 import posebot
 from posebot.core.errors import PosebotError
-from posebot.core.objects import ObjectModel
+from posebot.core.objects import Landmarks, ObjectModel
 from posebot.datasets.cache import Cache
 from posebot.models.bundle import DETECTOR, LOCALIZER, MODELS, write_bundle
 from posebot.models.calibration import Calibration
@@ -21,6 +23,7 @@ from posebot.models.localizer_net import STRIDE
 from posebot.models.manifest import DetectorSpec, LocalizerSpec, Manifest, ObjectRef
 from posebot.objects.baking import decimate
 from posebot.objects.bop_models import save_objects
+from posebot.synth.landmarks import find_landmarks
 from posebot.training.config import TrainConfig
 from posebot.training.export import ExportView, compare_runtimes, export_onnx, save_weights
 from posebot.training.jobs import Job, trained_view
@@ -62,9 +65,30 @@ def _inputs(job: Job, view: ExportView, count: int = 8) -> tuple[torch.Tensor, .
     return (torch.from_numpy(pictures), *example[1:])
 
 
-def write_models(folder: Path, objects: Sequence[ObjectModel], faces: int) -> None:
-    """The objects with meshes of at most `faces` triangles, coloured at the vertices; sizes stay those of the data."""
-    save_objects(folder, {model.obj_id: replace(model, mesh=decimate(model.mesh, faces)) for model in objects})
+def write_models(folder: Path, objects: Sequence[ObjectModel], faces: int) -> str:
+    """The objects with meshes of at most `faces` triangles, coloured at the vertices; sizes stay those of the data.
+
+    Textured ones come with the landmarks of their print. Returns how many did, or why none could be found.
+    """
+    landmarks, problem = _landmarks(objects)
+    save_objects(folder, {model.obj_id: replace(model, mesh=decimate(model.mesh, faces),
+                                                landmarks=landmarks.get(model.obj_id)) for model in objects})
+    return problem or f"landmarks of {len(landmarks)} prints"
+
+
+def _landmarks(objects: Sequence[ObjectModel]) -> tuple[dict[int, Landmarks], str]:
+    """Landmarks by object number, found in a process of its own: OpenGL's LLVM and torch's do not share one."""
+    if all(model.mesh.texture is None for model in objects):
+        return {}, ""
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        return pool.submit(_looked_for, list(objects)).result()
+
+
+def _looked_for(objects: list[ObjectModel]) -> tuple[dict[int, Landmarks], str]:
+    try:
+        return find_landmarks(objects), ""
+    except PosebotError as error:
+        return {}, f"no landmarks: {error}"
 
 
 def write(out: Path, parts: Path, objects: Sequence[ObjectModel], config: TrainConfig, threshold: float,

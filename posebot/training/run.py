@@ -183,10 +183,10 @@ class _Run:
             self.tracker.picture(f"{job.network}_samples", jobs.mosaic(job))
 
     def _export(self) -> dict[str, Any]:
-        self.say(f"{'export':<10} ONNX, weights, meshes")
+        self.say(f"{'export':<10} ONNX, weights, meshes, landmarks")
         parts = self.folder / "parts"
         sizes = assemble.export_networks(parts, self._job("detector"), self._job("localizer"))
-        assemble.write_models(parts / MODELS, self.objects, self.config.faces)
+        self.say(f"{'export':<10} {assemble.write_models(parts / MODELS, self.objects, self.config.faces)}")
         return sizes
 
     def _calibrate(self, own: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Poses from colour alone: drawings and PnP on the coordinates, size and place of the mask, then the outline."""
+"""Poses from colour alone: drawings and PnP on the coordinates, size and place of the mask, the outline, the print."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.transforms import Array
-from posebot.stages.posing import contour, pnp
+from posebot.stages.posing import contour, landmarks, pnp
 from posebot.stages.posing.depth import distinct
 from posebot.stages.posing.evidence import SIZE, Evidence
 from posebot.stages.posing.score import Scores, score
@@ -36,6 +36,8 @@ def search(evidence: Evidence, surface: Surface) -> tuple[Array, Scores]:
     found = np.concatenate([placed, pnp.refine(placed, evidence, by_mask)[0], solved])
     found = found[distinct(found, score(found, rough, surface, _DRAWN).total, diameter)[:_REFINED]]
     found = contour.refine(found, evidence, surface)
+    if evidence.pairs is not None:
+        found = np.concatenate([found, landmarks.poses(evidence.pairs, evidence.K)])
     scores = score(found, evidence, surface)
     turned = found[int(np.argmax(scores.total))] @ surface.ambiguities[1:]
     if len(turned):

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.transforms import Array, apply, orthonormal
-from posebot.stages.posing import icp
+from posebot.stages.posing import icp, landmarks
 from posebot.stages.posing.evidence import Evidence
 from posebot.stages.posing.score import Scores, score
 from posebot.stages.posing.surface import Points, Surface
@@ -81,7 +81,10 @@ def search(evidence: Evidence, surface: Surface, points: Points, trust: Points) 
     seeds = np.concatenate([guess(surface.templates, evidence, True, _GUESSES), *kabsch(evidence)])
     moved = icp.refine(seeds, surface, points[:_COARSE], trust[:_COARSE], _COARSE_WIDTHS * diameter)
     rough = score(moved, evidence.halved(), surface, _ROUGH).total
-    found = _polished(moved[distinct(moved, rough, diameter)[:_KEPT]], surface, points, trust)
+    chosen = moved[distinct(moved, rough, diameter)[:_KEPT]]
+    if evidence.pairs is not None:
+        chosen = np.concatenate([chosen, landmarks.poses(evidence.pairs, evidence.K)])
+    found = _polished(chosen, surface, points, trust)
     scores = score(found, evidence, surface)
     best = found[distinct(found, scores.total, diameter)[:2]]
     turned = (best[:, None] @ surface.ambiguities[1:]).reshape(-1, 4, 4)

@@ -17,6 +17,7 @@ from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array
 from posebot.stages.localize import Localization
+from posebot.stages.posing.landmarks import Pairs, matched
 from posebot.stages.posing.region import Region, region_of
 from posebot.stages.posing.sharpen import sharpened
 
@@ -39,7 +40,7 @@ class Evidence:
         pixels: (N, 2) working pixels with coordinates. coordinates: (N, 3) object points predicted there, metres.
         sigma: (N,) their expected error, metres. weight: (N,) probability that the pixel belongs to the object.
         origin: (3,) camera-frame position of the object's origin that the network guesses from the whole crop.
-        region: the crop's own pixels, see `closer`.
+        region: the crop's own pixels, see `closer`. pairs: what is seen of the object's print, if it has one.
     """
 
     model: ObjectModel
@@ -55,6 +56,7 @@ class Evidence:
     weight: Array = field(repr=False)
     origin: Array
     region: Region | None = field(default=None, repr=False)
+    pairs: Pairs | None = field(default=None, repr=False)
 
     @property
     def focal(self) -> float:
@@ -75,7 +77,7 @@ class Evidence:
         return replace(self, K=resize_K(self.K, 0.5, 0.5), visible=visible, amodal=amodal, rgb=rgb, edges=edges,
                        points=points, pixels=(self.pixels[::4] + 0.5) / 2 - 0.5, coordinates=self.coordinates[::4],
                        sigma=self.sigma[::4], weight=self.weight[::4],
-                       region=None)
+                       region=None, pairs=None)
 
 
 def gather(frame: Frame, localization: Localization, model: ObjectModel, use_depth: bool = True) -> Evidence:
@@ -90,6 +92,7 @@ def gather(frame: Frame, localization: Localization, model: ObjectModel, use_dep
     if use_depth and frame.depth is not None:
         points = _sensed(frame.depth, frame.camera.K, matrix)
     seen = localization.visible > _SEEN
+    pairs = None if model.landmarks is None else matched(frame.rgb, localization, model.landmarks)
     rows, columns = np.nonzero(seen)
     factor = SIZE / localization.visible.shape[0]
     pixels = np.stack([columns, rows], axis=1) * factor + (factor - 1) / 2
@@ -99,6 +102,7 @@ def gather(frame: Frame, localization: Localization, model: ObjectModel, use_dep
         coordinates=model.denormalise(localization.coordinates[:, seen].T.astype(float)),
         sigma=np.maximum(localization.scale[seen].astype(float), 1e-3) * model.diameter,
         weight=localization.visible[seen].astype(float), origin=_origin(localization, frame.camera.K, model.diameter),
+        pairs=None if pairs is None else pairs.moved(matrix),
     )
 
 

@@ -1,4 +1,4 @@
-"""How well does a pose explain what was seen? Many poses at once, each judged by five kinds of evidence."""
+"""How well does a pose explain what was seen? Many poses at once, each judged by several kinds of evidence."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.transforms import Array
+from posebot.stages.posing import landmarks
 from posebot.stages.posing.contour import agreement
 from posebot.stages.posing.evidence import Evidence
 from posebot.stages.posing.splat import Splats, splat
@@ -19,6 +20,7 @@ Map = NDArray[np.float32]
 WITH_DEPTH = {"silhouette": 0.1, "coordinates": 0.4, "geometry": 2.0, "print": 2.4, "outline": 1.0}
 ROUGH = {"silhouette": 2.0, "coordinates": 0.75, "print": 2.0, "outline": 0.5}  # colour alone, before refinement
 REFINED = {"silhouette": 0.6, "coordinates": 1.35, "print": 0.8, "outline": 1.15, "contour": 1.05}  # and after it
+LANDMARKS = 0.3  # of the total, where an object has a print and it is seen: on top of the mean of all others
 _SENSOR = 0.003  # metres: depth noise that is always forgiven
 _UNSEEN = 0.4  # what a depth reading that agrees is worth where the mask says that nothing is seen
 _LIGHT = 100.0  # variance of a colour channel (0..255) that light and shade make on a plain surface
@@ -28,7 +30,7 @@ _COORDINATES = 300  # most coordinates that are compared
 
 @dataclass(frozen=True)
 class Scores:
-    """Scores (H,) of H poses, each 0..1, higher is better; `total` is their weighted mean.
+    """Scores (H,) of H poses, each 0..1, higher is better; `total` is their weighted mean, and `landmarks` on top.
 
     Attributes:
         silhouette: soft IoU of the drawn pose and the amodal mask. coordinates: share of the predicted object
@@ -36,7 +38,7 @@ class Scores:
         print: correlation of the surface's colours with the picture, 0.5 = none, weighted by how much print there is.
         outline: mean strength of the picture's edges along the silhouette, where nothing nearer hides it. contour:
             share of the silhouette's rim that lies where the colours change from the object's to others (0 with depth,
-            and in a halved picture).
+            and in a halved picture). landmarks: how much of the print is where it should be (0 where none is known).
     """
 
     silhouette: Array
@@ -45,6 +47,7 @@ class Scores:
     print: Array
     outline: Array
     contour: Array
+    landmarks: Array
     total: Array
 
     def joined(self, other: Scores) -> Scores:
@@ -68,7 +71,9 @@ def score(poses: Array, evidence: Evidence, surface: Surface, count: int | None 
              "outline": _outline(drawn.cover, evidence, hidden),
              "contour": np.zeros(len(poses)) if region is None else agreement(poses, region, surface)}
     total = sum(weight * parts[name] for name, weight in weights.items()) / sum(weights.values())
-    return Scores(**parts, total=np.asarray(total))
+    parts["landmarks"] = np.zeros(len(poses)) if evidence.pairs is None else \
+        landmarks.agreement(poses, evidence.pairs, evidence.K)
+    return Scores(**parts, total=np.asarray(total + LANDMARKS * parts["landmarks"]))
 
 
 def coordinate_fit(poses: Array, evidence: Evidence) -> Array:
