@@ -20,7 +20,7 @@ Map = NDArray[np.float32]
 WITH_DEPTH = {"silhouette": 0.1, "coordinates": 0.4, "geometry": 2.0, "print": 2.4, "outline": 1.0}
 ROUGH = {"silhouette": 2.0, "coordinates": 0.75, "print": 2.0, "outline": 0.5}  # colour alone, before refinement
 REFINED = {"silhouette": 0.6, "coordinates": 1.35, "print": 0.8, "outline": 1.15, "contour": 1.05}  # and after it
-LANDMARKS = 0.3  # of the total, where an object has a print and it is seen: on top of the mean of all others
+LANDMARKS, LANDMARKS_WITH_DEPTH = 0.5, 0.3  # on top of the mean of all others, where an object's print is seen
 _SENSOR = 0.003  # metres: depth noise that is always forgiven
 _UNSEEN = 0.4  # what a depth reading that agrees is worth where the mask says that nothing is seen
 _LIGHT = 100.0  # variance of a colour channel (0..255) that light and shade make on a plain surface
@@ -62,9 +62,10 @@ def score(poses: Array, evidence: Evidence, surface: Surface, count: int | None 
     there = drawn.depth > 0
     if evidence.points is None:
         weights, geometry, hidden = ROUGH if region is None else REFINED, np.zeros(len(poses)), _unseen(evidence)
+        printed = LANDMARKS
         seen = there & (evidence.visible > 0.5)
     else:
-        weights = WITH_DEPTH
+        weights, printed = WITH_DEPTH, LANDMARKS_WITH_DEPTH
         geometry, hidden, seen = _geometry(drawn.depth, there, evidence)
     parts = {"silhouette": _silhouette(drawn.cover, evidence.amodal), "coordinates": coordinate_fit(poses, evidence),
              "geometry": geometry, "print": _print(drawn, evidence, surface, seen),
@@ -73,7 +74,7 @@ def score(poses: Array, evidence: Evidence, surface: Surface, count: int | None 
     total = sum(weight * parts[name] for name, weight in weights.items()) / sum(weights.values())
     parts["landmarks"] = np.zeros(len(poses)) if evidence.pairs is None else \
         landmarks.agreement(poses, evidence.pairs, evidence.K)
-    return Scores(**parts, total=np.asarray(total + LANDMARKS * parts["landmarks"]))
+    return Scores(**parts, total=np.asarray(total + printed * parts["landmarks"]))
 
 
 def coordinate_fit(poses: Array, evidence: Evidence) -> Array:
