@@ -68,18 +68,17 @@ def _inputs(job: Job, view: ExportView, count: int = 8) -> tuple[torch.Tensor, .
 def write_models(folder: Path, objects: Sequence[ObjectModel], faces: int) -> str:
     """The objects with meshes of at most `faces` triangles, coloured at the vertices; sizes stay those of the data.
 
-    Textured ones come with the landmarks of their print. Returns how many did, or why none could be found.
+    Textured ones come with the landmarks of their print. Returns what there is to say of that.
     """
-    landmarks, problem = _landmarks(objects)
+    textured = sum(model.mesh.texture is not None for model in objects)
+    landmarks, problem = _landmarks(objects) if textured else ({}, "")
     save_objects(folder, {model.obj_id: replace(model, mesh=decimate(model.mesh, faces),
                                                 landmarks=landmarks.get(model.obj_id)) for model in objects})
-    return problem or f"landmarks of {len(landmarks)} prints"
+    return problem or f"{textured} of {len(objects)} objects have a texture, {len(landmarks)} a print with landmarks"
 
 
 def _landmarks(objects: Sequence[ObjectModel]) -> tuple[dict[int, Landmarks], str]:
     """Landmarks by object number, found in a process of its own: OpenGL's LLVM and torch's do not share one."""
-    if all(model.mesh.texture is None for model in objects):
-        return {}, ""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
         return pool.submit(_looked_for, list(objects)).result()
 

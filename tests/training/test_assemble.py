@@ -1,0 +1,32 @@
+"""The meshes of a bundle, and what comes with them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from posebot.objects.bop_models import load_objects, make_object
+from posebot.training.assemble import write_models
+from tests.objects.shapes import box, printed_square
+from tests.objects.test_landmarks import picture
+
+
+def test_a_print_comes_with_its_landmarks_and_a_plain_thing_without(tmp_path: Path) -> None:
+    said = write_models(tmp_path, [make_object(1, "crate", box()), make_object(2, "card", printed_square(picture()))],
+                        100)
+    if said.startswith("no landmarks"):
+        pytest.skip(said)
+    assert said == "1 of 2 objects have a texture, 1 a print with landmarks"
+    found = load_objects(tmp_path)
+    assert found[1].landmarks is None
+    assert found[2].landmarks is not None and len(found[2].landmarks.points) >= 200
+    assert found[2].mesh.texture is None
+    assert found[2].mesh.colors is not None
+
+
+def test_without_textures_nothing_is_drawn(tmp_path: Path) -> None:
+    said = write_models(tmp_path, [make_object(1, "crate", box())], 100)
+    assert said == "0 of 1 objects have a texture, 0 a print with landmarks"
