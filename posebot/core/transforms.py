@@ -156,3 +156,11 @@ def is_transform(matrix: ArrayLike, tolerance: float = 2e-2) -> bool:
         return False
     r = m[:3, :3]
     return bool(np.allclose(r @ r.T, np.eye(3), atol=tolerance) and np.linalg.det(r) > 0)
+
+
+def sphere(count: int) -> Array:
+    """Directions (count, 3), unit vectors spread evenly over the sphere, from +z to -z (Fibonacci's spiral)."""
+    index = np.arange(count) + 0.5
+    z, turn = 1 - 2 * index / count, np.pi * (1 + 5**0.5) * index
+    radius = np.sqrt(1 - z**2)
+    return np.stack([radius * np.cos(turn), radius * np.sin(turn), z], axis=1)

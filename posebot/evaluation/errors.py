@@ -21,7 +21,7 @@ from math import ceil, pi
 
 import numpy as np
 
-from posebot.core.transforms import Array, rotation_angle
+from posebot.core.transforms import Array, rotation_angle, sphere
 
 BOP_STEPS = ceil(pi / 0.01)
 """Rotations into which BOP's evaluation cuts a continuous symmetry (the farthest vertex moves 1 % of the diameter)."""
@@ -156,9 +156,5 @@ class _Key:
 
 @lru_cache(maxsize=64)
 def _extreme(key: _Key) -> Array:
-    """Up to _PROBES vertices that lie farthest out in evenly spread directions (Fibonacci sphere)."""
-    index = np.arange(_PROBES) + 0.5
-    z, turn = 1 - 2 * index / _PROBES, pi * (1 + 5**0.5) * index
-    radius = np.sqrt(1 - z**2)
-    directions = np.stack([radius * np.cos(turn), radius * np.sin(turn), z])
-    return key.vertices[np.unique((key.vertices @ directions).argmax(axis=0))]
+    """Up to _PROBES vertices that lie farthest out in evenly spread directions."""
+    return key.vertices[np.unique((key.vertices @ sphere(_PROBES).T).argmax(axis=0))]

@@ -23,9 +23,10 @@ Pixels = NDArray[np.float32]
 
 def describe(rgb: NDArray[Any], most: int, mask: NDArray[np.uint8] | None = None
              ) -> tuple[Pixels, Pixels, NDArray[np.uint8]]:
-    """The `most` clearest key points of a uint8 picture (H, W, 3), pixels (N, 2), strengths (N,), then (N, 128).
+    """The `most` clearest key points of a picture: their pixels (N, 2), strengths (N,) and descriptors (N, 128).
 
-    mask: (H, W), not 0 where they may lie.
+    Args:
+        rgb: uint8 (H, W, 3). mask: (H, W), not 0 where they may lie.
     """
     import cv2  # who only reads landmarks need not wait for it
 

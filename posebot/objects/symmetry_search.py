@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from posebot.core.objects import Mesh
-from posebot.core.transforms import Array, apply, make, rotation_from_vector, vector_from_rotation
+from posebot.core.transforms import Array, apply, make, rotation_from_vector, sphere, vector_from_rotation
 from posebot.objects.distance import Surface
 from posebot.objects.geometry import face_vectors, sample_surface
 
@@ -86,7 +86,7 @@ class SelfSearch:
     def _axes(self) -> Array:
         """Directions (N, 3) that are eigenvectors of the second moments, as every axis of symmetry is."""
         principal = np.linalg.eigh(self.moments)[1].T
-        directions = np.concatenate([np.eye(3), principal, _half_sphere(_DIRECTIONS)])
+        directions = np.concatenate([np.eye(3), principal, sphere(2 * _DIRECTIONS)[:_DIRECTIONS]])
         image = directions @ self.moments
         along = np.einsum("ij,ij->i", image, directions)
         off = np.linalg.norm(image - along[:, None] * directions, axis=1)
@@ -138,11 +138,3 @@ def _step(step: Array, center: Array) -> Array:
 
 def _alike(one: Turn, other: Turn, degrees: float = 6.0) -> bool:
     return one.fold == other.fold and abs(float(one.axis @ other.axis)) > np.cos(np.deg2rad(degrees))
-
-
-def _half_sphere(count: int) -> Array:
-    """Directions (N, 3) spread evenly over half a sphere (Fibonacci spiral)."""
-    index = np.arange(count) + 0.5
-    z, turn = 1 - index / count, np.pi * (1 + np.sqrt(5)) * index
-    radius = np.sqrt(1 - z**2)
-    return np.stack([radius * np.cos(turn), radius * np.sin(turn), z], axis=1)

@@ -30,8 +30,7 @@ def features(solution: PoseSolution, diameter: float, views: int = 1) -> Array:
     return np.array([
         solution.silhouette, solution.coordinates, solution.geometry, solution.print, min(solution.margin, 0.2) * 5,
         solution.visibility, solution.localization.detection.score, -np.log(max(solution.sigma, 1e-3)) / 3,
-        -log_det / 48, np.log(views), solution.outline, solution.contour,
-        solution.landmarks,
+        -log_det / 48, np.log(views), solution.outline, solution.contour, solution.landmarks,
     ])
 
 

@@ -117,8 +117,7 @@ def _solution(pose: Array, information: Array, candidates: Array, scores: Scores
         float(scores.coordinates[best]), float(scores.geometry[best]), float(scores.print[best]),
         float(scores.total[best]), margin, min(float(visibility), 1.0),
         float(np.median(evidence.sigma)) / surface.model.diameter if len(evidence.sigma) else 1.0, with_depth,
-        float(scores.outline[best]), float(scores.contour[best]), float(scores.landmarks[best]),
-        others)
+        float(scores.outline[best]), float(scores.contour[best]), float(scores.landmarks[best]), others)
 
 
 def _depth_information(pose: Array, evidence: Evidence, surface: Surface, points: Points, trust: Points) -> Array:

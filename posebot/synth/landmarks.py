@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from posebot.core.camera import Camera, rays
 from posebot.core.objects import Landmarks, ObjectModel
-from posebot.core.transforms import Array, apply
+from posebot.core.transforms import Array, apply, sphere
 from posebot.objects.landmarks import describe, unit
 from posebot.synth.gl import Gl
 from posebot.synth.labels import Labeller
@@ -47,7 +47,7 @@ def find_landmarks(models: Sequence[ObjectModel]) -> dict[int, Landmarks]:
 
 def _of(model: ObjectModel, renderer: RasterRenderer, labeller: Labeller) -> Landmarks:
     """The strongest landmarks of one object, each once."""
-    parts = [_seen(model, direction, renderer, labeller) for direction in _directions()]
+    parts = [_seen(model, direction, renderer, labeller) for direction in sphere(_VIEWS)]
     points, directions, strengths, descriptors = (np.concatenate(each) for each in zip(*parts, strict=True))
     order = np.argsort(-strengths, kind="stable")
     points, directions, descriptors = points[order], directions[order], descriptors[order]
@@ -84,11 +84,3 @@ def _once(points: Array, descriptors: NDArray[np.uint8], near: float) -> NDArray
         earlier = [other for other in others if other < number and kept[other]]
         kept[number] = not earlier or float((vectors[earlier] @ vectors[number]).max()) < _SAME
     return np.flatnonzero(kept)
-
-
-def _directions() -> Array:
-    """Unit vectors (V, 3), evenly over the sphere (Fibonacci)."""
-    step = np.arange(_VIEWS) + 0.5
-    height, turn = 1 - 2 * step / _VIEWS, np.pi * (1 + 5**0.5) * step
-    flat = np.sqrt(1 - height**2)
-    return np.stack([flat * np.cos(turn), flat * np.sin(turn), height], axis=1)

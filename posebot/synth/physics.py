@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from posebot.core.transforms import Array, apply, make, quaternion_from_rotation, rotation_from_quaternion
+from posebot.core.transforms import Array, apply, make, quaternion_from_rotation, rotation_from_quaternion, sphere
 
 _STEP, _SECONDS = 0.004, 1.1
 _DIRECTIONS = 64
@@ -47,11 +47,8 @@ def settle(bodies: Sequence[Body], rng: np.random.Generator, radius: float = 0.3
 
 
 def hull_points(vertices: Array) -> Array:
-    """Those of the vertices (V, 3) that lie farthest in 64 directions spread evenly over the sphere (Fibonacci)."""
-    index = np.arange(_DIRECTIONS) + 0.5
-    polar, turn = np.arccos(1 - 2 * index / _DIRECTIONS), np.pi * (1 + 5**0.5) * index
-    directions = np.stack([np.cos(turn) * np.sin(polar), np.sin(turn) * np.sin(polar), np.cos(polar)], axis=1)
-    return vertices[np.unique(np.argmax(vertices @ directions.T, axis=0))]
+    """Those of the vertices (V, 3) that lie farthest in 64 directions spread evenly over the sphere."""
+    return vertices[np.unique(np.argmax(vertices @ sphere(_DIRECTIONS).T, axis=0))]
 
 
 def _starts(bodies: Sequence[Body], hulls: list[Array], rng: np.random.Generator, radius: float) -> list[Array]:

@@ -68,12 +68,14 @@ def _inputs(job: Job, view: ExportView, count: int = 8) -> tuple[torch.Tensor, .
 def write_models(folder: Path, objects: Sequence[ObjectModel], faces: int) -> str:
     """The objects with meshes of at most `faces` triangles, coloured at the vertices; sizes stay those of the data.
 
-    Textured ones come with the landmarks of their print. Returns what there is to say of that.
+    Textured ones come with the landmarks of their print, others keep those that they have (objects of another bundle,
+    whose meshes are baked). Returns what there is to say of that.
     """
     textured = sum(model.mesh.texture is not None for model in objects)
     landmarks, problem = _landmarks(objects) if textured else ({}, "")
     save_objects(folder, {model.obj_id: replace(model, mesh=decimate(model.mesh, faces),
-                                                landmarks=landmarks.get(model.obj_id)) for model in objects})
+                                                landmarks=landmarks.get(model.obj_id, model.landmarks))
+                          for model in objects})
     return problem or f"{textured} of {len(objects)} objects have a texture, {len(landmarks)} a print with landmarks"
 
 

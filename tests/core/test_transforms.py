@@ -145,3 +145,13 @@ def test_rotated_covariance_is_that_of_rotated_samples() -> None:
 )
 def test_is_transform(matrix: np.ndarray, rigid: bool) -> None:
     assert tf.is_transform(matrix) is rigid
+
+
+@given(count=st.integers(8, 400))
+def test_a_sphere_is_evenly_covered(count: int) -> None:
+    directions = tf.sphere(count)
+    assert np.allclose(np.linalg.norm(directions, axis=1), 1)
+    assert np.linalg.norm(directions.mean(axis=0)) < 2 / count**0.5
+    cosine = directions @ directions.T - 2 * np.eye(count)
+    nearest = np.arccos(np.clip(cosine.max(axis=1), -1, 1))
+    assert nearest.min() > 0.5 * (4 * np.pi / count) ** 0.5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ pytest.importorskip("torch")
 from posebot.objects.bop_models import load_objects, make_object
 from posebot.training.assemble import write_models
 from tests.objects.shapes import box, printed_square
-from tests.objects.test_landmarks import picture
+from tests.objects.test_landmarks import picture, some
 
 
 def test_a_print_comes_with_its_landmarks_and_a_plain_thing_without(tmp_path: Path) -> None:
@@ -30,3 +31,9 @@ def test_a_print_comes_with_its_landmarks_and_a_plain_thing_without(tmp_path: Pa
 def test_without_textures_nothing_is_drawn(tmp_path: Path) -> None:
     said = write_models(tmp_path, [make_object(1, "crate", box())], 100)
     assert said == "0 of 1 objects have a texture, 0 a print with landmarks"
+
+
+def test_an_object_of_another_bundle_keeps_its_landmarks(tmp_path: Path) -> None:
+    write_models(tmp_path, [replace(make_object(1, "crate", box()), landmarks=some())], 100)
+    found = load_objects(tmp_path)[1].landmarks
+    assert found is not None and len(found.points) == len(some().points)

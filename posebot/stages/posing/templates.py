@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from posebot.core.camera import rays
 from posebot.core.objects import ObjectModel
-from posebot.core.transforms import Array, rotation_from_vector
+from posebot.core.transforms import Array, rotation_from_vector, sphere
 from posebot.stages.posing.evidence import Evidence
 from posebot.stages.posing.symmetry import symmetries
 
@@ -102,14 +102,10 @@ def _closed(index: NDArray[np.int64], z: Map) -> NDArray[np.int64]:
 
 def _views(model: ObjectModel) -> Array:
     """Rotations (V, 3, 3) that look at the object from all sides, one for each that its symmetries leave different."""
-    step = np.arange(_VIEWS) + 0.5
-    height, angle = 1 - 2 * step / _VIEWS, np.pi * (1 + 5**0.5) * step  # Fibonacci's sphere
-    ring = np.sqrt(1 - height**2)
-    directions = np.stack([ring * np.cos(angle), ring * np.sin(angle), height], axis=1)
     alike = symmetries(model)[:, :3, :3]
     near = np.cos(np.sqrt(4 * np.pi / _VIEWS) * 0.6)
     kept: list[Array] = []
-    for direction in directions:
+    for direction in sphere(_VIEWS):
         if len(alike) == 1 or not kept or (np.stack(kept) @ (alike @ direction).T).max() < near:
             kept.append(direction)
     z = -np.stack(kept)  # the camera looks along -direction
