@@ -27,7 +27,8 @@ class Pipeline:
     """All stages of one bundle for one camera stream (fusion remembers what it saw; `reset` forgets it).
 
     Args:
-        bundle: an opened bundle. depth: use depth where the frame has it. runtime, threads: see `Network`.
+        bundle: an opened bundle. depth: use depth where the frame has it. runtime: see `Network`. threads: of the
+            networks, and objects whose poses are solved at once; 0: as many as there are cores.
         fuse: join views where the frame says where the camera was. limit: most objects that are looked at in one frame.
         masks: fill `PoseEstimate.mask`. error: how wrong `base_from_cam` may be, for fusion; default: exact.
         stages: those to use; default: the bundle's, in this process.
@@ -76,11 +77,8 @@ class Pipeline:
             reach = self.bundle.manifest.localizer.reach
             localizations = centered(self.localizer, frame.rgb, detections, reach)
         with _timed(clock, "pose"):
-            solutions = self._solved(frame, localizations)
+            solutions = self.solver.all(frame, localizations, self.depth)
         return self._looked_again(frame, solutions, clock)
-
-    def _solved(self, frame: Frame, localizations: list[Localization]) -> list[PoseSolution]:
-        return [self.solver(frame, localization, self.depth) for localization in localizations]
 
     def _looked_again(self, frame: Frame, solutions: list[PoseSolution], clock: dict[str, float]) -> list[PoseSolution]:
         """The solutions, some of them replaced by what a second look finds where that explains the picture better."""
@@ -94,7 +92,7 @@ class Pipeline:
         with _timed(clock, "localize"):
             localizations = self.localizer(frame.rgb, list(looks.values()))
         with _timed(clock, "pose"):
-            for number, second in zip(looks, self._solved(frame, localizations), strict=True):
+            for number, second in zip(looks, self.solver.all(frame, localizations, self.depth), strict=True):
                 if second.pose is not None and second.total > solutions[number].total:
                     solutions[number] = second
         return solutions
@@ -121,7 +119,7 @@ def _stages(bundle: Bundle, runtime: str, threads: int, limit: int) -> tuple[Det
     manifest = bundle.manifest
     return (OnnxDetector(Network(bundle.detector, runtime, threads, "detector.onnx"), manifest.detector, limit),
             OnnxLocalizer(Network(bundle.localizer, runtime, threads, "localizer.onnx"), manifest.localizer),
-            PoseSolver(bundle.objects))
+            PoseSolver(bundle.objects, threads))
 
 
 def straight(frame: Frame) -> Frame:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import cache
+from threading import Lock
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -59,25 +62,68 @@ class PoseSolution:
 
 
 class PoseSolver:
-    """Solves poses of a bundle's objects. Building it prepares their surfaces (some tenths of a second each)."""
+    """Solves poses of a bundle's objects. Building it prepares their surfaces (some tenths of a second each).
 
-    def __init__(self, objects: Sequence[ObjectModel]) -> None:
+    Args:
+        threads: how many objects of a frame are solved at once; 0: as many as there are cores.
+    """
+
+    def __init__(self, objects: Sequence[ObjectModel], threads: int = 0) -> None:
         self.surfaces = [build_surface(model) for model in objects]
+        self.threads = threads or cores()
 
     def __call__(self, frame: Frame, localization: Localization, use_depth: bool = True) -> PoseSolution:
         """Never raises for a bad crop: a solution without a pose says why. The frame must be undistorted."""
-        surface = self.surfaces[localization.detection.class_index]
-        return solve(gather(frame, localization, surface.model, use_depth), surface, localization)
+        return self.all(frame, [localization], use_depth)[0]
+
+    def all(self, frame: Frame, localizations: Sequence[Localization], use_depth: bool = True) -> list[PoseSolution]:
+        """The same for several objects of one frame."""
+        def one(localization: Localization) -> PoseSolution:
+            surface = self.surfaces[localization.detection.class_index]
+            return solve(gather(frame, localization, surface.model, use_depth), surface, localization)
+
+        with SINGLE:
+            if min(self.threads, len(localizations)) < 2:
+                return [one(localization) for localization in localizations]
+            with ThreadPoolExecutor(min(self.threads, len(localizations))) as pool:
+                return list(pool.map(one, localizations))
 
 
-@cache
-def _blas() -> ThreadpoolController:
-    return ThreadpoolController()
+class _SingleThreaded:
+    """While anyone is inside, linear algebra uses one thread: products this small take longer in several.
+
+    The setting is the process's, so that the first who enters makes it and the last who leaves takes it back.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside, self._open = Lock(), 0, ExitStack()
+        self._controller: ThreadpoolController | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._controller = self._controller or ThreadpoolController()
+                self._open.enter_context(self._controller.limit(limits=1, user_api="blas"))
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._open.close()
+
+
+SINGLE = _SingleThreaded()
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def solve(evidence: Evidence, surface: Surface, localization: Localization) -> PoseSolution:
     """The pose that explains the evidence best."""
-    with _blas().limit(limits=1, user_api="blas"):  # products this small take longer in several threads
+    with SINGLE:
         return _solved(evidence, surface, localization)
 
 

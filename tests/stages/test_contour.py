@@ -10,7 +10,7 @@ import pytest
 from posebot.core.transforms import perturb, rotation_angle
 from posebot.objects.bop_models import make_object
 from posebot.stages.posing import contour
-from posebot.stages.posing.creases import creases
+from posebot.stages.posing.creases import creases, outlines
 from posebot.stages.posing.evidence import gather
 from posebot.stages.posing.score import score
 
@@ -33,7 +33,7 @@ def test_an_outline_is_closed_and_seen_from_every_side(scenes):
     rng = np.random.default_rng(0)
     for _ in range(20):
         eye = rng.normal(size=3)
-        ends = edges.ends[edges.outlines(eye[None] / np.linalg.norm(eye))[0]]
+        ends = edges.ends[outlines(edges, eye / np.linalg.norm(eye))]
         assert (np.unique(ends, return_counts=True)[1] % 2 == 0).all()  # what comes to a corner leaves it
 
 
@@ -42,7 +42,7 @@ def test_an_open_mesh_has_outlines_at_its_rims():
 
     corners = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], float)
     flat = Mesh(corners, np.array([[0, 1, 2], [0, 2, 3]], np.int32))
-    assert creases(make_object(1, "sheet", flat).mesh).outlines(np.array([[0.2, 0.3, 5.0]])).sum() == 4
+    assert outlines(creases(make_object(1, "sheet", flat).mesh), np.array([0.2, 0.3, 5.0])).sum() == 4
 
 
 @pytest.mark.parametrize("seed", NEAR)

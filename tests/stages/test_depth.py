@@ -48,8 +48,8 @@ def test_nearest_agrees_with_a_search_of_all_points(scenes):
     points = (surface.points[rng.integers(0, 6000, 200)] + rng.normal(scale=0.005, size=(200, 3))).astype(np.float32)
     exact = np.linalg.norm(points[:, None] - surface.points[None], axis=2).min(axis=1)
     found = np.linalg.norm(points - surface.points[surface.nearest(points)], axis=1)
-    assert (found - exact).max() < 2 * surface._cell
-    assert np.median(found - exact) < 0.3 * surface._cell
+    assert (found - exact).max() < 2 * surface.table.cell
+    assert np.median(found - exact) < 0.3 * surface.table.cell
 
 
 def test_ambiguities_of_a_box_are_its_flips(scenes):

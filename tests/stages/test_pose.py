@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
-from posebot.stages.pose import PoseSolver, solve
+from posebot.stages.pose import SINGLE, PoseSolver, solve
 from posebot.stages.posing.evidence import gather
 
 
@@ -107,3 +108,23 @@ def test_half_hidden_lowers_visibility_and_says_so(scenes):
     localization = scenes.localization(frame, pose, hidden=0.5)
     solution = solve(gather(frame, localization, scenes.model), scenes.surface, localization)
     assert solution.visibility < 0.8
+
+
+def test_objects_solved_in_threads_are_as_each_alone(scenes):
+    poses = [scenes.pose(seed) for seed in range(3)]
+    frame = scenes.frame(poses[0])
+    localizations = [scenes.localization(frame, pose, noise=0.02, seed=1) for pose in poses]
+    together = PoseSolver([scenes.model], threads=3).all(frame, localizations)
+    alone = PoseSolver([scenes.model], threads=1).all(frame, localizations)
+    for one, other in zip(together, alone, strict=True):
+        np.testing.assert_allclose(one.pose, other.pose, atol=1e-9)
+
+
+def test_linear_algebra_gets_its_threads_back():
+    def threads() -> list[int]:
+        return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+
+    before = threads()
+    with SINGLE, SINGLE:
+        assert set(threads()) <= {1}
+    assert threads() == before

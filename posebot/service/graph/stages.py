@@ -86,7 +86,7 @@ class SolverStage:
 
     def __init__(self, settings: Settings) -> None:
         def build(bundle: Bundle, name: str, digest: str) -> PoseSolver:
-            return PoseSolver(bundle.objects)
+            return PoseSolver(bundle.objects, settings.graph.threads)
 
         self._shelf = Shelf(settings.bundles, build)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="solver")
@@ -100,5 +100,4 @@ class SolverStage:
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._solve, frame, model, found, depth)
 
     def _solve(self, frame: Frame, model: Model, found: list[Localization], depth: bool) -> list[PoseSolution]:
-        solver = self._shelf.get(*model).parts
-        return [solver(frame, localization, depth) for localization in found]
+        return self._shelf.get(*model).parts.all(frame, found, depth)

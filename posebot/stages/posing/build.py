@@ -12,7 +12,7 @@ from posebot.objects.baking import point_colors
 from posebot.objects.geometry import face_vectors, sample_surface
 from posebot.stages.posing.ambiguity import ambiguities
 from posebot.stages.posing.creases import creases
-from posebot.stages.posing.surface import Surface
+from posebot.stages.posing.surface import Surface, Table
 from posebot.stages.posing.templates import build_templates
 
 _MARGIN = 0.3  # of the diameter, around the bounding box: how far the table reaches
@@ -45,7 +45,7 @@ def sampled(model: ObjectModel, count: int, cells: int) -> Surface:
     table = tree.query(centers.reshape(-1, 3))[1].astype(np.int32).reshape(shape)
     return Surface(model, points.astype(np.float32), normals.astype(np.float32),
                    None if colors is None else colors.astype(np.float32), _closed(points, normals, model.diameter),
-                   origin.astype(np.float32), cell, table, creases(model.mesh))
+                   Table(origin.astype(np.float32), cell, table), creases(model.mesh))
 
 
 def _closed(points: Array, normals: Array, diameter: float, views: int = 12, cells: int = 20) -> bool:

@@ -15,7 +15,7 @@ from posebot.stages.posing.surface import Surface
 from posebot.stages.posing.templates import guess
 
 _DRAWN = 800
-_GUESSES, _PLACED, _REFINED, _TURNED = 32, 10, 6, 2
+_GUESSES, _PLACED, _REFINED, _TURNED = 32, 14, 10, 2
 
 
 def search(evidence: Evidence, surface: Surface) -> tuple[Array, Scores]:

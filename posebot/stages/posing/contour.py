@@ -11,17 +11,17 @@ world", 2022; the colours as in `sharpen`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.camera import resize_K
 from posebot.core.transforms import Array, perturb
-from posebot.stages.posing.creases import Creases
+from posebot.stages.posing.compiled import add_rows, compiled, mirror, pixel_rows, turned
+from posebot.stages.posing.creases import Creases, outlines
 from posebot.stages.posing.evidence import Evidence
-from posebot.stages.posing.pnp import Prior, linearise, pixel_rows
+from posebot.stages.posing.pnp import Prior, linearise
 from posebot.stages.posing.region import Region
 from posebot.stages.posing.splat import splat
 from posebot.stages.posing.surface import Surface
@@ -36,14 +36,14 @@ _REACH = 0.7  # of a line's half length: sigma of how far off an outline is expe
 _HIDDEN = 1.5  # lines end at this share of what the masks say is hidden, times as much
 _TOLERANCE = 2.0  # pixels: sigma of an outline that fits
 _PRIOR = 0.3  # of the coordinates' evidence: their errors have much in common
+_ENDLESS = 1e6  # pixels: an outline this long runs behind the camera
 _TURN = 0.35  # radians: most in one step
 _WIDTHS = (16, 12, 9, 6, 5, 4, 3, 3)
 FINE = (5, 4, 3)
 """Half lengths of the lines, round by round, in pixels: from the start, and for poses that are nearly right."""
 
 
-@dataclass(frozen=True)
-class _Lines:
+class _Lines(NamedTuple):
     """Lines across the outlines of H poses: points (H, N, 3) of the object, where they lie in the crop (H, N, 2), their
     outward normals (H, N, 2), and trust (H, N), 0 for those that are missing."""
 
@@ -85,80 +85,154 @@ def _joint(poses: Array, evidence: Evidence, surface: Surface, width: int) -> tu
     assert region is not None
     lines = _lines(poses, region, surface)
     offset, certainty = _measured(lines, region, width)
-    arms = np.moveaxis(poses[:, :3, :3] @ np.swapaxes(lines.points, 1, 2), 1, 0)  # (3, H, N)
-    rows = pixel_rows(region.K, arms + poses[:, :3, 3].T[..., None], arms)
-    across = (rows[:, 0] * lines.normals[..., 0] + rows[:, 1] * lines.normals[..., 1]).transpose(1, 0, 2)  # (H, 6, N)
-    weighted = across * (lines.trust * certainty)[:, None]
-    _, by_coordinates, downhill = linearise(poses, evidence, Prior(evidence.origin))
-    matrix = weighted @ np.swapaxes(across, 1, 2) + _PRIOR * by_coordinates
-    return matrix, (weighted @ offset[..., None])[..., 0] + _PRIOR * downhill
+    _, matrices, rights = linearise(poses, evidence, Prior(evidence.origin))
+    matrices, rights = _PRIOR * matrices, _PRIOR * rights
+    _add(poses, region.K, lines, offset, certainty, matrices, rights)
+    return matrices, rights
+
+
+@compiled
+def _add(poses: Array, K: Array, lines: _Lines, offset: Array, certainty: Array, matrices: Array, rights: Array
+         ) -> None:
+    """Add what the lines say to Hessians (H, 6, 6) and downhill directions (H, 6)."""
+    rows = np.empty((2, 6))
+    for h in range(len(poses)):
+        for n in range(offset.shape[1]):
+            arm = turned(poses[h], lines.points[h, n])
+            point = (arm[0] + poses[h, 0, 3], arm[1] + poses[h, 1, 3], arm[2] + poses[h, 2, 3])
+            pixel_rows(K, point, arm, rows)
+            for i in range(6):
+                rows[0, i] = rows[0, i] * lines.normals[h, n, 0] + rows[1, i] * lines.normals[h, n, 1]
+            add_rows(rows[0], lines.trust[h, n] * certainty[h, n], offset[h, n], matrices[h], rights[h])
+        mirror(matrices[h])
 
 
 def _measured(lines: _Lines, region: Region, width: int) -> tuple[Array, Array]:
     """How far outwards (H, N), pixels, each line finds the object's edge, and one over the variance of that (H, N)."""
-    steps = np.arange(-width, width + 1)
-    along = (lines.places[:, :, None] + steps[:, None] * lines.normals[:, :, None]).astype(np.float32)
-    along = along.reshape(-1, len(steps), 2)
-    odds = cv2.remap(region.odds, along[..., 0], along[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    # an edge at step d has the object up to there and the surroundings behind: all odds up to d speak for it
-    support = _TRUST * (np.cumsum(odds, axis=1) - odds / 2) - steps**2 / (2 * (_REACH * width) ** 2)
-    share = np.exp(support - support.max(axis=1, keepdims=True))
-    share /= share.sum(axis=1, keepdims=True)
-    mean = share @ steps
-    variance = np.maximum(share @ steps**2 - mean**2, 0)
-    return mean.reshape(lines.trust.shape), (1 / (1 + variance)).reshape(lines.trust.shape)
+    offset, certainty = np.zeros(lines.trust.shape), np.zeros(lines.trust.shape)
+    _measure(lines, region.odds, width, offset, certainty)
+    return offset, certainty
+
+
+@compiled
+def _measure(lines: _Lines, odds: Map, width: int, offset: Array, certainty: Array) -> None:
+    last, support = len(odds) - 1, np.empty(2 * width + 1)
+    for h in range(len(offset)):
+        for n in range(offset.shape[1]):
+            if lines.trust[h, n] == 0:
+                continue
+            so_far, best = 0.0, -np.inf
+            for i in range(len(support)):
+                step = i - width
+                x = min(max(lines.places[h, n, 0] + step * lines.normals[h, n, 0], 0.0), float(last))
+                y = min(max(lines.places[h, n, 1] + step * lines.normals[h, n, 1], 0.0), float(last))
+                column, row = min(int(x), last - 1), min(int(y), last - 1)
+                x, y = x - column, y - row
+                value = ((odds[row, column] * (1 - x) + odds[row, column + 1] * x) * (1 - y)
+                         + (odds[row + 1, column] * (1 - x) + odds[row + 1, column + 1] * x) * y)
+                # an edge at this step has the object up to here and the surroundings behind: all odds so far speak
+                # for it
+                support[i] = _TRUST * (so_far + value / 2) - step * step / (2 * (_REACH * width) ** 2)
+                so_far += value
+                best = max(best, support[i])
+            whole = mean = square = 0.0
+            for i in range(len(support)):
+                step, share = i - width, np.exp(support[i] - best)
+                whole, mean, square = whole + share, mean + share * step, square + share * step * step
+            offset[h, n] = mean / whole
+            certainty[h, n] = 1 / (1 + max(square / whole - offset[h, n] ** 2, 0.0))
 
 
 def _lines(poses: Array, region: Region, surface: Surface) -> _Lines:
-    size = len(region.odds)
-    cover = splat(poses, surface, resize_K(region.K, 0.5, 0.5), size // 2, _DRAWN).cover
-    points, places, normals, told = _along(poses, surface.creases, region.K)
-    ahead, behind = (_at(cover, (places + side * normals - 0.5) / 2) for side in (_BESIDE, -_BESIDE))
-    normals = np.where((ahead > behind)[..., None], -normals, normals)
-    rim = told[:, None] & (np.minimum(ahead, behind) < 0.25) & (np.maximum(ahead, behind) > 0.25)
-    rim &= ((places > 1) & (places < size - 2)).all(axis=2)
-    count = rim.sum(axis=1)
-    rank = np.linspace(0, np.maximum(count - 1, 0), _LINES, axis=1).astype(int)
-    chosen = np.take_along_axis(np.argsort(~rim, axis=1, kind="stable"), rank, axis=1)[..., None]
-    points, places, normals = (np.take_along_axis(each, chosen, axis=1) for each in (points, places, normals))
-    hidden = _at(region.hidden[None], places - _BESIDE * normals)
-    share = np.where(count < _FEWEST, 0, np.minimum(1.0, count / _LINES))  # few lines told often count as few
-    return _Lines(points, places, normals, share[:, None] * np.clip(1 - _HIDDEN * hidden, 0, 1))
+    cover = splat(poses, surface, resize_K(region.K, 0.5, 0.5), len(region.odds) // 2, _DRAWN).cover
+    shape = (len(poses), _LINES)
+    lines = _Lines(np.zeros((*shape, 3)), np.zeros((*shape, 2)), np.zeros((*shape, 2)), np.zeros(shape))
+    _draw(poses, region.K, surface.creases, cover, region.hidden, lines)
+    return lines
 
 
-def _along(poses: Array, creases: Creases, K: Array) -> tuple[Array, Array, Array, NDArray[np.bool_]]:
-    """Points (H, M, 3) evenly along all outlines of each pose, hidden ones too; their pixels (H, M, 2) and normals
-    (H, M, 2), of any sign; and which poses (H,) have an outline."""
-    rotations, shifts = poses[:, :3, :3], poses[:, :3, 3]
-    eyes = -np.einsum("hij,hi->hj", rotations, shifts)
-    owner, number = np.nonzero(creases.outlines(eyes))
-    first, second = creases.ends[number].T
-    camera = rotations @ creases.vertices.T + shifts[..., None]  # (H, 3, V)
-    pixels = np.swapaxes((K @ camera)[:, :2] / np.maximum(camera[:, 2:], 1e-3), 1, 2)
-    begin = pixels[owner, first]
-    step = pixels[owner, second] - begin
-    length = np.linalg.norm(step, axis=1)
-    behind = np.cumsum(length)
-    bounds = np.searchsorted(owner, np.arange(len(poses) + 1))
-    ends = np.append(0.0, behind)[bounds]
-    whole = np.diff(ends)
-    told = (whole > 0) & (whole < 1e6)
-    if not told.any():
-        nothing = np.zeros((len(poses), 3 * _LINES, 3))
-        return nothing, nothing[..., :2], nothing[..., :2], told
-    at = ends[:-1, None] + (np.arange(3 * _LINES) + 0.5) * (whole[:, None] / (3 * _LINES))
-    edge = np.clip(np.searchsorted(behind, at), bounds[:-1, None], np.maximum(bounds[1:, None] - 1, 0))
-    edge = np.minimum(edge, len(length) - 1)  # of poses without an outline: anything
-    share = (1 - (behind[edge] - at) / np.maximum(length[edge], 1e-9))[..., None]
-    normals = np.stack([step[edge, 1], -step[edge, 0]], axis=-1) / np.maximum(length[edge], 1e-9)[..., None]
-    start = creases.vertices[first[edge]]
-    return start + share * (creases.vertices[second[edge]] - start), begin[edge] + share * step[edge], normals, told
+@compiled
+def _draw(poses: Array, K: Array, creases: Creases, cover: Map, hidden: Map, lines: _Lines) -> None:
+    """Fill `lines` evenly from those points of each outline that lie on the rim of what is covered (H, S/2, S/2)."""
+    size, many = len(hidden), 3 * _LINES
+    points, places, normals = np.empty((many, 3)), np.empty((many, 2)), np.empty((many, 2))
+    rim = np.empty(many, np.int64)
+    for h in range(len(poses)):
+        if not _along(poses[h], K, creases, points, places, normals):
+            continue
+        count = 0
+        for i in range(many):
+            x, y, across, down = places[i, 0], places[i, 1], normals[i, 0], normals[i, 1]
+            ahead = _at(cover[h], (x + _BESIDE * across - 0.5) / 2, (y + _BESIDE * down - 0.5) / 2)
+            behind = _at(cover[h], (x - _BESIDE * across - 0.5) / 2, (y - _BESIDE * down - 0.5) / 2)
+            if ahead > behind:
+                normals[i, 0], normals[i, 1] = -across, -down
+            inside = 1 < x < size - 2 and 1 < y < size - 2
+            if inside and min(ahead, behind) < 0.25 < max(ahead, behind):
+                rim[count] = i
+                count += 1
+        if count < _FEWEST:
+            continue
+        share = min(1.0, count / _LINES)  # few lines told often count as few
+        for n in range(_LINES):
+            i = rim[int(n * (count - 1) / (_LINES - 1))]
+            for axis in range(3):
+                lines.points[h, n, axis] = points[i, axis]
+            for axis in range(2):
+                lines.places[h, n, axis], lines.normals[h, n, axis] = places[i, axis], normals[i, axis]
+            unseen = _at(hidden, places[i, 0] - _BESIDE * normals[i, 0], places[i, 1] - _BESIDE * normals[i, 1])
+            lines.trust[h, n] = share * min(max(1 - _HIDDEN * unseen, 0.0), 1.0)
 
 
-def _at(pictures: Map, places: Array) -> Map:
-    """Values of pictures (H or 1, S, S) at the nearest pixels to places (H, N, 2); 0 outside."""
-    nearest = np.rint(np.clip(places, -2, pictures.shape[1] + 1)).astype(int)
-    inside = ((nearest >= 0) & (nearest < pictures.shape[1])).all(axis=2)
-    nearest = nearest.clip(0, pictures.shape[1] - 1)
-    which = np.arange(len(pictures))[:, None]
-    return np.where(inside, pictures[which, nearest[..., 1], nearest[..., 0]], np.float32(0))
+@compiled
+def _along(pose: Array, K: Array, creases: Creases, points: Array, places: Array, normals: Array) -> bool:
+    """Fill points (M, 3) evenly along the outline of a pose, hidden parts too, their pixels (M, 2) and normals (M, 2),
+    of any sign. False if there is no outline."""
+    eye, ends = np.empty(3), creases.ends
+    for axis in range(3):
+        eye[axis] = -(pose[0, axis] * pose[0, 3] + pose[1, axis] * pose[1, 3] + pose[2, axis] * pose[2, 3])
+    seen = outlines(creases, eye)
+    number, begin = np.empty(len(ends), np.int64), np.empty((len(ends), 2))
+    step, behind = np.empty_like(begin), np.empty(len(ends))
+    count, whole = 0, 0.0
+    for e in range(len(ends)):
+        if seen[e]:
+            x, y = _pixel(pose, K, creases.vertices[ends[e, 0]])
+            to_x, to_y = _pixel(pose, K, creases.vertices[ends[e, 1]])
+            begin[count, 0], begin[count, 1], step[count, 0], step[count, 1] = x, y, to_x - x, to_y - y
+            whole += np.sqrt((to_x - x) ** 2 + (to_y - y) ** 2)
+            number[count], behind[count] = e, whole
+            count += 1
+    if not 0 < whole < _ENDLESS:
+        return False
+    e = 0
+    for i in range(len(points)):
+        at = (i + 0.5) * whole / len(points)
+        while behind[e] < at and e < count - 1:
+            e += 1
+        length = max(np.sqrt(step[e, 0] ** 2 + step[e, 1] ** 2), 1e-9)
+        share = 1 - (behind[e] - at) / length
+        for axis in range(3):
+            start, end = creases.vertices[ends[number[e], 0], axis], creases.vertices[ends[number[e], 1], axis]
+            points[i, axis] = start + share * (end - start)
+        for axis in range(2):
+            places[i, axis] = begin[e, axis] + share * step[e, axis]
+        normals[i, 0], normals[i, 1] = step[e, 1] / length, -step[e, 0] / length
+    return True
+
+
+@compiled
+def _pixel(pose: Array, K: Array, point: Array) -> tuple[float, float]:
+    """Where a point of the object is drawn."""
+    x, y, z = turned(pose, point)
+    near = 1 / max(z + pose[2, 3], 1e-3)
+    return (x + pose[0, 3]) * near * K[0, 0] + K[0, 2], (y + pose[1, 3]) * near * K[1, 1] + K[1, 2]
+
+
+@compiled
+def _at(picture: Map, x: float, y: float) -> float:
+    """Value of a picture (S, S) at the nearest pixel to a place; 0 outside."""
+    last = len(picture) - 0.5
+    if not (-0.5 <= x < last and -0.5 <= y < last):
+        return 0.0
+    return picture[int(y + 0.5), int(x + 0.5)]

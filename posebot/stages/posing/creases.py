@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from posebot.core.objects import Mesh
 from posebot.core.transforms import Array
 from posebot.objects.geometry import edges, face_vectors, merged
+from posebot.stages.posing.compiled import compiled
 
 
-@dataclass(frozen=True)
-class Creases:
+class Creases(NamedTuple):
     """Edges of a mesh with the faces at either side.
 
     Attributes:
@@ -27,12 +27,6 @@ class Creases:
     ends: NDArray[np.int64]
     faces: NDArray[np.int64]
 
-    def outlines(self, eyes: Array) -> NDArray[np.bool_]:
-        """Which edges (H, E) lie between a face that looks at the eye (H, 3), object frame, and one that does not."""
-        front = eyes @ self.normals.T > self.offsets
-        first, second = self.faces.T
-        return np.asarray((second < 0) | (front[:, first] != front[:, second]))
-
 
 def creases(mesh: Mesh) -> Creases:
     """Those of a mesh; vertices in one place count as one."""
@@ -40,3 +34,16 @@ def creases(mesh: Mesh) -> Creases:
     faces = faces[(faces != np.roll(faces, 1, axis=1)).all(axis=1)]
     normals = face_vectors(Mesh(vertices, faces))
     return Creases(vertices, normals, (normals * vertices[faces[:, 0]]).sum(axis=1), *edges(faces))
+
+
+@compiled
+def outlines(creases: Creases, eye: Array) -> NDArray[np.bool_]:
+    """Which edges (E,) lie between a face that looks at the eye (3,), object frame, and one that does not."""
+    front, chosen = np.empty(len(creases.normals), np.bool_), np.empty(len(creases.ends), np.bool_)
+    for f in range(len(front)):
+        normal = creases.normals[f]
+        front[f] = normal[0] * eye[0] + normal[1] * eye[1] + normal[2] * eye[2] > creases.offsets[f]
+    for e in range(len(chosen)):
+        first, second = creases.faces[e, 0], creases.faces[e, 1]
+        chosen[e] = second < 0 or front[first] != front[second]
+    return chosen

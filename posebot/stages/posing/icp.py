@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.transforms import Array, exp
-from posebot.stages.posing.surface import Surface
+from posebot.stages.posing.compiled import add_rows, compiled, mirror
+from posebot.stages.posing.surface import Surface, Table, nearest
 
 Points = NDArray[np.float32]
 _DAMPING = 0.02  # of the mean of the normal matrix's diagonal: holds directions that the points do not fix
@@ -49,30 +50,52 @@ def residuals(poses: Array, surface: Surface, points_cam: Points, front: bool = 
 
 def information(poses: Array, surface: Surface, points_cam: Points, weights: Points, width: float) -> Array:
     """Normal matrices (H, 6, 6) of the last step, per square metre of residual, object frame (shift, turn)."""
-    distance, points, normals = residuals(poses, surface, points_cam)
-    trust, jacobian = _linear(distance, points, normals, weights, width)
-    return np.einsum("hni,hn,hnj->hij", jacobian, trust, jacobian, optimize=True).astype(float)
+    return _normal_equations(poses, surface, points_cam, weights, width, True)[0]
 
 
 def _step(poses: Array, surface: Surface, points_cam: Points, weights: Points, width: float, front: bool) -> Array:
-    distance, points, normals = residuals(poses, surface, points_cam, front)
-    trust, jacobian = _linear(distance, points, normals, weights, width)
-    radius = np.float32(surface.model.diameter / 2)
-    jacobian[..., 3:] /= radius  # shift and turn in the same unit, for the damping
-    weighted = jacobian * trust[..., None]
-    matrix = (np.swapaxes(weighted, 1, 2) @ jacobian).astype(float)
-    right = np.einsum("hni,hn->hi", weighted, np.nan_to_num(distance)).astype(float)
+    matrix, right = _normal_equations(poses, surface, points_cam, weights, width, front)
+    radius = surface.model.diameter / 2
+    unit = np.array([1, 1, 1, radius, radius, radius])  # shift and turn in the same unit, for the damping
+    matrix, right = matrix / np.outer(unit, unit), right / unit
     damping = _DAMPING * np.trace(matrix, axis1=1, axis2=2) / 6 + 1e-9
-    step = np.linalg.solve(matrix + damping[:, None, None] * np.eye(6), right[..., None])[..., 0]
-    step[:, 3:] /= radius
+    step = np.linalg.solve(matrix + damping[:, None, None] * np.eye(6), right[..., None])[..., 0] / unit
     limit = np.array([0.2 * surface.model.diameter, 0.5])[:, None]
     for part, most in zip((step[:, :3], step[:, 3:]), limit):
         part *= np.minimum(1, most / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12))
     return step
 
 
-def _linear(distance: Points, points: Points, normals: Points, weights: Points, width: float) -> tuple[Points, Points]:
-    """Robust weights (H, N) and the rows (H, N, 6) of the linearised distances."""
-    share = np.nan_to_num(distance, nan=1e3) / np.float32(width)
-    trust = weights / (1 + share**2) ** 2
-    return trust, np.concatenate([normals, np.cross(points, normals)], axis=-1)
+def _normal_equations(poses: Array, surface: Surface, points_cam: Points, weights: Points, width: float, front: bool
+                      ) -> tuple[Array, Array]:
+    """Matrices (H, 6, 6) and right sides (H, 6) of the linearised distances, robustly weighted, object frame."""
+    matrices, rights = np.zeros((len(poses), 6, 6)), np.zeros((len(poses), 6))
+    _add(poses, surface.table, surface.points, surface.normals, points_cam, weights, width, front, matrices, rights)
+    return matrices, rights
+
+
+@compiled
+def _add(poses: Array, table: Table, samples: Points, directions: Points, points_cam: Points, weights: Points,
+         width: float, front: bool, matrices: Array, rights: Array) -> None:
+    row, eye, point = np.empty(6), np.zeros(3), np.zeros(3)
+    for h in range(len(poses)):
+        pose = poses[h]
+        for axis in range(3):
+            eye[axis] = -(pose[0, axis] * pose[0, 3] + pose[1, axis] * pose[1, 3] + pose[2, axis] * pose[2, 3])
+        for n in range(len(points_cam)):
+            x, y, z = points_cam[n]
+            for axis in range(3):  # x_obj = R^T (x_cam - t)
+                point[axis] = pose[0, axis] * x + pose[1, axis] * y + pose[2, axis] * z + eye[axis]
+            index = nearest(table, point)
+            distance, towards = 0.0, 0.0
+            for axis in range(3):
+                row[axis] = directions[index, axis]
+                distance += row[axis] * (point[axis] - samples[index, axis])
+                towards += row[axis] * (eye[axis] - point[axis])
+            if front and towards < 0:
+                continue
+            row[3] = point[1] * row[2] - point[2] * row[1]
+            row[4] = point[2] * row[0] - point[0] * row[2]
+            row[5] = point[0] * row[1] - point[1] * row[0]
+            add_rows(row, weights[n] / (1 + (distance / width) ** 2) ** 2, distance, matrices[h], rights[h])
+        mirror(matrices[h])

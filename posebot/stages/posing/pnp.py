@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from posebot.core.transforms import Array, make, perturb, rotation_from_vector
+from posebot.core.transforms import Array, make, rotation_from_vector
+from posebot.stages.posing.compiled import add_rows, compiled, mirror, moved, pixel_rows, solve, turned
 from posebot.stages.posing.evidence import SIZE, Evidence
 
 MIN_PIXELS = 12
 _PIXEL = 0.7  # working pixels: error of a perfect coordinate, from the map's grid
 _STILL = 1e-9  # least damping
+_NEAREST = 1e-3  # metres: what is nearer is behind the camera
 
 
 @dataclass(frozen=True)
@@ -31,11 +33,6 @@ class Prior:
     depth: float = 0.08
     weight: float = 10.0
 
-    def of(self, poses: NDArray[np.int64]) -> Prior:
-        """That of some of the poses, by number."""
-        return self if self.position.ndim == 1 else replace(self, position=self.position[poses])
-
-
 
 def ransac(evidence: Evidence, tries: int = 3, iterations: int = 80) -> Array:
     """Pose hypotheses (H, 4, 4) from random minimal sets, for several tolerances. Empty with too few pixels."""
@@ -48,7 +45,7 @@ def ransac(evidence: Evidence, tries: int = 3, iterations: int = 80) -> Array:
         cv2.setRNGSeed(attempt + 1)  # the same crop gives the same pose
         found, turn, shift, _ = cv2.solvePnPRansac(
             evidence.coordinates[best], evidence.pixels[best], evidence.K, None, iterationsCount=iterations,
-            reprojectionError=2.0 + attempt, confidence=0.99, flags=cv2.SOLVEPNP_EPNP)
+            reprojectionError=2.0 + attempt, confidence=0.99, flags=cv2.SOLVEPNP_AP3P)
         if found and np.isfinite(turn).all() and np.isfinite(shift).all() and shift[2, 0] > 0.01:
             poses.append(make(rotation_from_vector(turn[:, 0]), shift[:, 0]))
     return np.stack(poses) if poses else np.zeros((0, 4, 4))
@@ -62,25 +59,10 @@ def refine(poses: Array, evidence: Evidence, prior: Prior, steps: int = 10) -> t
     once. The information is the Gauss-Newton Hessian in the chart of `transforms.perturb`; its inverse is the
     covariance as if all pixels were independent.
     """
-    poses = poses.copy()
-    cost, matrix, right = linearise(poses, evidence, prior)
-    damping, moving = np.full(len(poses), 1e-3), np.ones(len(poses), bool)
-    for _ in range(steps):
-        at = np.flatnonzero(moving)
-        if not len(at):
-            break
-        # without coordinates nothing holds the attitude: what no evidence moves stays where it is
-        held = damping[at, None] * np.maximum(np.diagonal(matrix[at], axis1=1, axis2=2), _STILL)
-        step = np.linalg.solve(matrix[at] + held[:, None] * np.eye(6), right[at, :, None])[..., 0]
-        trials = perturb(poses[at], step)
-        trial_cost, trial_matrix, trial_right = linearise(trials, evidence, prior.of(at))
-        better = trial_cost < cost[at]
-        taken = at[better]
-        moving[taken[cost[taken] - trial_cost[better] < 1e-4 * cost[taken]]] = False
-        poses[taken], cost[taken] = trials[better], trial_cost[better]
-        matrix[taken], right[taken] = trial_matrix[better], trial_right[better]
-        damping[at] *= np.where(better, 0.2, 10.0)
-    return poses, matrix
+    poses, matrices = poses.copy(), np.empty((len(poses), 6, 6))
+    origins, firm = _guessed(prior, len(poses))
+    _refine(poses, evidence.K, _spots(evidence), origins, firm, steps, matrices)
+    return poses, matrices
 
 
 def information(pose: Array, evidence: Evidence, prior: Prior) -> Array:
@@ -93,55 +75,125 @@ def linearise(poses: Array, evidence: Evidence, prior: Prior) -> tuple[Array, Ar
 
     A pose that puts anything behind the camera costs infinitely much.
     """
-    K, count = evidence.K, len(evidence.pixels)
-    arms = poses[:, :3, :3] @ evidence.coordinates.T  # (H, 3, N)
-    points = arms + poses[:, :3, 3:]
-    possible = (points[:, 2].min(axis=1, initial=1.0) > 1e-3) & (poses[:, 2, 3] > 1e-3)
-    points[:, 2] = np.maximum(points[:, 2], 1e-3)
-    known = 1 / np.hypot(evidence.sigma * evidence.focal / points[:, 2], _PIXEL)
-    rows = pixel_rows(K, points.transpose(1, 0, 2), arms.transpose(1, 0, 2))
-    residual = np.empty((len(poses), 2, count))
-    for axis in (0, 1):
-        drawn = points[:, axis] / points[:, 2] * K[axis, axis] + K[axis, 2]
-        residual[:, axis] = (evidence.pixels[:, axis] - drawn) * known
-    square = (residual**2).sum(axis=1)
-    root = np.sqrt(evidence.weight / (1 + square))
-    rows = (rows * (known * root)).transpose(2, 0, 1, 3).reshape(len(poses), 6, 2 * count)
-    residual = (residual * root[:, None]).reshape(len(poses), 2 * count, 1)
-    cost, matrix, right = _prior_terms(poses, K, prior)
-    cost += np.log1p(square) @ evidence.weight
-    matrix += rows @ np.swapaxes(rows, 1, 2)
-    right += (rows @ residual)[..., 0]
-    cost[~possible], matrix[~possible], right[~possible] = np.inf, np.eye(6), 0
-    return cost, matrix, right
+    costs, matrices, rights = np.empty(len(poses)), np.empty((len(poses), 6, 6)), np.empty((len(poses), 6))
+    origins, firm = _guessed(prior, len(poses))
+    _linearise(poses, evidence.K, _spots(evidence), origins, firm, costs, matrices, rights)
+    return costs, matrices, rights
 
 
-def pixel_rows(K: Array, points: Array, arms: Array) -> Array:
-    """Derivatives (6, 2, ...) of the pixels of points (3, ...), camera frame, by the pose's twist.
+class _Spots(NamedTuple):
+    """Pixels (N, 2), the object's points (N, 3) seen there, their expected error in metres times the focal length (N,),
+    and their weights (N,)."""
 
-    arms: (3, ...) the points relative to the object's origin.
-    """
-    x, y, near = points[0], points[1], 1 / points[2]
-    arm_x, arm_y, arm_z = arms
-    u, v = K[0, 0] * near, K[1, 1] * near  # by the point: (u, 0, u_z) and (0, v, v_z); by turns: arm x these
-    u_z, v_z = -u * x * near, -v * y * near
-    rows = np.zeros((6, 2, *near.shape))
-    rows[0, 0], rows[2, 0], rows[1, 1], rows[2, 1] = u, u_z, v, v_z
-    rows[3, 0], rows[4, 0], rows[5, 0] = arm_y * u_z, arm_z * u - arm_x * u_z, -arm_y * u
-    rows[3, 1], rows[4, 1], rows[5, 1] = arm_y * v_z - arm_z * v, -arm_x * v_z, arm_x * v
-    return rows
+    pixels: Array
+    points: Array
+    spread: Array
+    weight: Array
 
 
-def _prior_terms(poses: Array, K: Array, prior: Prior) -> tuple[Array, Array, Array]:
-    """Costs (H,), Hessians (H, 6, 6) and downhill directions (H, 6) of the guess of the origin."""
-    focal, z = np.array([K[0, 0], K[1, 1]]), np.maximum(poses[:, 2, 3], 1e-3)
-    position = np.broadcast_to(prior.position, (len(poses), 3))
-    sideways = (position[:, :2] / position[:, 2:] - poses[:, :2, 3] / z[:, None]) * focal
-    residual = np.concatenate([sideways / prior.shift, np.log(position[:, 2:] / z[:, None]) / prior.depth], axis=1)
-    jacobian = np.zeros((len(poses), 3, 6))
-    rows = pixel_rows(K, np.stack([*poses[:, :2, 3].T, z]), np.zeros((3, len(poses))))
-    jacobian[:, :2] = rows.transpose(2, 1, 0) / prior.shift
-    jacobian[:, 2, 2] = 1 / (z * prior.depth)
-    square = (residual**2).sum(axis=1)
-    weighted = np.swapaxes(jacobian, 1, 2) * (prior.weight / (1 + square))[:, None, None]
-    return prior.weight * np.log1p(square), weighted @ jacobian, (weighted @ residual[..., None])[..., 0]
+class _Firm(NamedTuple):
+    """A prior's tolerances and weight."""
+
+    shift: float
+    depth: float
+    weight: float
+
+
+def _spots(evidence: Evidence) -> _Spots:
+    return _Spots(*map(np.ascontiguousarray, (evidence.pixels, evidence.coordinates, evidence.sigma * evidence.focal,
+                                              evidence.weight)))
+
+
+def _guessed(prior: Prior, count: int) -> tuple[Array, _Firm]:
+    origins = np.array(np.broadcast_to(prior.position, (count, 3)), float)
+    return origins, _Firm(prior.shift, prior.depth, prior.weight)
+
+
+@compiled
+def _refine(poses: Array, K: Array, spots: _Spots, origins: Array, firm: _Firm, steps: int, matrices: Array) -> None:
+    right, trial_right, step = np.empty(6), np.empty(6), np.empty(6)
+    held, trial_matrix, trial = np.empty((6, 6)), np.empty((6, 6)), np.empty((4, 4))
+    for h in range(len(poses)):
+        damping, pose, matrix = 1e-3, poses[h], matrices[h]
+        cost = _linear(pose, K, spots, origins[h], firm, matrix, right)
+        for _ in range(steps):
+            for i in range(6):
+                for j in range(6):
+                    held[i, j] = matrix[i, j]
+                # without coordinates nothing holds the attitude: what no evidence moves stays where it is
+                held[i, i] += damping * max(matrix[i, i], _STILL)
+            solve(held, right, step)
+            moved(pose, step, trial)
+            trial_cost = _linear(trial, K, spots, origins[h], firm, trial_matrix, trial_right)
+            if not trial_cost < cost:
+                damping *= 10.0
+                continue
+            for i in range(6):
+                right[i] = trial_right[i]
+                for j in range(6):
+                    matrix[i, j] = trial_matrix[i, j]
+            for i in range(4):
+                for j in range(4):
+                    pose[i, j] = trial[i, j]
+            still = cost - trial_cost < 1e-4 * cost
+            damping, cost = 0.2 * damping, trial_cost
+            if still:
+                break
+
+
+@compiled
+def _linearise(poses: Array, K: Array, spots: _Spots, origins: Array, firm: _Firm, costs: Array, matrices: Array,
+               rights: Array) -> None:
+    for h in range(len(poses)):
+        costs[h] = _linear(poses[h], K, spots, origins[h], firm, matrices[h], rights[h])
+
+
+@compiled
+def _linear(pose: Array, K: Array, spots: _Spots, origin: Array, firm: _Firm, matrix: Array, right: Array) -> float:
+    """The cost of one pose; fills its Hessian and its downhill direction."""
+    rows = np.empty((2, 6))
+    cost = _origin_terms(pose, K, origin, firm, rows, matrix, right)
+    possible = pose[2, 3] > _NEAREST
+    for n in range(len(spots.points)):
+        arm = turned(pose, spots.points[n])
+        x, y, z = arm[0] + pose[0, 3], arm[1] + pose[1, 3], arm[2] + pose[2, 3]
+        possible &= z > _NEAREST
+        z = max(z, _NEAREST)
+        known = 1 / np.sqrt((spots.spread[n] / z) ** 2 + _PIXEL**2)
+        off_x = (spots.pixels[n, 0] - x / z * K[0, 0] - K[0, 2]) * known
+        off_y = (spots.pixels[n, 1] - y / z * K[1, 1] - K[1, 2]) * known
+        square = off_x**2 + off_y**2
+        trust = spots.weight[n] / (1 + square)
+        cost += spots.weight[n] * np.log1p(square)
+        pixel_rows(K, (x, y, z), arm, rows)
+        add_rows(rows[0], known * known * trust, off_x / known, matrix, right)
+        add_rows(rows[1], known * known * trust, off_y / known, matrix, right)
+    if not possible:
+        for i in range(6):
+            right[i] = 0.0
+            for j in range(6):
+                matrix[i, j] = 1.0 if i == j else 0.0
+        return np.inf
+    mirror(matrix)
+    return cost
+
+
+@compiled
+def _origin_terms(pose: Array, K: Array, origin: Array, firm: _Firm, rows: Array, matrix: Array, right: Array) -> float:
+    """Begin a pose's Hessian and downhill direction with the guess of the origin; its cost."""
+    for i in range(6):
+        right[i] = 0.0
+        for j in range(6):
+            matrix[i, j] = 0.0
+    z = max(pose[2, 3], _NEAREST)
+    off_x = (origin[0] / origin[2] - pose[0, 3] / z) * K[0, 0]
+    off_y = (origin[1] / origin[2] - pose[1, 3] / z) * K[1, 1]
+    off_z = np.log(origin[2] / z)
+    square = (off_x / firm.shift) ** 2 + (off_y / firm.shift) ** 2 + (off_z / firm.depth) ** 2
+    trust = firm.weight / (1 + square)
+    pixel_rows(K, (pose[0, 3], pose[1, 3], z), (0.0, 0.0, 0.0), rows)
+    add_rows(rows[0], trust / firm.shift**2, off_x, matrix, right)
+    add_rows(rows[1], trust / firm.shift**2, off_y, matrix, right)
+    matrix[2, 2] += trust / (firm.depth * z) ** 2
+    right[2] += trust / (firm.depth**2 * z) * off_z
+    return firm.weight * np.log1p(square)

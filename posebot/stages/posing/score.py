@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from posebot.core.transforms import Array
 from posebot.stages.posing import landmarks
+from posebot.stages.posing.compiled import compiled
 from posebot.stages.posing.contour import agreement
 from posebot.stages.posing.evidence import Evidence
 from posebot.stages.posing.splat import Splats, splat
@@ -84,37 +85,77 @@ def coordinate_fit(poses: Array, evidence: Evidence) -> Array:
     percent, so they say how the object is turned, and masks and depth say better where it is.
     """
     step = 1 + len(evidence.pixels) // _COORDINATES
-    pixels, points = (each[::step].astype(np.float32) for each in (evidence.pixels, evidence.coordinates))
-    weight, error = evidence.weight[::step].astype(np.float32), evidence.sigma[::step].astype(np.float32)
+    pixels, points, weight, error = (np.ascontiguousarray(each[::step]) for each in (
+        evidence.pixels, evidence.coordinates, evidence.weight, evidence.sigma))
     if not len(pixels):
         return np.zeros(len(poses))
-    camera = np.asarray(evidence.K @ poses[:, :3], np.float32).reshape(-1, 4)
-    x, y, z = np.moveaxis((camera[:, :3] @ points.T + camera[:, 3:]).reshape(len(poses), 3, -1), 1, 0)
-    z = np.maximum(z, np.float32(1e-6))
-    drawn = np.stack([x / z, y / z])  # (2, H, N)
-    seen = pixels.T[:, None]
-    sigma = np.maximum(error, 0.02 * evidence.model.diameter) * np.float32(evidence.focal) / z + np.float32(0.5)
-    trust = np.broadcast_to(weight, sigma.shape)
-    for _ in range(3):
-        offset = ((_overlaid(drawn, seen, trust) - seen) ** 2).sum(axis=0)
-        kernel = 1 / (1 + offset / sigma**2)
-        trust = weight * kernel**2
-    return np.asarray(kernel @ weight / weight.sum(), float)
+    fits = np.empty(len(poses))
+    floor = 0.02 * evidence.model.diameter
+    _fit(evidence.K @ poses[:, :3], pixels, points, weight, np.maximum(error, floor) * evidence.focal, fits)
+    return fits
 
 
-def _overlaid(drawn: Map, seen: Map, trust: Map) -> Map:
-    """Pixels (2, H, N) moved and scaled (by 0.8 to 1.25) onto those seen (2, 1, N), least squares, weights (H, N)."""
-    share = trust / np.maximum(trust.sum(axis=1, keepdims=True), np.float32(1e-9))
-    spread = drawn - (drawn * share).sum(axis=2, keepdims=True)
-    middle = (seen * share).sum(axis=2, keepdims=True)
-    size = np.maximum((share * spread**2).sum(axis=(0, 2)), 1e-9)
-    scale = np.clip((share * spread * (seen - middle)).sum(axis=(0, 2)) / size, 0.8, 1.25).astype(np.float32)
-    return middle + scale[:, None] * spread
+@compiled
+def _fit(cameras: Array, pixels: Array, points: Array, weight: Array, spread: Array, fits: Array) -> None:
+    """Fill `fits` (H,). cameras: (H, 3, 4) pixel from object. spread: errors in metres times the focal length."""
+    count = len(points)
+    drawn, sigma, trust = np.empty((count, 2)), np.empty(count), np.empty(count)
+    for h in range(len(cameras)):
+        m = cameras[h]
+        for n in range(count):
+            x, y, z = points[n]
+            near = 1 / max(m[2, 0] * x + m[2, 1] * y + m[2, 2] * z + m[2, 3], 1e-6)
+            drawn[n, 0] = (m[0, 0] * x + m[0, 1] * y + m[0, 2] * z + m[0, 3]) * near
+            drawn[n, 1] = (m[1, 0] * x + m[1, 1] * y + m[1, 2] * z + m[1, 3]) * near
+            sigma[n], trust[n] = spread[n] * near + 0.5, weight[n]
+        for _ in range(3):
+            scale, x, y = _overlaid(drawn, pixels, trust)
+            agreed = whole = 0.0
+            for n in range(count):
+                square = (drawn[n, 0] * scale + x - pixels[n, 0]) ** 2 + (drawn[n, 1] * scale + y - pixels[n, 1]) ** 2
+                kernel = 1 / (1 + square / sigma[n] ** 2)
+                trust[n] = weight[n] * kernel**2
+                agreed, whole = agreed + weight[n] * kernel, whole + weight[n]
+        fits[h] = agreed / whole
+
+
+@compiled
+def _overlaid(drawn: Array, seen: Array, trust: Array) -> tuple[float, float, float]:
+    """Scale (0.8 to 1.25) and shift, x and y, that lay drawn pixels (N, 2) onto those seen: least squares, weighted."""
+    whole, middle, goal = 1e-9, np.zeros(2), np.zeros(2)
+    for n in range(len(drawn)):
+        whole += trust[n]
+        for axis in range(2):
+            middle[axis] += trust[n] * drawn[n, axis]
+            goal[axis] += trust[n] * seen[n, axis]
+    middle /= whole
+    goal /= whole
+    size, along = 1e-9 * whole, 0.0
+    for n in range(len(drawn)):
+        for axis in range(2):
+            off = drawn[n, axis] - middle[axis]
+            size += trust[n] * off * off
+            along += trust[n] * off * (seen[n, axis] - goal[axis])
+    scale = min(max(along / size, 0.8), 1.25)
+    return scale, goal[0] - scale * middle[0], goal[1] - scale * middle[1]
 
 
 def _silhouette(cover: Map, amodal: Map) -> Array:
-    common = np.minimum(cover, amodal).sum(axis=(1, 2))
-    return np.asarray(common / np.maximum(cover.sum(axis=(1, 2)) + amodal.sum() - common, 1e-6), dtype=float)
+    common = _overlap(cover, amodal)
+    return common[:, 0] / np.maximum(common[:, 1] + amodal.sum() - common[:, 0], 1e-6)
+
+
+@compiled
+def _overlap(cover: Map, amodal: Map) -> Array:
+    """Of silhouettes (H, S, S) and a mask (S, S): the area that both cover, and that of the silhouette (H, 2)."""
+    areas = np.zeros((len(cover), 2))
+    for h in range(len(cover)):
+        both = own = 0.0
+        for v in range(cover.shape[1]):
+            for u in range(cover.shape[2]):
+                both, own = both + min(cover[h, v, u], amodal[v, u]), own + cover[h, v, u]
+        areas[h, 0], areas[h, 1] = both, own
+    return areas
 
 
 def _unseen(evidence: Evidence) -> NDArray[np.bool_]:
@@ -124,8 +165,20 @@ def _unseen(evidence: Evidence) -> NDArray[np.bool_]:
 
 def _outline(cover: Map, evidence: Evidence, hidden: NDArray[np.bool_]) -> Array:
     """Mean (H,) of the picture's edges over the rims of the silhouettes that are not hidden."""
-    rim = ((cover == 0.5) & ~hidden).reshape(len(cover), -1).astype(np.float32)
-    return np.asarray(rim @ evidence.edges.ravel() / np.maximum(rim.sum(axis=1), 1), dtype=float)
+    return _rim_mean(cover, evidence.edges, hidden)
+
+
+@compiled
+def _rim_mean(cover: Map, edges: Map, hidden: NDArray[np.bool_]) -> Array:
+    means = np.zeros(len(cover))
+    for h in range(len(cover)):
+        total, count = 0.0, 0
+        for v in range(cover.shape[1]):
+            for u in range(cover.shape[2]):
+                if cover[h, v, u] == 0.5 and not hidden[min(h, len(hidden) - 1), v, u]:
+                    total, count = total + edges[v, u], count + 1
+        means[h] = total / max(count, 1)
+    return means
 
 
 def _geometry(depth: Map, there: NDArray[np.bool_], evidence: Evidence
@@ -159,19 +212,33 @@ def _print(drawn: Splats, evidence: Evidence, surface: Surface, where: NDArray[n
     surfaces, whose colours only tell of light and shade, give 0.5.
     """
     result = np.full(len(where), 0.5)
-    if surface.colors is None:
-        return result
-    chosen = where & (drawn.index >= 0)
-    counts = chosen.reshape(len(where), -1).sum(axis=1)
-    chosen[counts < _FEWEST] = False
-    enough = counts >= _FEWEST
-    if not enough.any():
-        return result
-    pose, row, column = np.nonzero(chosen)
-    model, seen = surface.colors[drawn.index[pose, row, column]], evidence.rgb[row, column]
-    starts = np.concatenate([[0], np.cumsum(counts[enough])[:-1]])
-    sums = np.add.reduceat(np.stack([model, seen, model * seen, model**2, seen**2]), starts, axis=1)
-    first, second, product, first2, second2 = sums / counts[enough][:, None]
-    spread = np.sqrt((first2 - first**2 + _LIGHT) * (second2 - second**2 + _LIGHT))
-    result[enough] = 0.5 + 0.5 * ((product - first * second) / spread).mean(axis=1)
+    if surface.colors is not None:
+        _correlate(drawn.index, where, surface.colors, evidence.rgb, result)
     return result
+
+
+@compiled
+def _correlate(index: NDArray[np.int32], where: NDArray[np.bool_], colors: Map, rgb: Map, result: Array) -> None:
+    """Set `result` (H,) for those poses of which enough is seen."""
+    for h in range(len(index)):
+        count, sums = 0, np.zeros((5, 3))
+        for v in range(index.shape[1]):
+            for u in range(index.shape[2]):
+                if where[h, v, u] and index[h, v, u] >= 0:
+                    count += 1
+                    for c in range(3):
+                        model, seen = float(colors[index[h, v, u], c]), float(rgb[v, u, c])
+                        sums[0, c] += model
+                        sums[1, c] += seen
+                        sums[2, c] += model * seen
+                        sums[3, c] += model * model
+                        sums[4, c] += seen * seen
+        if count < _FEWEST:
+            continue
+        sums /= count
+        total = 0.0
+        for c in range(3):
+            model, seen = sums[0, c], sums[1, c]
+            spread = np.sqrt((sums[3, c] - model**2 + _LIGHT) * (sums[4, c] - seen**2 + _LIGHT))
+            total += (sums[2, c] - model * seen) / spread
+        result[h] = 0.5 + 0.5 * total / 3

@@ -7,16 +7,26 @@ poses can be refined and scored at once.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array
+from posebot.stages.posing.compiled import compiled
 from posebot.stages.posing.creases import Creases
 from posebot.stages.posing.templates import Templates
 
 Points = NDArray[np.float32]
+
+
+class Table(NamedTuple):
+    """The nearest sample's index (X, Y, Z) for each cell of a grid of cubes, with its corner (3,) and their side."""
+
+    origin: Points
+    cell: float
+    sample: NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -37,15 +47,24 @@ class Surface:
     normals: Points
     colors: Points | None
     closed: bool
-    _origin: Points = field(repr=False)
-    _cell: float = field(repr=False)
-    _table: NDArray[np.int32] = field(repr=False)
+    table: Table = field(repr=False)
     creases: Creases = field(repr=False)
     templates: Templates | None = field(default=None, repr=False)
     ambiguities: Array = field(default_factory=lambda: np.eye(4)[None], repr=False)
 
     def nearest(self, points_obj: Points) -> NDArray[np.int32]:
         """Index of a sample near each of the points (..., 3), float32, object frame. Exact to about one table cell."""
-        cells = ((points_obj - self._origin) * np.float32(1 / self._cell)).astype(np.int32)
-        np.clip(cells, 0, np.array(self._table.shape, np.int32) - 1, out=cells)
-        return self._table[cells[..., 0], cells[..., 1], cells[..., 2]]
+        origin, cell, sample = self.table
+        cells = ((points_obj - origin) * np.float32(1 / cell)).astype(np.int32)
+        np.clip(cells, 0, np.array(sample.shape, np.int32) - 1, out=cells)
+        return sample[cells[..., 0], cells[..., 1], cells[..., 2]]
+
+
+@compiled
+def nearest(table: Table, point: Array) -> int:
+    """`Surface.nearest` of one point (3,)."""
+    sample = table.sample
+    x = min(max(int((point[0] - table.origin[0]) / table.cell), 0), sample.shape[0] - 1)
+    y = min(max(int((point[1] - table.origin[1]) / table.cell), 0), sample.shape[1] - 1)
+    z = min(max(int((point[2] - table.origin[2]) / table.cell), 0), sample.shape[2] - 1)
+    return sample[x, y, z]
