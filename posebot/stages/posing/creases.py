@@ -17,15 +17,15 @@ class Creases(NamedTuple):
     """Edges of a mesh with the faces at either side.
 
     Attributes:
-        vertices: (V, 3) metres. normals: (F, 3) of the faces, of any length; offsets: (F,) of their planes.
+        vertices: (V, 3) metres. normals: (3, F) of the faces, of any length; offsets: (F,) of their planes.
         ends: (E, 2) vertices of each edge. faces: (E, 2) beside it; -1 where there is none.
     """
 
     vertices: Array
     normals: Array
     offsets: Array
-    ends: NDArray[np.int64]
-    faces: NDArray[np.int64]
+    ends: NDArray[np.int32]
+    faces: NDArray[np.int32]
 
 
 def creases(mesh: Mesh) -> Creases:
@@ -33,17 +33,19 @@ def creases(mesh: Mesh) -> Creases:
     vertices, faces = merged(mesh)
     faces = faces[(faces != np.roll(faces, 1, axis=1)).all(axis=1)]
     normals = face_vectors(Mesh(vertices, faces))
-    return Creases(vertices, normals, (normals * vertices[faces[:, 0]]).sum(axis=1), *edges(faces))
+    ends, beside = edges(faces)
+    return Creases(vertices, np.ascontiguousarray(normals.T), (normals * vertices[faces[:, 0]]).sum(axis=1),
+                   ends.astype(np.int32), beside.astype(np.int32))
 
 
 @compiled
 def outlines(creases: Creases, eye: Array) -> NDArray[np.bool_]:
     """Which edges (E,) lie between a face that looks at the eye (3,), object frame, and one that does not."""
-    front, chosen = np.empty(len(creases.normals), np.bool_), np.empty(len(creases.ends), np.bool_)
+    (xs, ys, zs), (x, y, z) = creases.normals, eye
+    front, chosen = np.empty(len(xs), np.bool_), np.empty(len(creases.ends), np.bool_)
     for f in range(len(front)):
-        normal = creases.normals[f]
-        front[f] = normal[0] * eye[0] + normal[1] * eye[1] + normal[2] * eye[2] > creases.offsets[f]
+        front[f] = xs[f] * x + ys[f] * y + zs[f] * z > creases.offsets[f]
     for e in range(len(chosen)):
         first, second = creases.faces[e, 0], creases.faces[e, 1]
-        chosen[e] = second < 0 or front[first] != front[second]
+        chosen[e] = (second < 0) | (front[first] != front[second])
     return chosen

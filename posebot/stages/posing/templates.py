@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from posebot.core.camera import rays
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array, rotation_from_vector, sphere
+from posebot.stages.posing.compiled import compiled
 from posebot.stages.posing.evidence import Evidence
 from posebot.stages.posing.symmetry import symmetries
 
@@ -148,13 +149,10 @@ def guess(templates: Templates | None, evidence: Evidence, depth: bool, count: i
     scales = (1.0,) if depth else _SCALES
     angles, shifts, places = _columns(scales)
     pixel = evidence.focal / factor * np.linalg.norm(ray) * diameter * _SPAN / CELLS / distance  # of a cell
-    at = np.rint(places * np.float32(pixel) + centre.astype(np.float32)).astype(np.int32)
-    inside = ((at >= 0) & (at < size)).all(axis=-1)
     width = max(1, round(float(pixel)))
     blurred = cv2.blur(maps.reshape(size, size, -1), (width, width), borderType=cv2.BORDER_CONSTANT)
-    flat = np.concatenate([blurred.reshape(size * size, -1), np.zeros((1, maps.shape[-1]), np.float32)])
-    cells = np.where(inside, at[..., 1] * size + at[..., 0], size * size)
-    columns = np.moveaxis(flat[cells], 2, 0).swapaxes(1, 2)  # (channels, C, T)
+    columns = np.zeros((maps.shape[-1], places.shape[1], len(places)), np.float32)
+    _gather(blurred, places, np.float32(pixel), centre.astype(np.float32), columns)
     total, offset = _agreement(templates, columns, depth)
     per = len(scales) * 5
     best = total.reshape(len(total), _TURNS, per).argmax(axis=2)  # the best shift for each view and turn
@@ -166,6 +164,19 @@ def guess(templates: Templates | None, evidence: Evidence, depth: bool, count: i
     poses = _poses(templates, view, angles[chosen], shifts[chosen] * (_SPAN / CELLS), offset[view, chosen], upright,
                    distance, diameter)
     return poses[_spread_out(poses[:, :3, :3], count)]
+
+
+@compiled
+def _gather(maps: Map, places: Map, pixel: float, centre: Map, columns: Map) -> None:
+    """Fill columns (N, C, T) from maps (S, S, N) at the nearest pixels to `centre + pixel * places` (T, C, 2)."""
+    half = np.float32(0.5)
+    for t in range(places.shape[0]):
+        for c in range(places.shape[1]):
+            u = np.floor(places[t, c, 0] * pixel + centre[0] + half)
+            v = np.floor(places[t, c, 1] * pixel + centre[1] + half)
+            if 0 <= u < len(maps) and 0 <= v < len(maps):
+                for n in range(len(columns)):
+                    columns[n, c, t] = maps[int(v), int(u), n]
 
 
 def _maps(evidence: Evidence, visible: Map, amodal: Map, upright: Array, depth: bool) -> tuple[Map, float]:
