@@ -117,12 +117,14 @@ class _OpenVino:
     """OpenVINO keeps working memory for every batch size that it ever saw (180 MB for 1 to 16 crops).
 
     Batches are run in pieces of 1, 2, 4 or 8, so that a process does not grow for hours until it has met them all.
+    Numbers have the precision that the processor is fast at: bfloat16 where it has the instructions (nearly twice as
+    fast; on the 50 photographs of LINEMOD-Occlusion half a point less), else 32 bits.
     """
 
     def __init__(self, data: bytes, threads: int) -> None:
         import openvino
 
-        options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        options: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
         if threads:
             options["INFERENCE_NUM_THREADS"] = threads
         core = openvino.Core()

@@ -57,8 +57,7 @@ class OnnxDetector:
         for index, turn in enumerate(turns):
             boxes = boxes_to_picture(turned_back(outputs["boxes"][index].astype(float), turn), scale, rgb.shape[:2])
             found.append(_listed(outputs["labels"][index], outputs["scores"][index].astype(float), boxes, least))
-        sure = [detection for detection in agreed(found) if detection.score >= self.spec.threshold]
-        return without_doubles(sure)[:self.limit]
+        return without_doubles(agreed(found, self.spec.threshold))[:self.limit]
 
 
 def _listed(labels: Array, scores: Array, boxes: Array, least: float) -> list[Detection]:
@@ -90,26 +89,29 @@ def turned_back(boxes: Array, turn: Array) -> Array:
     return np.concatenate([middle - half, middle + half], axis=1)
 
 
-def agreed(found: Sequence[list[Detection]]) -> list[Detection]:
+def agreed(found: Sequence[list[Detection]], least: float) -> list[Detection]:
     """What several looks found together, best first: the mean of the scores (0 where a look did not find it), and of
-    the boxes, weighted by score.
+    the boxes, weighted by score. Those with a score of at least `least`.
     """
     if len(found) == 1:
-        return found[0]
+        return [detection for detection in found[0] if detection.score >= least]
     loose = sorted(chain(*found), key=lambda detection: -detection.score)
     if not loose:
         return []
     boxes = np.stack([detection.box_xyxy for detection in loose])
     scores = np.array([detection.score for detection in loose])
     classes = np.array([detection.class_index for detection in loose])
-    same = (box_iou(boxes, boxes) > _SAME) & (classes[:, None] == classes)
+    seeds = int((scores >= least).sum())  # a mean is no higher than the best
+    same = (box_iou(boxes[:seeds], boxes) > _SAME) & (classes[:seeds, None] == classes)
     free, merged = np.ones(len(loose), bool), []
-    for index, detection in enumerate(loose):
+    for index, detection in enumerate(loose[:seeds]):
         if free[index]:
             group = same[index] & free
             free &= ~group
-            box = np.average(boxes[group], axis=0, weights=scores[group])
-            merged.append(Detection(detection.class_index, float(scores[group].sum()) / len(found), box))
+            total = float(scores[group].sum())
+            if total / len(found) >= least:
+                box = scores[group] @ boxes[group] / total
+                merged.append(Detection(detection.class_index, total / len(found), box))
     return sorted(merged, key=lambda detection: -detection.score)
 
 

@@ -79,10 +79,10 @@ def test_a_turned_look_shows_the_picture_turned():
 
 def test_looks_agree_by_the_mean_of_their_scores():
     box, other = np.array([0, 0, 10, 10.0]), np.array([100, 0, 110, 10.0])
-    found = agreed([[Detection(0, 0.9, box), Detection(1, 0.6, other)], [Detection(0, 0.6, box + 1)], []])
+    found = agreed([[Detection(0, 0.9, box), Detection(1, 0.6, other)], [Detection(0, 0.6, box + 1)], []], 0.1)
     assert [(detection.class_index, round(detection.score, 9)) for detection in found] == [(0, 0.5), (1, 0.2)]
     np.testing.assert_allclose(found[0].box_xyxy, box + 0.4)
-    assert agreed([[], [], []]) == []
+    assert agreed([[], [], []], 0.1) == []
 
 
 @pytest.fixture(scope="module")
