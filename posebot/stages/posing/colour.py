@@ -14,8 +14,9 @@ from posebot.stages.posing.splat import splat
 from posebot.stages.posing.surface import Surface
 from posebot.stages.posing.templates import guess
 
-_DRAWN = 800
-_GUESSES, _PLACED, _REFINED, _TURNED = 32, 14, 10, 2
+_DRAWN, _JUDGED = 800, 2500  # surface points of many candidates, and of those that are nearly right
+_GUESSES, _PLACED, _OUTLINED, _FINISHED, _TURNED = 32, 14, 10, 5, 2  # candidates, step by step
+_COORDINATES = 200  # most that a pose is fitted to: neighbours say the same
 
 
 def search(evidence: Evidence, surface: Surface) -> tuple[Array, Scores]:
@@ -25,25 +26,26 @@ def search(evidence: Evidence, surface: Surface) -> tuple[Array, Scores]:
     or too far. The mask's size does not share that error, so each pose is also placed by it and solved again there.
     What is left of the error, the outline in the picture takes away.
     """
-    diameter = surface.model.diameter
-    rough = evidence.halved()
-    prior = pnp.Prior(evidence.origin)
-    solved = pnp.refine(pnp.ransac(evidence), evidence, prior)[0]
-    seeds = np.concatenate([guess(surface.templates, evidence, False, _GUESSES), solved])
+    diameter, rough = surface.model.diameter, evidence.halved()
+    full, evidence = evidence, evidence.thinned(_COORDINATES)
+    solved = pnp.refine(pnp.ransac(full), evidence, pnp.Prior(evidence.origin))[0]
+    seeds = np.concatenate([guess(surface.templates, full, False, _GUESSES), solved])
     placed = fit_mask(seeds, rough, surface, 3, _DRAWN)
     placed = placed[distinct(placed, score(placed, rough, surface, _DRAWN).total, diameter)[:_PLACED]]
     by_mask = pnp.Prior(placed[:, :3, 3], 0.02 * SIZE, 0.02, 2.0)
     found = np.concatenate([placed, pnp.refine(placed, evidence, by_mask)[0], solved])
-    found = found[distinct(found, score(found, rough, surface, _DRAWN).total, diameter)[:_REFINED]]
-    found = contour.refine(found, evidence, surface)
+    found = found[distinct(found, score(found, rough, surface, _DRAWN).total, diameter)[:_OUTLINED]]
+    found = contour.refine(found, evidence, surface, contour.COARSE)
+    found = found[distinct(found, score(found, full, surface, _JUDGED).total, diameter)[:_FINISHED]]
+    found = contour.refine(found, evidence, surface, contour.FINE)
     if evidence.pairs is not None:
         found = np.concatenate([found, landmarks.poses(evidence.pairs, evidence.K)])
-    scores = score(found, evidence, surface)
+    scores = score(found, full, surface)
     turned = found[int(np.argmax(scores.total))] @ surface.ambiguities[1:]
     if len(turned):
         likely = np.argsort(-score(turned, rough, surface, _DRAWN).total)[:_TURNED]
-        turned = contour.refine(turned[likely], evidence, surface, contour.FINE)
-        found, scores = np.concatenate([found, turned]), scores.joined(score(turned, evidence, surface))
+        turned = contour.refine(turned[likely], evidence, surface, contour.FINEST)
+        found, scores = np.concatenate([found, turned]), scores.joined(score(turned, full, surface))
     return found, scores
 
 

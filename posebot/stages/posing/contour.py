@@ -38,9 +38,8 @@ _TOLERANCE = 2.0  # pixels: sigma of an outline that fits
 _PRIOR = 0.3  # of the coordinates' evidence: their errors have much in common
 _ENDLESS = 1e6  # pixels: an outline this long runs behind the camera
 _TURN = 0.35  # radians: most in one step
-_WIDTHS = (16, 12, 9, 6, 5, 4, 3, 3)
-FINE = (5, 4, 3)
-"""Half lengths of the lines, round by round, in pixels: from the start, and for poses that are nearly right."""
+COARSE, FINE, FINEST = (16, 12, 9), (6, 5, 4, 3, 3), (5, 4, 3)
+"""Half lengths of the lines, round by round, in pixels: for rough poses, after those, and for poses nearly right."""
 
 
 class _Lines(NamedTuple):
@@ -53,7 +52,7 @@ class _Lines(NamedTuple):
     trust: Array
 
 
-def refine(poses: Array, evidence: Evidence, surface: Surface, widths: Sequence[int] = _WIDTHS) -> Array:
+def refine(poses: Array, evidence: Evidence, surface: Surface, widths: Sequence[int] = COARSE + FINE) -> Array:
     """Move poses (H, 4, 4) to where their outlines lie in the picture, held by the coordinates (Gauss-Newton)."""
     for width in widths:
         matrix, right = _joint(poses, evidence, surface, width)
@@ -68,7 +67,7 @@ def refine(poses: Array, evidence: Evidence, surface: Surface, widths: Sequence[
 
 def information(pose: Array, evidence: Evidence, surface: Surface) -> Array:
     """Gauss-Newton Hessian (6, 6) at a pose, as in `refine`."""
-    return np.asarray(_joint(pose[None], evidence, surface, _WIDTHS[-1])[0][0])
+    return np.asarray(_joint(pose[None], evidence, surface, FINE[-1])[0][0])
 
 
 def agreement(poses: Array, region: Region, surface: Surface) -> Array:

@@ -68,6 +68,12 @@ class Evidence:
         K = np.linalg.inv(localization.resampled(len(self.visible))) @ self.K
         return replace(self, points=None, region=region_of(localization, K))
 
+    def thinned(self, most: int) -> Evidence:
+        """The same with at most so many coordinates, each of which counts as much more."""
+        step = max(1, -(-len(self.pixels) // most))
+        return replace(self, pixels=self.pixels[::step], coordinates=self.coordinates[::step],
+                       sigma=self.sigma[::step], weight=self.weight[::step] * step)
+
     def halved(self) -> Evidence:
         """The same in a quarter of the pixels and coordinates: for judging many poses roughly."""
         size = len(self.visible) // 2
