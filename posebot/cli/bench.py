@@ -32,7 +32,10 @@ def bench(
     runtime: Annotated[
         str, typer.Option("--runtime", help="openvino, onnxruntime, cuda, auto, or all: each that is here.")
     ] = "auto",
-    threads: Annotated[int, typer.Option("--threads", min=0, help="Of the networks; 0: the runtime's choice.")] = 0,
+    threads: Annotated[
+        int, typer.Option("--threads", min=0, help="Of the networks, and objects solved at once; 0: all cores.")
+    ] = 0,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100, help="Most objects looked at in one frame.")] = 20,
     depth: DepthFlag = True,
     json: JsonFlag = False,
 ) -> None:
@@ -46,7 +49,7 @@ def bench(
     pictures = _frames(opened, dataset, split, frames + WARM_UP)
     reports = []
     for name in runtimes:
-        timings, objects = time_stages(opened, pictures, name, threads, depth)
+        timings, objects = time_stages(opened, pictures, name, threads, depth, limit)
         reports.append({"runtime": name, "threads": threads, "frames": max(len(pictures) - WARM_UP, 1),
                         "objects_per_frame": round(objects, 2), "stages": [timing.to_dict() for timing in timings]})
         if not json:
@@ -61,7 +64,7 @@ def hardware() -> dict[str, Any]:
     from importlib.metadata import PackageNotFoundError, version
 
     versions = {}
-    for package in ("numpy", "openvino", "onnxruntime", "opencv-python"):
+    for package in ("numpy", "numba", "openvino", "onnxruntime", "opencv-python"):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:

@@ -12,7 +12,7 @@ import numpy as np
 from posebot.core.frame import Frame
 from posebot.models.bundle import Bundle
 from posebot.models.runtime import Arrays, bare_runner, choose
-from posebot.stages.detect import letterbox
+from posebot.stages.detect import letterbox, looks
 from posebot.stages.localize import OnnxLocalizer
 from posebot.stages.pipeline import Pipeline, straight
 
@@ -39,16 +39,18 @@ class Timing:
         return {"name": self.name, **rounded, "bare_ms": bare, "ratio": self.ratio and round(self.ratio, 3)}
 
 
-def time_stages(bundle: Bundle, frames: Iterable[Frame], runtime: str = "auto", threads: int = 0, depth: bool = True
-                ) -> tuple[list[Timing], float]:
+def time_stages(bundle: Bundle, frames: Iterable[Frame], runtime: str = "auto", threads: int = 0, depth: bool = True,
+                limit: int = 20) -> tuple[list[Timing], float]:
     """Run the pipeline on frames, and after each of them the bare networks on what they got.
 
     Network and pipeline share the machine's state (load, clock, caches) that way. The first two frames are not counted.
 
+    Args:
+        limit: most objects that are looked at in one frame.
     Returns:
         Timings of the stages, of one crop and of one pose; and the mean number of objects looked at in a frame.
     """
-    pipeline = Pipeline(bundle, depth=depth, runtime=runtime, threads=threads)
+    pipeline = Pipeline(bundle, depth=depth, runtime=runtime, threads=threads, limit=limit)
     name = choose(runtime)
     bare_detector = bare_runner(bundle.detector, name, threads)
     bare_localizer = bare_runner(bundle.localizer, name, threads)
@@ -65,8 +67,8 @@ def time_stages(bundle: Bundle, frames: Iterable[Frame], runtime: str = "auto", 
 
 def _inputs(pipeline: Pipeline, frame: Frame) -> tuple[Arrays, Arrays]:
     """What the two networks get for this frame; no crops, no second input."""
-    manifest = pipeline.bundle.manifest
-    picture = {"image": letterbox(frame.rgb, manifest.detector.input_size)[0][None]}
+    spec = pipeline.bundle.manifest.detector
+    picture = {"image": looks(letterbox(frame.rgb, spec.input_size)[0], spec.looks)[0]}
     detections = pipeline.detector(frame.rgb)
     if not detections or not isinstance(pipeline.localizer, OnnxLocalizer):
         return picture, {}
