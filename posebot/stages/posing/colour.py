@@ -10,11 +10,11 @@ from posebot.stages.posing import contour, landmarks, pnp
 from posebot.stages.posing.depth import distinct
 from posebot.stages.posing.evidence import SIZE, Evidence
 from posebot.stages.posing.score import Scores, score
-from posebot.stages.posing.splat import splat
+from posebot.stages.posing.splat import covered
 from posebot.stages.posing.surface import Surface
 from posebot.stages.posing.templates import guess
 
-_DRAWN, _JUDGED = 800, 2500  # surface points of many candidates, and of those that are nearly right
+_DRAWN = 1600  # surface points, in a halved picture
 _GUESSES, _PLACED, _OUTLINED, _FINISHED, _TURNED = 32, 14, 10, 5, 2  # candidates, step by step
 _COORDINATES = 200  # most that a pose is fitted to: neighbours say the same
 
@@ -36,7 +36,7 @@ def search(evidence: Evidence, surface: Surface) -> tuple[Array, Scores]:
     found = np.concatenate([placed, pnp.refine(placed, evidence, by_mask)[0], solved])
     found = found[distinct(found, score(found, rough, surface, _DRAWN).total, diameter)[:_OUTLINED]]
     found = contour.refine(found, evidence, surface, contour.COARSE)
-    found = found[distinct(found, score(found, full, surface, _JUDGED).total, diameter)[:_FINISHED]]
+    found = found[distinct(found, score(found, full, surface).total, diameter)[:_FINISHED]]
     found = contour.refine(found, evidence, surface, contour.FINE)
     if evidence.pairs is not None:
         found = np.concatenate([found, landmarks.poses(evidence.pairs, evidence.K)])
@@ -58,7 +58,7 @@ def fit_mask(poses: Array, evidence: Evidence, surface: Surface, rounds: int, co
     focal = np.array([evidence.K[0, 0], evidence.K[1, 1]])
     poses = poses.copy()
     for _ in range(rounds):
-        cover = splat(poses, surface, evidence.K, len(evidence.visible), count).cover
+        cover = covered(poses, surface, evidence.K, len(evidence.visible), count)
         growth = np.sqrt(np.maximum(cover.sum(axis=(1, 2)), 1) / area)
         poses[:, :3, 3] *= np.clip(growth, 0.7, 1.4)[:, None]
         poses[:, :2, 3] += (goal - _centroids(cover)) / focal * poses[:, 2:3, 3]
