@@ -47,12 +47,13 @@ def _object(model: ObjectModel) -> dict[str, Any]:
     continuous, discrete = len(model.symmetries_continuous), len(model.symmetries_discrete)
     return {"obj_id": model.obj_id, "label": model.label, "diameter_mm": round(1000 * model.diameter, 1),
             "extents_mm": (1000 * model.extents).round(1).tolist(), "faces": len(model.mesh.faces),
+            "landmarks": 0 if model.landmarks is None else len(model.landmarks.points),
             "symmetries": {"discrete": discrete, "continuous": continuous}}
 
 
 def _print(described: dict[str, Any]) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     screen = Console(highlight=False, soft_wrap=True)
     screen.print(f"{described['name']} {described['version']}, licence {described['licence']}", markup=False)
@@ -65,10 +66,12 @@ def _print(described: dict[str, Any]) -> None:
     screen.print(f"calibration: {samples}", markup=False)
     for key, value in described["provenance"].items():
         screen.print(f"{key}: {value}", markup=False)
-    table = Table("id", "label", "diameter mm", "extents mm", "faces", "symmetries", box=None, pad_edge=False)
+    names = ("id", "label", "diameter mm", "extents mm", "faces", "landmarks", "symmetries")
+    table = Table(*(Column(name, no_wrap=True) for name in names), box=None, pad_edge=False)
     for entry in described["objects"]:
         kinds = [f"{count} {kind}" for kind, count in entry["symmetries"].items() if count]
         table.add_row(str(entry["obj_id"]), entry["label"], f"{entry['diameter_mm']:.1f}",
                       " x ".join(f"{side:.1f}" for side in entry["extents_mm"]), str(entry["faces"]),
+                      str(entry["landmarks"]),
                       ", ".join(kinds) or "none")
     screen.print(table)

@@ -14,7 +14,7 @@ def test_show_as_json(tiny_bundle: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert (described["name"], described["version"]) == ("tiny", "0.0.1")
     assert described["objects"] == [{
         "obj_id": 1, "label": "box", "diameter_mm": 141.4, "extents_mm": [60.0, 80.0, 100.0], "faces": 12,
-        "symmetries": {"discrete": 0, "continuous": 0}}]
+        "landmarks": 0, "symmetries": {"discrete": 0, "continuous": 0}}]
     assert described["detector"]["bytes"] == (tiny_bundle / "detector.onnx").stat().st_size
 
 

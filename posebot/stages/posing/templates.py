@@ -152,7 +152,7 @@ def guess(templates: Templates | None, evidence: Evidence, depth: bool, count: i
     width = max(1, round(float(pixel)))
     blurred = cv2.blur(maps.reshape(size, size, -1), (width, width), borderType=cv2.BORDER_CONSTANT)
     columns = np.zeros((maps.shape[-1], places.shape[1], len(places)), np.float32)
-    _gather(blurred, places, np.float32(pixel), centre.astype(np.float32), columns)
+    _gather(blurred.astype(np.float32, copy=False), places, float(pixel), centre, columns)
     total, offset = _agreement(templates, columns, depth)
     per = len(scales) * 5
     best = total.reshape(len(total), _TURNS, per).argmax(axis=2)  # the best shift for each view and turn
@@ -167,13 +167,12 @@ def guess(templates: Templates | None, evidence: Evidence, depth: bool, count: i
 
 
 @compiled
-def _gather(maps: Map, places: Map, pixel: float, centre: Map, columns: Map) -> None:
+def _gather(maps: Map, places: Map, pixel: float, centre: Array, columns: Map) -> None:
     """Fill columns (N, C, T) from maps (S, S, N) at the nearest pixels to `centre + pixel * places` (T, C, 2)."""
-    half = np.float32(0.5)
     for t in range(places.shape[0]):
         for c in range(places.shape[1]):
-            u = np.floor(places[t, c, 0] * pixel + centre[0] + half)
-            v = np.floor(places[t, c, 1] * pixel + centre[1] + half)
+            u = np.floor(places[t, c, 0] * pixel + centre[0] + 0.5)
+            v = np.floor(places[t, c, 1] * pixel + centre[1] + 0.5)
             if 0 <= u < len(maps) and 0 <= v < len(maps):
                 for n in range(len(columns)):
                     columns[n, c, t] = maps[int(v), int(u), n]
