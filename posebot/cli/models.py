@@ -66,7 +66,7 @@ def _print(described: dict[str, Any]) -> None:
     screen.print(f"calibration: {samples}", markup=False)
     for key, value in described["provenance"].items():
         screen.print(f"{key}: {value}", markup=False)
-    names = ("id", "label", "diameter mm", "extents mm", "faces", "landmarks", "symmetries")
+    names = ("id", "label", "diameter", "extents, mm", "faces", "landmarks", "symmetries")
     table = Table(*(Column(name, no_wrap=True) for name in names), box=None, pad_edge=False)
     for entry in described["objects"]:
         kinds = [f"{count} {kind}" for kind, count in entry["symmetries"].items() if count]
