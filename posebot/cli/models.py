@@ -53,7 +53,7 @@ def _object(model: ObjectModel) -> dict[str, Any]:
 
 def _print(described: dict[str, Any]) -> None:
     from rich.console import Console
-    from rich.table import Column, Table
+    from rich.table import Table
 
     screen = Console(highlight=False, soft_wrap=True)
     screen.print(f"{described['name']} {described['version']}, licence {described['licence']}", markup=False)
@@ -66,12 +66,13 @@ def _print(described: dict[str, Any]) -> None:
     screen.print(f"calibration: {samples}", markup=False)
     for key, value in described["provenance"].items():
         screen.print(f"{key}: {value}", markup=False)
-    names = ("id", "label", "diameter", "extents, mm", "faces", "landmarks", "symmetries")
-    table = Table(*(Column(name, no_wrap=True) for name in names), box=None, pad_edge=False)
+    printed = [entry["landmarks"] for entry in described["objects"] if entry["landmarks"]]
+    if printed:
+        screen.print(f"landmarks: {sum(printed)} in the prints of {len(printed)} objects")
+    table = Table("id", "label", "diameter mm", "extents mm", "faces", "symmetries", box=None, pad_edge=False)
     for entry in described["objects"]:
         kinds = [f"{count} {kind}" for kind, count in entry["symmetries"].items() if count]
         table.add_row(str(entry["obj_id"]), entry["label"], f"{entry['diameter_mm']:.1f}",
                       " x ".join(f"{side:.1f}" for side in entry["extents_mm"]), str(entry["faces"]),
-                      str(entry["landmarks"]),
                       ", ".join(kinds) or "none")
     screen.print(table)
