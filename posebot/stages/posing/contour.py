@@ -31,7 +31,7 @@ _LINES = 160  # across one outline
 _FEWEST = 12  # lines that say anything about a pose
 _DRAWN = 4000  # surface points of a silhouette: 1500 leave holes that cost five points of accuracy
 _BESIDE = 3.0  # pixels to either side, where an outline has the object on one and nothing of it on the other
-_TRUST = 0.25  # of a pixel's evidence: neighbours on a line are not independent
+_TRUST = 0.35  # of a pixel's evidence: neighbours on a line are not independent
 _REACH = 0.5  # of a line's half length: sigma of how far off an outline is expected to be
 _HIDDEN = 1.5  # lines end at this share of what the masks say is hidden, times as much
 _TOLERANCE = 1.4  # pixels: sigma of an outline that fits
@@ -155,9 +155,10 @@ def _draw(poses: Array, K: Array, creases: Creases, cover: Map, hidden: Map, lin
     """Fill `lines` evenly from those points of each outline that lie on the rim of what is covered (H, S/2, S/2)."""
     size, many = len(hidden), 3 * _LINES
     points, places, normals = np.empty((many, 3)), np.empty((many, 2)), np.empty((many, 2))
-    rim = np.empty(many, np.int64)
+    rim, edges = np.empty(many, np.int64), np.empty(len(creases.ends), np.int64)
+    scratch = np.empty((len(creases.ends), 5))
     for h in range(len(poses)):
-        if not _along(poses[h], K, creases, points, places, normals):
+        if not _along(poses[h], K, creases, edges, scratch, points, places, normals):
             continue
         count = 0
         for i in range(many):
@@ -184,15 +185,15 @@ def _draw(poses: Array, K: Array, creases: Creases, cover: Map, hidden: Map, lin
 
 
 @compiled
-def _along(pose: Array, K: Array, creases: Creases, points: Array, places: Array, normals: Array) -> bool:
+def _along(pose: Array, K: Array, creases: Creases, edges: NDArray[np.int64], scratch: Array, points: Array,
+           places: Array, normals: Array) -> bool:
     """Fill points (M, 3) evenly along the outline of a pose, hidden parts too, their pixels (M, 2) and normals (M, 2),
-    of any sign. False if there is no outline."""
+    of any sign. False if there is no outline. edges (E,), scratch (E, 5): to work in."""
     eye, ends = np.empty(3), creases.ends
     for axis in range(3):
         eye[axis] = -(pose[0, axis] * pose[0, 3] + pose[1, axis] * pose[1, 3] + pose[2, axis] * pose[2, 3])
     seen = outlines(creases, eye)
-    number, begin = np.empty(len(ends), np.int64), np.empty((len(ends), 2))
-    step, behind = np.empty_like(begin), np.empty(len(ends))
+    begin, step, behind = scratch[:, :2], scratch[:, 2:4], scratch[:, 4]
     count, whole = 0, 0.0
     for e in range(len(ends)):
         if seen[e]:
@@ -200,7 +201,7 @@ def _along(pose: Array, K: Array, creases: Creases, points: Array, places: Array
             to_x, to_y = _pixel(pose, K, creases.vertices[ends[e, 1]])
             begin[count, 0], begin[count, 1], step[count, 0], step[count, 1] = x, y, to_x - x, to_y - y
             whole += np.sqrt((to_x - x) ** 2 + (to_y - y) ** 2)
-            number[count], behind[count] = e, whole
+            edges[count], behind[count] = e, whole
             count += 1
     if not 0 < whole < _ENDLESS:
         return False
@@ -212,7 +213,7 @@ def _along(pose: Array, K: Array, creases: Creases, points: Array, places: Array
         length = max(np.sqrt(step[e, 0] ** 2 + step[e, 1] ** 2), 1e-9)
         share = 1 - (behind[e] - at) / length
         for axis in range(3):
-            start, end = creases.vertices[ends[number[e], 0], axis], creases.vertices[ends[number[e], 1], axis]
+            start, end = creases.vertices[ends[edges[e], 0], axis], creases.vertices[ends[edges[e], 1], axis]
             points[i, axis] = start + share * (end - start)
         for axis in range(2):
             places[i, axis] = begin[e, axis] + share * step[e, axis]
