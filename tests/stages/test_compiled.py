@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from posebot.core.camera import project
 from posebot.core.transforms import apply, make, perturb, rotation_from_vector
 from posebot.stages.posing import compiled
-from posebot.stages.posing.splat import splat
+from posebot.stages.posing.splat import covered, splat
 from posebot.stages.posing.surface import nearest
 
 seeds = st.integers(0, 10_000)
@@ -74,3 +74,18 @@ def test_a_drawing_shows_the_nearest_points(scenes, seed):
     assert shown.sum() > 100
     assert (np.abs(camera[drawn.index[0][shown], 2] - expected[shown]) < 1e-5).mean() > 0.99  # rounding apart
     assert (drawn.cover[0] > 0)[np.isfinite(expected)].mean() > 0.99
+    coarse = K * [[0.5], [0.5], [1.0]]  # without holes
+    cover, other = covered(pose[None], surface, coarse, size // 2), splat(pose[None], surface, coarse, size // 2).cover
+    assert (cover != other).mean() < 0.08  # at the rim, where the one has more points
+
+
+@pytest.mark.parametrize("shift", [0.05, 5.0, -1.0])
+def test_what_is_beside_the_picture_is_not_drawn_in_it(scenes, shift):
+    """Partly beside it, wholly, and behind the camera."""
+    pose, size = scenes.pose(0), 64
+    K = np.array([[400.0, 0, 0], [0, 400, 32], [0, 0, 1]])
+    pose[:3, 3] = [-shift, 0, 0.5] if shift > 0 else [0, 0, shift]
+    cover, drawn = covered(pose[None], scenes.surface, K, size)[0], splat(pose[None], scenes.surface, K, size)
+    assert (cover[drawn.depth[0] == 0] > 0).sum() < 20  # holes
+    if shift != 0.05:
+        assert not cover.any() and not drawn.cover.any() and (drawn.index == -1).all()

@@ -116,7 +116,7 @@ def _draw(cameras: Map, eyes: Map, points: Map, normals: Map, closed: bool, dept
 @compiled
 def _project(m: Map, eye: Map, points: Map, normals: Map, closed: bool, size: int, cells: NDArray[np.int32],
              nears: Map) -> None:
-    """The cell of each point (3, P) and one over its distance; 0 where it is not drawn. Eight points at a time, as
+    """The cell of each point (3, P) and one over its distance; both 0 where it is not drawn. Eight points at a time, as
     there is nothing here but arithmetic on whole rows."""
     (ax, ay, az, a), (bx, by, bz, b), (cx, cy, cz, c) = m
     (xs, ys, zs), (nxs, nys, nzs), (ex, ey, ez) = points, normals, eye
@@ -130,7 +130,8 @@ def _project(m: Map, eye: Map, points: Map, normals: Map, closed: bool, size: in
         drawn = (u >= none) & (v >= none) & (u < edge) & (v < edge) & (far > _NEAREST) & ((front > none) | (not closed))
         nears[i] = near if drawn else none
         u, v = u if drawn else none, v if drawn else none
-        cells[i] = (np.int32(v) + _ONE) * np.int32(size + 2) + np.int32(u) + _ONE
+        cell = (np.int32(v) + _ONE) * np.int32(size + 2) + np.int32(u) + _ONE
+        cells[i] = cell if drawn else np.int32(0)
 
 
 @compiled
