@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import shutil
 import subprocess
@@ -13,6 +12,7 @@ from pathlib import Path
 import posebot
 from posebot.cli._errors import SYSTEM_PACKAGES
 from posebot.cli._packages import Check, Status, installed, packages
+from posebot.core.machine import cores
 
 _TRY_CV2 = "import cv2; print(cv2.__version__)"
 _TRY_EGL = (
@@ -60,8 +60,7 @@ def system() -> Iterator[Check]:
     enough = sys.version_info >= (3, 11)
     yield Check("Python", "ok" if enough else "missing", f"{version}, posebot {posebot.__version__}",
                 "" if enough else "Python 3.11 or newer")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    yield Check("CPU", "ok", f"{cores} cores for this process, {platform.machine()}")
+    yield Check("CPU", "ok", f"{cores()} cores for this process, {platform.machine()}")
     memory = _available_memory_gb()
     if memory is not None:
         yield Check("memory", "ok" if memory > 4 else "warn", f"{memory:.1f} GB free",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -13,6 +12,7 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from posebot.core.frame import Frame
+from posebot.core.machine import cores
 from posebot.core.objects import ObjectModel
 from posebot.core.results import Alternative
 from posebot.core.transforms import Array, rotate_covariance
@@ -114,11 +114,6 @@ class _SingleThreaded:
 
 
 SINGLE = _SingleThreaded()
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def solve(evidence: Evidence, surface: Surface, localization: Localization) -> PoseSolution:
