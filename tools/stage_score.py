@@ -89,7 +89,7 @@ class _Scorer:
         self.bundle, self.options = bundle, options
         self.pipeline = Pipeline(bundle, depth=options.depth, fuse=False, threads=options.threads)
         spec = bundle.manifest.detector
-        network = Network(bundle.detector, threads=options.threads, name="detector.onnx", fast=True)
+        network = Network(bundle.detector, threads=options.threads, name="detector.onnx")
         self.detectors = {looks: OnnxDetector(network, replace(spec, threshold=_LEAST, looks=looks), 200)
                           for looks in sorted({1, spec.looks})}
         self.sticks = {model.obj_id: Yardstick.of(model) for model in bundle.objects}

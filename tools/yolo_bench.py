@@ -52,7 +52,7 @@ def main() -> None:
         export_onnx(yolo.YoloExport(yolo_class(weights, task="detect").model, (height, width)),
                     Path(folder) / "detector.onnx")  # of a second copy: the export changes the head
         spec = DetectorSpec((height, width), 0.25, "yolo")
-        ours = OnnxDetector(Network(Path(folder) / "detector.onnx", fast=True), spec)
+        ours = OnnxDetector(Network(Path(folder) / "detector.onnx"), spec)
 
         def predicted(picture: NDArray[Any]) -> object:
             return theirs.predict(picture[..., ::-1], imgsz=(height, width), conf=0.25, device="cpu", verbose=False)

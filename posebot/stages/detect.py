@@ -41,9 +41,7 @@ class OnnxDetector:
     """The bundle's detector.
 
     Args:
-        network: `detector.onnx`, inputs and outputs as in docs/architecture.md. Boxes do well with numbers of 16 bits
-            (half the time; half a point of recall less on the 50 photographs of LINEMOD-Occlusion), the localizer's
-            coordinates do not. spec: input size and threshold.
+        network: `detector.onnx`, inputs and outputs as in docs/architecture.md. spec: input size and threshold.
         limit: most detections returned for one picture.
     """
 

@@ -52,7 +52,7 @@ def time_stages(bundle: Bundle, frames: Iterable[Frame], runtime: str = "auto", 
     """
     pipeline = Pipeline(bundle, depth=depth, runtime=runtime, threads=threads, limit=limit)
     name = choose(runtime)
-    bare_detector = bare_runner(bundle.detector, name, threads, fast=True)
+    bare_detector = bare_runner(bundle.detector, name, threads)
     bare_localizer = bare_runner(bundle.localizer, name, threads)
     rows: list[dict[str, float]] = []
     for frame in frames:

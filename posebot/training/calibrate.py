@@ -89,7 +89,7 @@ class Boxes:
 def boxes(bundle: Bundle, threshold: float, dataset: BopDataset, keys: Sequence[ImageKey]) -> Boxes:
     """What the bundle's detector sees from that score on. What is hardly seen is neither right nor wrong."""
     spec = replace(bundle.manifest.detector, threshold=threshold)
-    detector = OnnxDetector(Network(bundle.detector, name="detector.onnx", fast=True), spec)
+    detector = OnnxDetector(Network(bundle.detector, name="detector.onnx"), spec)
     rows, wanted = [], 0
     for key in keys:
         frame, truths = dataset.frame(key), dataset.annotations(key)

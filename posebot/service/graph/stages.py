@@ -44,8 +44,7 @@ class NetworkStage:
 
     def __init__(self, settings: Settings, which: str) -> None:
         def build(bundle: Bundle, name: str, digest: str) -> Network:
-            return Network(getattr(bundle, which), "auto", settings.graph.threads, f"{which}.onnx",
-                           fast=which == "detector")
+            return Network(getattr(bundle, which), "auto", settings.graph.threads, f"{which}.onnx")
 
         self._shelf = Shelf(settings.bundles, build)
         self.run.set_max_batch_size(settings.graph.batch)  # type: ignore[attr-defined]
