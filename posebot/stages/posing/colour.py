@@ -16,6 +16,7 @@ from posebot.stages.posing.templates import guess
 
 _DRAWN = 1600  # surface points, in a halved picture
 _GUESSES, _PLACED, _OUTLINED, _FINISHED, _TURNED = 32, 14, 10, 5, 2  # candidates, step by step
+_TOLD = 0.25  # agreement of landmarks, see there, from which the print is believed
 _COORDINATES = 200  # most that a pose is fitted to: neighbours say the same
 
 
@@ -35,11 +36,12 @@ def search(evidence: Evidence, surface: Surface) -> tuple[Array, Scores]:
     by_mask = pnp.Prior(placed[:, :3, 3], 0.02 * SIZE, 0.02, 2.0)
     found = np.concatenate([placed, pnp.refine(placed, evidence, by_mask)[0], solved])
     found = found[distinct(found, score(found, rough, surface, _DRAWN).total, diameter)[:_OUTLINED]]
-    found = contour.refine(found, evidence, surface, contour.COARSE)
+    printed, told = _printed(evidence)
+    # where no print says how it lies, what is nearly right already is also kept from edges that are far off
+    reaches = (contour.COARSE,) if told else (contour.COARSE, contour.NEAR)
+    found = np.concatenate([contour.refine(found, evidence, surface, reach) for reach in reaches])
     found = found[distinct(found, score(found, full, surface).total, diameter)[:_FINISHED]]
-    found = contour.refine(found, evidence, surface, contour.FINE)
-    if evidence.pairs is not None:
-        found = np.concatenate([found, landmarks.poses(evidence.pairs, evidence.K)])
+    found = np.concatenate([contour.refine(found, evidence, surface, contour.FINE), printed])
     scores = score(found, full, surface)
     turned = found[int(np.argmax(scores.total))] @ surface.ambiguities[1:]
     if len(turned):
@@ -47,6 +49,14 @@ def search(evidence: Evidence, surface: Surface) -> tuple[Array, Scores]:
         turned = contour.refine(turned[likely], evidence, surface, contour.FINEST)
         found, scores = np.concatenate([found, turned]), scores.joined(score(turned, full, surface))
     return found, scores
+
+
+def _printed(evidence: Evidence) -> tuple[Array, bool]:
+    """Poses (H, 4, 4) that the print speaks for, and whether it does so clearly."""
+    if evidence.pairs is None:
+        return np.zeros((0, 4, 4)), False
+    poses = landmarks.poses(evidence.pairs, evidence.K)
+    return poses, bool((landmarks.agreement(poses, evidence.pairs, evidence.K) > _TOLD).any())
 
 
 def fit_mask(poses: Array, evidence: Evidence, surface: Surface, rounds: int, count: int) -> Array:

@@ -38,8 +38,9 @@ _TOLERANCE = 1.4  # pixels: sigma of an outline that fits
 _PRIOR = 0.3  # of the coordinates' evidence: their errors have much in common
 _ENDLESS = 1e6  # pixels: an outline this long runs behind the camera
 _TURN = 0.35  # radians: most in one step
-COARSE, FINE, FINEST = (16, 12, 9), (6, 5, 4, 3, 3), (5, 4, 3)
-"""Half lengths of the lines, round by round, in pixels: for rough poses, after those, and for poses nearly right."""
+COARSE, NEAR, FINE, FINEST = (16, 12, 9), (8, 6), (6, 5, 4, 3, 3), (5, 4, 3)
+"""Half lengths of the lines, round by round, in pixels: for rough poses, for less rough ones, after either, and for
+poses nearly right."""
 
 
 class _Lines(NamedTuple):
