@@ -117,8 +117,7 @@ class Pipeline:
 def _stages(bundle: Bundle, runtime: str, threads: int, limit: int) -> tuple[Detector, Localizer, PoseSolver]:
     """The bundle's networks and solver, in this process."""
     manifest = bundle.manifest
-    detector = Network(bundle.detector, runtime, threads, "detector.onnx")
-    return (OnnxDetector(detector, manifest.detector, limit),
+    return (OnnxDetector(Network(bundle.detector, runtime, threads, "detector.onnx"), manifest.detector, limit),
             OnnxLocalizer(Network(bundle.localizer, runtime, threads, "localizer.onnx"), manifest.localizer),
             PoseSolver(bundle.objects, threads))
 
