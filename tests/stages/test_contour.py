@@ -12,6 +12,7 @@ from posebot.objects.bop_models import make_object
 from posebot.stages.posing import contour
 from posebot.stages.posing.creases import creases, outlines
 from posebot.stages.posing.evidence import gather
+from posebot.stages.posing.region import region_of
 from posebot.stages.posing.score import score
 
 START = np.array([0.004, -0.004, 0.03, 0.12, -0.12, 0.12])
@@ -52,6 +53,30 @@ def test_outlines_bring_a_pose_to_the_pixel(scenes, seed):
     found = contour.refine(start[None], evidence, scenes.surface)[0]
     assert scenes.error(found, pose) < 0.35 * scenes.error(start, pose)
     assert np.degrees(rotation_angle(found[:3, :3], pose[:3, :3])) < 5
+
+
+@pytest.mark.parametrize("seed", NEAR)
+def test_a_silhouette_knows_the_colours_that_a_mask_leaves_out(scenes, seed):
+    """A mask without the right third of the object: the rim goes to where it ends, and comes back by its own colours."""
+    evidence, pose = closer(scenes, seed)
+    frame = scenes.frame(pose, depth=False)
+    found = scenes.localization(frame, pose)
+    third = np.quantile(np.nonzero(found.visible > 0.5)[1], 0.67)
+    masks = (np.where(np.arange(32) > third, np.float32(0), mask) for mask in (found.visible, found.amodal))
+    spoiled = replace(found, **dict(zip(("visible", "amodal"), masks, strict=True)))
+    evidence = replace(evidence, region=region_of(spoiled, frame.camera.K))
+    start = perturb(pose, START / 4)
+    by_mask = contour.refine(start[None], evidence, scenes.surface, contour.FINE)[0]
+    settled = contour.settle(start[None], evidence, scenes.surface)[0]
+    assert scenes.error(settled, pose) < 0.2 * scenes.error(by_mask, pose)
+
+
+def test_each_pose_has_the_colours_of_its_own_silhouette(scenes):
+    evidence, pose = closer(scenes, 0)
+    starts = perturb(pose, np.random.default_rng(0).normal(size=(3, 6)) * [0.003, 0.003, 0.01, 0.05, 0.05, 0.05])
+    together = contour.settle(starts, evidence, scenes.surface)
+    for start, settled in zip(starts, together, strict=True):
+        np.testing.assert_allclose(contour.settle(start[None], evidence, scenes.surface)[0], settled, atol=1e-9)
 
 
 @pytest.mark.parametrize("seed", NEAR)

@@ -35,7 +35,7 @@ def test_colour_alone_with_outliers_noise_and_occlusion(scenes, solver):
         solution = solver(frame, scenes.localization(frame, pose, hidden=0.3, noise=0.03, outliers=0.3, seed=seed))
         errors.append(scenes.error(solution.pose, pose))
     assert (np.array(errors) < 0.1).sum() >= 8
-    assert max(errors) < 0.35  # turned over it would be 1
+    assert max(errors) < 0.25  # turned over it would be 1
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -16,6 +16,7 @@ from posebot.stages.posing.templates import guess
 
 _DRAWN = 1600  # surface points, in a halved picture
 _GUESSES, _PLACED, _OUTLINED, _FINISHED, _TURNED = 32, 14, 10, 5, 2  # candidates, step by step
+_UNMOVED = 3  # that stay in the race as they were before the outline
 _TOLD = 0.25  # agreement of landmarks, see there, from which the print is believed
 _COORDINATES = 200  # most that a pose is fitted to: neighbours say the same
 
@@ -25,7 +26,8 @@ def search(evidence: Evidence, surface: Surface) -> tuple[Array, Scores]:
 
     Coordinates of an unsure network are too small or too large by some percent, and PnP then puts the object too near
     or too far. The mask's size does not share that error, so each pose is also placed by it and solved again there.
-    What is left of the error, the outline in the picture takes away.
+    What is left of the error, the outline in the picture takes away: first by the colours of the network's mask, then,
+    for the best few, by those of their own silhouettes.
     """
     diameter, rough = surface.model.diameter, evidence.halved()
     full, evidence = evidence, evidence.thinned(_COORDINATES)
@@ -39,9 +41,10 @@ def search(evidence: Evidence, surface: Surface) -> tuple[Array, Scores]:
     printed, told = _printed(evidence)
     # where no print says how it lies, what is nearly right already is also kept from edges that are far off
     reaches = (contour.COARSE,) if told else (contour.COARSE, contour.NEAR)
+    unmoved = found[:_UNMOVED]
     found = np.concatenate([contour.refine(found, evidence, surface, reach) for reach in reaches])
     found = found[distinct(found, score(found, full, surface).total, diameter)[:_FINISHED]]
-    found = np.concatenate([contour.refine(found, evidence, surface, contour.FINE), printed])
+    found = np.concatenate([contour.settle(found, evidence, surface), unmoved, printed])
     scores = score(found, full, surface)
     turned = found[int(np.argmax(scores.total))] @ surface.ambiguities[1:]
     if len(turned):

@@ -11,8 +11,10 @@ world", 2022; the colours as in `sharpen`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,6 +68,28 @@ def refine(poses: Array, evidence: Evidence, surface: Surface, widths: Sequence[
     return poses
 
 
+def settle(poses: Array, evidence: Evidence, surface: Surface, times: int = 2) -> Array:
+    """Refine poses (H, 4, 4) that are roughly right, each by the colours inside its own silhouette."""
+    region = evidence.region
+    assert region is not None
+    for _ in range(times):
+        own = region.of_silhouettes(_silhouettes(poses, region, surface))
+        poses = refine(poses, replace(evidence, region=own), surface, FINE)
+    return poses
+
+
+def _silhouettes(poses: Array, region: Region, surface: Surface) -> list[Map]:
+    """What each pose covers of the crop (S, S), 0..1."""
+    size = len(region.hidden)
+    return [np.asarray(cv2.resize(cover, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
+            for cover in _covered(poses, region, surface)]
+
+
+def _covered(poses: Array, region: Region, surface: Surface) -> Map:
+    """The same in half the pixels (H, S/2, S/2)."""
+    return covered(poses, surface, resize_K(region.K, 0.5, 0.5), len(region.hidden) // 2, _DRAWN)
+
+
 def information(pose: Array, evidence: Evidence, surface: Surface) -> Array:
     """Gauss-Newton Hessian (6, 6) at a pose, as in `refine`."""
     return np.asarray(_joint(pose[None], evidence, surface, FINE[-1])[0][0])
@@ -116,8 +140,9 @@ def _measured(lines: _Lines, region: Region, width: int) -> tuple[Array, Array]:
 
 @compiled
 def _measure(lines: _Lines, odds: Map, width: int, offset: Array, certainty: Array) -> None:
-    last, support = len(odds) - 1, np.empty(2 * width + 1)
+    last, support = odds.shape[1] - 1, np.empty(2 * width + 1)
     for h in range(len(offset)):
+        own = odds[min(h, len(odds) - 1)]
         for n in range(offset.shape[1]):
             if lines.trust[h, n] == 0:
                 continue
@@ -128,8 +153,8 @@ def _measure(lines: _Lines, odds: Map, width: int, offset: Array, certainty: Arr
                 y = min(max(lines.places[h, n, 1] + step * lines.normals[h, n, 1], 0.0), float(last))
                 column, row = min(int(x), last - 1), min(int(y), last - 1)
                 x, y = x - column, y - row
-                value = ((odds[row, column] * (1 - x) + odds[row, column + 1] * x) * (1 - y)
-                         + (odds[row + 1, column] * (1 - x) + odds[row + 1, column + 1] * x) * y)
+                value = ((own[row, column] * (1 - x) + own[row, column + 1] * x) * (1 - y)
+                         + (own[row + 1, column] * (1 - x) + own[row + 1, column + 1] * x) * y)
                 # an edge at this step has the object up to here and the surroundings behind: all odds so far speak
                 # for it
                 support[i] = _TRUST * (so_far + value / 2) - step * step / (2 * (_REACH * width) ** 2)
@@ -144,7 +169,7 @@ def _measure(lines: _Lines, odds: Map, width: int, offset: Array, certainty: Arr
 
 
 def _lines(poses: Array, region: Region, surface: Surface) -> _Lines:
-    cover = covered(poses, surface, resize_K(region.K, 0.5, 0.5), len(region.odds) // 2, _DRAWN)
+    cover = _covered(poses, region, surface)
     shape = (len(poses), _LINES)
     lines = _Lines(np.zeros((*shape, 3)), np.zeros((*shape, 2)), np.zeros((*shape, 2)), np.zeros(shape))
     _draw(poses, region.K, surface.creases, cover, region.hidden, lines)

@@ -21,14 +21,19 @@ def sharpened(mask: Map, rgb: Map) -> Map:
     probability from the mask as prior and the two as likelihoods. As in region-based tracking: Bibby and Reid, "Robust
     real-time visual tracking using pixel-wise posteriors", 2008.
     """
-    ratio = colour_ratio(rgb, mask, 1 - mask)
+    ratio = colour_ratio(cells(rgb), mask, 1 - mask)
     odds = log_odds(mask) + _STRENGTH * cv2.blur(ratio, (3, 3))
     return np.asarray(1 / (1 + np.exp(-odds)), np.float32)
 
 
-def colour_ratio(rgb: Map, inside: Map, outside: Map) -> Map:
-    """Log likelihood ratio (S, S) of each pixel's colour, object against surroundings, from weights (S, S) of both."""
-    cell = (rgb * np.float32(_BINS / 256)).astype(np.int32) @ np.array([_BINS * _BINS, _BINS, 1], np.int32)
+def cells(rgb: Map) -> NDArray[np.int32]:
+    """The cell (S, S) of a colour histogram that each pixel (S, S, 3), 0..255, belongs to."""
+    return (rgb * np.float32(_BINS / 256)).astype(np.int32) @ np.array([_BINS * _BINS, _BINS, 1], np.int32)
+
+
+def colour_ratio(cell: NDArray[np.int32], inside: Map, outside: Map) -> Map:
+    """Log likelihood ratio (S, S) of each pixel's colour (see `cells`), object against surroundings, from weights
+    (S, S) of both."""
     ours, others = (_histogram(cell, weights) for weights in (inside, outside))
     return np.asarray(np.clip(np.log((ours + 1e-4) / (others + 1e-4)), -_LIMIT, _LIMIT)[cell], np.float32)
 
