@@ -158,7 +158,8 @@ def chosen_threshold(scores: Array, right: NDArray[np.bool_], precision: float) 
 
 
 def observe(bundle: Bundle, dataset: BopDataset, keys: Sequence[ImageKey], log: Path,
-            tick: Callable[[int], None] = lambda done: None) -> list[Observation]:
+            tick: Callable[[int], None] = lambda done: None, asked: Sequence[Mode] = ("rgb", "depth")
+            ) -> list[Observation]:
     """All estimates on those pictures, with and without depth, beside the truth.
 
     Every other picture is made worse (`datasets.augment.harsh`): what is calibrated on an easier world than it meets is
@@ -166,7 +167,7 @@ def observe(bundle: Bundle, dataset: BopDataset, keys: Sequence[ImageKey], log: 
 
     Args:
         log: a line of JSON is added for each picture when it is done; pictures already in it are not run again.
-        tick: called with the number of pictures done.
+        tick: called with the number of pictures done. asked: modes; "depth" only where a picture has it.
     """
     done = _read(log)
     pipelines: dict[Mode, Pipeline] = {"rgb": Pipeline(bundle, depth=False), "depth": Pipeline(bundle, depth=True)}
@@ -177,7 +178,7 @@ def observe(bundle: Bundle, dataset: BopDataset, keys: Sequence[ImageKey], log: 
             if count % 2 == 0:
                 rng = np.random.default_rng([key.scene_id, key.im_id])
                 frame = replace(frame, rgb=harsh(frame.rgb, rng))
-            modes: tuple[Mode, ...] = ("rgb",) if frame.depth is None else ("rgb", "depth")
+            modes = [mode for mode in asked if mode == "rgb" or frame.depth is not None]
             done[key.frame_id] = [judged(solution, truths, bundle.objects, mode, key.frame_id)
                                   for mode in modes for solution in pipelines[mode].observe(frame)
                                   if solution.pose is not None]

@@ -57,7 +57,7 @@ def test_outlines_bring_a_pose_to_the_pixel(scenes, seed):
 
 @pytest.mark.parametrize("seed", NEAR)
 def test_a_silhouette_knows_the_colours_that_a_mask_leaves_out(scenes, seed):
-    """A mask without the right third of the object: the rim goes to where it ends, and comes back by its own colours."""
+    """A mask without the right third of the object draws the pose away; its own colours bring it back."""
     evidence, pose = closer(scenes, seed)
     frame = scenes.frame(pose, depth=False)
     found = scenes.localization(frame, pose)

@@ -6,12 +6,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from posebot.stages.posing.compiled import compiled
+
 Map = NDArray[np.float32]
 _BINS = 20  # of each colour channel
 _SURE = 0.02  # the mask's probability is held between this and 1 - this
 _STRENGTH = 1.5  # of the colours' evidence, whose pixels are not independent of their neighbours'
 _LIMIT = 3.0  # of the log likelihood ratio of one pixel
-_BLUR = np.array([0.25, 0.5, 0.25], np.float32)
 
 
 def sharpened(mask: Map, rgb: Map) -> Map:
@@ -34,8 +35,7 @@ def cells(rgb: Map) -> NDArray[np.int32]:
 def colour_ratio(cell: NDArray[np.int32], inside: Map, outside: Map) -> Map:
     """Log likelihood ratio (S, S) of each pixel's colour (see `cells`), object against surroundings, from weights
     (S, S) of both."""
-    ours, others = (_histogram(cell, weights) for weights in (inside, outside))
-    return np.asarray(np.clip(np.log((ours + 1e-4) / (others + 1e-4)), -_LIMIT, _LIMIT)[cell], np.float32)
+    return _ratio(cell, np.asarray(inside, np.float32), np.asarray(outside, np.float32))
 
 
 def log_odds(mask: Map) -> Map:
@@ -44,10 +44,33 @@ def log_odds(mask: Map) -> Map:
     return np.asarray(np.log(sure / (1 - sure)), np.float32)
 
 
+@compiled
+def _ratio(cell: NDArray[np.int32], inside: Map, outside: Map) -> Map:
+    ours, others = _histogram(cell, inside), _histogram(cell, outside)
+    for i in range(len(ours)):
+        ratio = np.log((ours[i] + np.float32(1e-4)) / (others[i] + np.float32(1e-4)))
+        ours[i] = min(max(ratio, np.float32(-_LIMIT)), np.float32(_LIMIT))
+    odds = np.empty(cell.shape, np.float32)
+    for v in range(cell.shape[0]):
+        for u in range(cell.shape[1]):
+            odds[v, u] = ours[cell[v, u]]
+    return odds
+
+
+@compiled
 def _histogram(cell: NDArray[np.int32], weights: Map) -> Map:
-    """Normalised, smoothed histogram (BINS^3,) of colour cells."""
-    histogram = np.bincount(cell.ravel(), weights.ravel(), _BINS**3).astype(np.float32).reshape(_BINS, _BINS * _BINS)
-    for _ in range(3):  # each axis in turn
-        smooth = cv2.filter2D(histogram, -1, _BLUR[:, None], borderType=cv2.BORDER_CONSTANT)
-        histogram = np.ascontiguousarray(smooth.T.astype(np.float32).reshape(_BINS, -1))
-    return histogram.ravel() / max(float(histogram.sum()), 1e-6)
+    """Normalised histogram (BINS^3,) of colour cells, each blurred into its neighbours along the three channels."""
+    counts, blurred, total = np.zeros(_BINS**3, np.float32), np.empty(_BINS**3, np.float32), np.float32(1e-6)
+    for v in range(cell.shape[0]):
+        for u in range(cell.shape[1]):
+            counts[cell[v, u]] += weights[v, u]
+    for step in (1, _BINS, _BINS * _BINS):
+        for i in range(len(counts)):
+            place = i // step % _BINS
+            low = counts[i - step] if place > 0 else np.float32(0)
+            high = counts[i + step] if place < _BINS - 1 else np.float32(0)
+            blurred[i] = np.float32(0.5) * counts[i] + np.float32(0.25) * (low + high)
+        counts, blurred = blurred, counts
+    for i in range(len(counts)):
+        total += counts[i]
+    return counts / total

@@ -1,0 +1,81 @@
+"""tools/recalibrate.py: what it writes and what it leaves as it was. A log stands in for the pictures it has seen."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from posebot.datasets.bop import BopDataset
+from posebot.models.bundle import Bundle
+from posebot.stages.certainty import FEATURES
+from posebot.training.calibrate import Observation
+from tests.training.scenes import write_scenes
+
+_FILE = Path(__file__).parents[2] / "tools" / "recalibrate.py"
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("recalibrate", _FILE)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(tiny_bundle, tmp_path / "bundle")
+
+
+def _log(data: Path, path: Path, each: int) -> Path:
+    """A log that has `each` estimates of every picture, two of three of them right and sure."""
+    rng = np.random.default_rng(0)
+    with path.open("w") as file:
+        for number, key in enumerate(BopDataset(data, "train").keys()):
+            right = number % 3 > 0
+            error = 0.002 * rng.random() if right else 0.05
+            one = Observation(key.frame_id, "rgb", 1, 0.9, np.eye(4).tolist(), [0.9 if right else 0.1] * len(FEATURES),
+                              (np.eye(6) * 1e-6).tolist(), error, [error, 0, 0, 5 * error, 0, 0])
+            file.write(json.dumps({"frame": key.frame_id, "observations": [asdict(one)] * each}) + "\n")
+    return path
+
+
+def _run(tool: ModuleType, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> int:
+    monkeypatch.setattr(sys, "argv", ["recalibrate", *map(str, arguments)])
+    return int(tool.main())
+
+
+def test_one_mode_is_calibrated_and_the_rest_stays(tool: ModuleType, bundle: Path, tmp_path: Path,
+                                                   monkeypatch: pytest.MonkeyPatch) -> None:
+    before, data = Bundle.open(bundle), write_scenes(tmp_path / "data")
+    log = _log(data, tmp_path / "log.jsonl", 1)
+    assert _run(tool, monkeypatch, "--bundle", bundle, "--dataset", data, "--split", "train", "--mode", "rgb",
+                "--version", "0.0.2", "--log", log) == 0
+    after = Bundle.open(bundle)
+    assert after.manifest.version == "0.0.2"
+    assert after.manifest.calibration.rgb.samples == 12
+    assert after.manifest.calibration.depth == before.manifest.calibration.depth
+    assert after.manifest.detector == before.manifest.detector
+    assert (after.detector, after.localizer) == (before.detector, before.localizer)
+    assert after.manifest.provenance["metrics"]["rgb_estimates"] == 12
+
+
+def test_too_few_estimates_leave_the_bundle_as_it_was(tool: ModuleType, bundle: Path, tmp_path: Path,
+                                                      monkeypatch: pytest.MonkeyPatch,
+                                                      capsys: pytest.CaptureFixture[str]) -> None:
+    before, data = (bundle / "bundle.yaml").read_bytes(), write_scenes(tmp_path / "data")
+    log = _log(data, tmp_path / "log.jsonl", 0)
+    assert _run(tool, monkeypatch, "--bundle", bundle, "--dataset", data, "--split", "train", "--mode", "rgb",
+                "--log", log) == 2
+    assert "too few estimates to calibrate rgb" in capsys.readouterr().err
+    assert (bundle / "bundle.yaml").read_bytes() == before
