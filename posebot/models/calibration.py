@@ -28,6 +28,7 @@ class ModeCalibration:
         edges: inner limits of the `p_correct` bins, increasing. translation_quantiles, rotation_quantiles: for each bin
             (one more than edges) the conformal radius in units of the covariance's sigma (metres, radians).
         region_scale: factor on these radii so that both hold in `LEVELS` of the cases; object_scale: by object number.
+        alike: correlation of the errors of views from different sides, 0..1; regions of fused poses are that much wider.
         samples: estimates that were fitted; 0 = nothing was, and no pose is called "ok".
     """
 
@@ -43,6 +44,7 @@ class ModeCalibration:
     rotation_quantiles: tuple[float, ...] = (6.0,)
     region_scale: tuple[float, ...] = (0.5, 0.8, 1.0, 1.2)
     object_scale: dict[int, tuple[float, ...]] = field(default_factory=dict)
+    alike: float = 0.0
     samples: int = 0
 
 
@@ -84,6 +86,7 @@ def _mode(data: Any, where: object, key: str) -> ModeCalibration:
     scales = [mode.region_scale, *mode.object_scale.values()]
     _require(all(len(scale) == len(LEVELS) for scale in scales), where, f"{key}.region_scale", mode.region_scale,
              f"{len(LEVELS)} numbers, for {', '.join(f'{level:.0%}' for level in LEVELS)}")
+    _require(0 <= mode.alike <= 1, where, f"{key}.alike", mode.alike, "0 to 1")
     _require(len(mode.floor) == 2, where, f"{key}.floor", mode.floor, "two numbers, of position and attitude")
     for name, slopes in mode.weights.items():
         _require(len(slopes) == len(mode.knots.get(name, ())) + 1, where, f"{key}.weights.{name}", slopes,
@@ -116,7 +119,7 @@ def _by_object(value: Any, where: object, key: str) -> dict[int, Any]:
 
 _READERS = {
     "weights": _by_name, "knots": _by_name, "object_bias": _by_object, "object_scale": _by_object,
-    **dict.fromkeys(("bias", "ok_threshold", "sample_factor", "samples"), _number),
+    **dict.fromkeys(("bias", "ok_threshold", "sample_factor", "alike", "samples"), _number),
     **dict.fromkeys(("floor", "edges", "translation_quantiles", "rotation_quantiles", "region_scale"), _numbers),
 }
 

@@ -83,8 +83,11 @@ def radii(p_correct: float, covariance: Array, diameter: float, obj_id: int, cal
     """Radii of position and attitude that both hold in `level` (one of `LEVELS`) of the cases.
 
     covariance: calibrated. Conformal radii are in units of its sigma, by `p_correct`, times the object's own factor.
+    Fusion takes views from different `sides` to err independently; errors that correlate make the spread of a mean
+    sqrt(1 + (sides - 1) alike) times as wide (Kish's design effect).
     """
-    shift, turn = sigmas(covariance, diameter, sides)
+    alike = np.sqrt(1 + (sides - 1) * calibration.alike)
+    shift, turn = (float(alike) * sigma for sigma in sigmas(covariance, diameter, sides))
     place = int(np.searchsorted(calibration.edges, p_correct, side="right"))
     scale = calibration.object_scale.get(obj_id, calibration.region_scale)[LEVELS.index(level)]
     return Region90(1000 * shift * scale * calibration.translation_quantiles[place],

@@ -140,7 +140,7 @@ def test_unknown_names(tmp_path):
 
 def test_calibration_round_trip():
     mode = ModeCalibration({"geometry": (2.0, 1.0)}, {"geometry": (0.5,)}, -1.0, {3: 0.2}, 0.6, 9.0, (0.01, 0.02),
-                           (0.3,), (2.0, 3.0), (1.0, 4.0), (0.4, 0.8, 1.0, 1.3), {3: (0.5, 0.9, 1.1, 1.4)}, 100)
+                           (0.3,), (2.0, 3.0), (1.0, 4.0), (0.4, 0.8, 1.0, 1.3), {3: (0.5, 0.9, 1.1, 1.4)}, 0.1, 100)
     calibration = Calibration(depth=mode)
     assert Calibration.from_dict(yaml.safe_load(yaml.safe_dump(calibration.to_dict()))) == calibration
     assert Calibration.from_dict(None) == Calibration()
@@ -148,7 +148,7 @@ def test_calibration_round_trip():
 
 @pytest.mark.parametrize(("field", "value"), [
     ("weights", {"print": [1.0, 2.0]}), ("region_scale", [1.0]), ("floor", [0.1]), ("edges", [0.2]), ("bias", "high"),
-    ("object_bias", {"mug": 1.0}), ("ok_threshold", float("nan")), ("odd", 1),
+    ("object_bias", {"mug": 1.0}), ("ok_threshold", float("nan")), ("alike", 2.0), ("odd", 1),
 ])
 def test_a_calibration_that_does_not_fit_names_its_field(field, value):
     with pytest.raises(InputError, match=r"calibration\.rgb"):

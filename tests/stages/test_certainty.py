@@ -73,6 +73,16 @@ def test_regions_depend_on_certainty_object_and_level():
     assert radii(0.1, np.eye(6), DIAMETER, 1, MODE).rotation_deg == 180.0
 
 
+def test_views_that_err_alike_make_wider_regions_than_independent_ones():
+    def region(alike, sides):
+        return radii(0.9, np.eye(6) * 1e-5, DIAMETER, 1, replace(MODE, alike=alike), sides=sides)
+
+    assert region(0.0, 8) == region(0.0, 2)
+    assert region(0.1, 1) == region(0.0, 1)
+    assert region(0.1, 6).translation_mm == pytest.approx(np.sqrt(1.5) * region(0.0, 6).translation_mm)
+    assert region(0.1, 6).rotation_deg == pytest.approx(np.sqrt(1.5) * region(0.0, 6).rotation_deg)
+
+
 def test_features_are_finite_and_named(solution, scenes):
     values = features(solution, scenes.model.diameter)
     assert values.shape == (len(FEATURES),)
