@@ -28,7 +28,7 @@ class ModeCalibration:
         edges: inner limits of the `p_correct` bins, increasing. translation_quantiles, rotation_quantiles: for each bin
             (one more than edges) the conformal radius in units of the covariance's sigma (metres, radians).
         region_scale: factor on these radii so that both hold in `LEVELS` of the cases; object_scale: by object number.
-        alike: correlation of the errors of views from different sides, 0..1; regions of fused poses are that much wider.
+        alike: correlation of errors from different sides, 0..1, which widens the regions of fused poses.
         samples: estimates that were fitted; 0 = nothing was, and no pose is called "ok".
     """
 
