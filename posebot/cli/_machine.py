@@ -20,12 +20,10 @@ _TRY_EGL = (
     "libegl='libEGL.so.1', libgl='libGL.so.1'); print(context.info['GL_RENDERER'])"
 )
 _TRY_MITSUBA = (
-    "import mitsuba, drjit\n"
-    "for name in ('cuda_ad_rgb', 'llvm_ad_rgb'):\n"
-    "    try:\n"
-    "        mitsuba.set_variant(name); drjit.eval(mitsuba.Float([1, 2]) + 1); print(name); break\n"
-    "    except Exception as error: problem = error\n"
-    "else: raise SystemExit(str(problem))"
+    "from posebot.core.errors import InputError\n"
+    "from posebot.synth.path import load_mitsuba\n"
+    "try: print(load_mitsuba().variant())\n"
+    "except InputError as error: raise SystemExit(str(error))"
 )
 _TRY_TORCH = (
     "import torch, torchvision\n"

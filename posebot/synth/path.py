@@ -36,7 +36,7 @@ class PathRenderer:
 
     def __init__(self, library: Library, samples: int = 16, depth: int = 4, threads: int = 0) -> None:
         self.library, self.samples, self.depth = library, samples, depth
-        self.mi = _mitsuba(threads)
+        self.mi = load_mitsuba(threads)
         self._corners: dict[str, NDArray[np.float32]] = {}
 
     def picture(self, scene: Scene) -> NDArray[np.uint8]:
@@ -159,15 +159,18 @@ def _rotation(transform: Array) -> Array:
     return turn
 
 
-def _mitsuba(threads: int) -> Any:
-    """The module, with a GPU variant where there is a GPU, else the CPU's."""
+def load_mitsuba(threads: int = 0) -> Any:
+    """The module, with a GPU variant where there is a GPU, else the CPU's. Raises InputError where neither can work.
+
+    Without a path Dr.Jit takes any LLVM that it finds, and one that is too old ends the process in the first picture.
+    """
     library = find_llvm()
     if library is not None:
         os.environ.setdefault("DRJIT_LIBLLVM_PATH", str(library))
     import mitsuba as mi
 
     problem = "no CUDA driver and no LLVM 17 or newer"
-    for variant in (["cuda_ad_rgb"] if _has_cuda() else []) + ["llvm_ad_rgb"]:
+    for variant in ["cuda_ad_rgb"] * _has_cuda() + ["llvm_ad_rgb"] * (library is not None):
         try:
             mi.set_variant(variant)
             mi.Float(1.0) + mi.Float([1.0, 2.0])

@@ -117,3 +117,12 @@ def test_path_and_raster_show_the_same_colours(raster: RasterRenderer, path, lab
 def test_path_gives_the_same_picture_again(path, things: Scene) -> None:
     first, again = path.picture(things).astype(int), path.picture(things).astype(int)
     assert np.abs(first - again).max() <= 1  # sums of many threads may differ in the last bit
+
+
+def test_an_llvm_that_is_too_old_is_refused_before_it_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = pytest.importorskip("posebot.synth.path")
+    pytest.importorskip("mitsuba")
+    monkeypatch.setattr(path, "find_llvm", lambda: None)
+    monkeypatch.setattr(path, "_has_cuda", lambda: False)
+    with pytest.raises(InputError, match="no LLVM 17 or newer"):
+        path.load_mitsuba()
