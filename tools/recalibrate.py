@@ -4,7 +4,7 @@
 
 Runs the bundle on pictures with known poses (every other one made darker, softer and noisier, as `posebot train` does),
 fits `p_correct`, `region90` and the covariance to its errors, and writes bundle.yaml; the detector's threshold stays.
-A run that was killed goes on where it was (`--log`).
+A run that was killed goes on where it was (`--log`: of this bundle and these pictures alone).
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ from posebot.training.assemble import rounded
 
 def recalibrate(options: argparse.Namespace) -> dict[str, float]:
     """Write the new calibration; returns what was observed. Raises InputError where there are too few estimates."""
-    bundle, data = Bundle.open(options.bundle), BopDataset(options.dataset, options.split)
+    folder = resolve(options.bundle)
+    if not folder.is_dir():
+        raise InputError(folder, "cannot be written anew in its place", "a bundle's folder; unpack the zip")
+    bundle, data = Bundle.open(folder), BopDataset(options.dataset, options.split)
     modes: tuple[calibrate.Mode, ...] = ("rgb", "depth") if options.mode == "both" else (options.mode,)
     keys = calibrate.held_out(data, data.scenes, options.frames, options.seed)
 
@@ -39,8 +42,8 @@ def recalibrate(options: argparse.Namespace) -> dict[str, float]:
             raise InputError(options.dataset, f"gives too few estimates to calibrate {mode}", "more pictures")
     calibration = replace(old.calibration, **{mode: getattr(fitted, mode) for mode in modes})
     provenance = old.provenance | {"metrics": (old.provenance.get("metrics") or {}) | found}
-    rewrite_manifest(resolve(options.bundle), replace(old, calibration=calibration, provenance=provenance,
-                                                      version=options.version or old.version))
+    rewrite_manifest(folder, replace(old, calibration=calibration, provenance=provenance,
+                                     version=options.version or old.version))
     return found
 
 

@@ -170,7 +170,8 @@ def load_mitsuba(threads: int = 0) -> Any:
     import mitsuba as mi
 
     problem = "no CUDA driver and no LLVM 17 or newer"
-    for variant in ["cuda_ad_rgb"] * _has_cuda() + ["llvm_ad_rgb"] * (library is not None):
+    possible = {"cuda_ad_rgb": _has_cuda(), "llvm_ad_rgb": library is not None}
+    for variant in (name for name, here in possible.items() if here):
         try:
             mi.set_variant(variant)
             mi.Float(1.0) + mi.Float([1.0, 2.0])

@@ -79,3 +79,10 @@ def test_too_few_estimates_leave_the_bundle_as_it_was(tool: ModuleType, bundle: 
                 "--log", log) == 2
     assert "too few estimates to calibrate rgb" in capsys.readouterr().err
     assert (bundle / "bundle.yaml").read_bytes() == before
+
+
+def test_a_zip_is_refused(tool: ModuleType, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+                          capsys: pytest.CaptureFixture[str]) -> None:
+    zipped = shutil.make_archive(str(tmp_path / "packed"), "zip", bundle)
+    assert _run(tool, monkeypatch, "--bundle", zipped, "--dataset", tmp_path, "--log", tmp_path / "log.jsonl") == 2
+    assert "packed.zip: cannot be written anew" in capsys.readouterr().err
