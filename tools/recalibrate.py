@@ -1,6 +1,6 @@
 """Calibrate a bundle anew, its networks as they are: after a change of the pose stage, or on pictures of one's own.
 
-    python tools/recalibrate.py --bundle bundles/lmo --dataset data/lmo --split val --mode rgb --version 0.5.1
+    python tools/recalibrate.py --bundle bundles/lmo --dataset data/lmo --mode rgb --version 0.5.1 --log runs/seen.jsonl
 
 Runs the bundle on pictures with known poses (every other one made darker, softer and noisier, as `posebot train` does),
 fits `p_correct`, `region90` and the covariance to its errors, and writes bundle.yaml; the detector's threshold stays.
