@@ -39,6 +39,8 @@ def synth(
     camera: Annotated[Path | None, typer.Option(help="Intrinsics with width and height, JSON or YAML.")] = None,
     jitter: Annotated[float, typer.Option(min=0, max=0.8, help="Spread of the focal length, by picture.")] = 0.1,
     distance: Annotated[str, typer.Option(help="Nearest and farthest object, metres.")] = "0.4-1.4",
+    standing: Annotated[float | None, typer.Option(
+        min=0, max=1, help="Share of the objects that stand as modelled, z upwards. Default: by chance.")] = None,
     depth_noise: Annotated[bool, typer.Option("--depth-noise", help="Depth as a RealSense sees it.")] = False,
     per_scene: Annotated[int, typer.Option(min=1, help="Pictures in a scene folder, the unit of resuming.")] = 50,
     png: Annotated[bool, typer.Option("--png", help="Lossless pictures instead of JPEG at quality 95.")] = False,
@@ -54,8 +56,8 @@ def synth(
     config = SynthConfig(
         objects=_models(objects), frames=frames, out=out, split=split, seed=seed, renderer=renderer.value, mix=mix,
         backgrounds=backgrounds, distractors=distractors, camera=_camera(camera, size, fov), jitter=jitter,
-        distance=_span(distance), per_scene=per_scene, depth_noise=depth_noise, jpg_quality=None if png else 95,
-        workers=workers)
+        distance=_span(distance), standing=standing, per_scene=per_scene, depth_noise=depth_noise,
+        jpg_quality=None if png else 95, workers=workers)
     result = _with_bar(config)
     if json:
         print_json(result.to_dict())

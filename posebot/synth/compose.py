@@ -14,7 +14,7 @@ import numpy as np
 
 from posebot.core.camera import Camera
 from posebot.core.objects import ObjectModel
-from posebot.core.transforms import Array, apply, make, rotation_from_quaternion
+from posebot.core.transforms import Array, apply, make, rotation_from_quaternion, rotation_from_vector
 from posebot.objects.materials import Material as Surface
 from posebot.synth import decor
 from posebot.synth.config import SynthConfig
@@ -26,6 +26,7 @@ VIEWS = 6
 _DROPPED = 0.7
 _UNTIDY = 0.7  # share of the scenes in which more lies about than what is looked for
 _CROWDED = 0.6  # share of the drops in which many things stand and lie close together, as on a desk
+_LEVEL = 0.75  # share of the pictures taken by a camera held level
 _MOST_TARGETS = 8
 
 
@@ -65,6 +66,8 @@ class Composer:
         upright = rng.choice([0.5, 0.7, 0.9] if crowded else [0.1, 0.5, 0.9])
         bodies = [Body(self.library.mesh(item.shape).vertices * item.scale, bool(rng.random() < upright))
                   for item in things]
+        if self.config.standing is not None:
+            things, bodies = _stood(things, bodies, self.config.standing, rng)
         widest = float(np.sum([np.ptp(body.vertices, axis=0).max() ** 2 for body in bodies])) ** 0.5
         radius = widest * (rng.uniform(0.26, 0.42) if crowded else rng.uniform(0.45, 0.9))
         poses = settle(bodies, rng, radius)
@@ -84,7 +87,7 @@ class Composer:
         distance = _distance(self.config, rng)
         eye = aim + direction * distance
         eye[2] = max(eye[2], 0.08)
-        world_from_cam = look_at(eye, aim, _roll(rng))
+        world_from_cam = look_at(eye, aim, self._roll(rng))
         scenery = self.painter.room(eye, rng)
         focus = places.mean(axis=0)
         radius = float(np.linalg.norm(places - focus, axis=1).max()) + 0.25
@@ -114,8 +117,10 @@ class Composer:
         return papers + around
 
     def _in_the_air(self, camera: Camera, rng: np.random.Generator) -> Scene:
-        direction = _direction(rng, -0.8)
-        world_from_cam = look_at(direction * 1.0, np.zeros(3), _roll(rng))
+        standing = self.config.standing
+        level = standing is not None and rng.random() < standing  # all stand, each a little leaning
+        direction = _direction(rng, 0.0 if level else -0.8)
+        world_from_cam = look_at(direction * 1.0, np.zeros(3), self._roll(rng))
         base = _distance(self.config, rng)
         placed: list[tuple[Array, float]] = []
         items: list[Item] = []
@@ -123,7 +128,8 @@ class Composer:
             reach = _reach(self.library, item)
             at = _free_place(camera, base, self.config.distance, placed, reach, rng)
             placed.append((at, reach))
-            pose = world_from_cam @ make(rotation_from_quaternion(rng.normal(size=4)), at)
+            turn = world_from_cam[:3, :3] @ rotation_from_quaternion(rng.normal(size=4))
+            pose = make(_upright(rng) if level and item.obj_id else turn, apply(world_from_cam, at[None])[0])
             items.append(self.painter.painted(replace(item, world_from_item=pose), rng))
         far = max(float(at[2]) for at, _ in placed) + rng.uniform(0.2, 1.0)
         items += self._behind(camera, world_from_cam, far, rng)
@@ -162,6 +168,10 @@ class Composer:
                 items.append(Item(f"shape/{rng.integers(decor.SHAPES)}", np.eye(4), scale=(size, size, size)))
         return items
 
+    def _roll(self, rng: np.random.Generator) -> float:
+        level = max(_LEVEL, self.config.standing or 0.0)
+        return float(rng.normal(0, 0.25) if rng.random() < level else rng.uniform(-np.pi, np.pi))
+
     def _in_front(self, scene: Scene, rng: np.random.Generator) -> list[Item]:
         """Things between the camera and some of the objects."""
         targets = [item for item in scene.targets if _depth(scene, item) > 0.25]
@@ -197,8 +207,18 @@ def _distance(config: SynthConfig, rng: np.random.Generator) -> float:
     return float(rng.uniform(near, far))
 
 
-def _roll(rng: np.random.Generator) -> float:
-    return float(rng.normal(0, 0.25) if rng.random() < 0.75 else rng.uniform(-np.pi, np.pi))
+def _stood(things: list[Item], bodies: list[Body], share: float, rng: np.random.Generator
+           ) -> tuple[list[Item], list[Body]]:
+    """A share of the objects stands, whatever falls beside them; these come first, so that they stand on the table."""
+    steady = [item.obj_id > 0 and rng.random() < share for item in things]
+    order = sorted(range(len(things)), key=lambda number: not steady[number])
+    return [things[number] for number in order], [
+        replace(bodies[number], upright=True, steady=True) if steady[number] else bodies[number] for number in order]
+
+
+def _upright(rng: np.random.Generator) -> Array:
+    """A rotation (3x3) that leaves z upwards, but for some ten degrees."""
+    return rotation_from_vector([*rng.normal(0, 0.1, 2), 0]) @ rotation_from_vector([0, 0, rng.uniform(-np.pi, np.pi)])
 
 
 def _direction(rng: np.random.Generator, lowest: float) -> Array:

@@ -31,6 +31,8 @@ class SynthConfig:
         depth_noise: write depth as a sensor would read it; masks stay exact. jpg_quality: None: PNG.
         max_faces: meshes without a texture are simplified to this many faces before they are drawn.
         workers: processes; 0: in this one. focus: numbers of objects that are in every picture's scene.
+        standing: share of the objects that stand as their meshes do (z upwards), seen from above by a camera that is
+        held level. None: about a third stand in the drops, and none of those in the air.
     """
 
     objects: Path
@@ -51,6 +53,7 @@ class SynthConfig:
     max_faces: int = 5000
     workers: int = 2
     focus: tuple[int, ...] = ()
+    standing: float | None = None
 
     def __post_init__(self) -> None:
         checks = (("frames", self.frames, self.frames >= 1, "1 or more"),
@@ -62,6 +65,7 @@ class SynthConfig:
                   ("split", repr(self.split), re.fullmatch(r"(?!models$)[\w-][\w.-]*", self.split),
                    "a folder's name, like train or val"),
                   ("jitter", self.jitter, 0 <= self.jitter < 0.9, "0 to 0.9"),
+                  ("standing", self.standing, self.standing is None or 0 <= self.standing <= 1, "0 to 1"),
                   ("distance", self.distance, 0.05 < self.distance[0] <= self.distance[1] < 6.5,
                    "nearest <= farthest, between 0.05 and 6.5 metres"))
         for name, value, right, expected in checks:

@@ -13,6 +13,8 @@ from posebot.synth.library import Library
 from posebot.synth.scene import Backdrop, Color, Item, Light, Material, Optics
 from posebot.synth.textures import color
 
+_SATURATION = (-0.5, 0.9)  # log of the factor on an object's own
+_WORN = 0.6  # share of the objects without a print that have scratches, labels, dirt
 SHAPES, PATTERNS = 400, 400  # how many distractor shapes and patterns there are
 
 
@@ -36,15 +38,22 @@ class Painter:
 
     def _object(self, item: Item, rng: np.random.Generator) -> Material:
         mesh, surface = self.library.mesh(item.shape), self.surfaces.get(item.obj_id)
-        roughness, metallic = float(rng.uniform(0.25, 0.95)), 0.0
+        roughness, metallic = float(rng.uniform(0.12, 0.95)), 0.0
         if surface is not None:
             metallic = surface.metallic
             if rng.random() < 0.75:
                 roughness = float(np.clip(surface.roughness + rng.normal(0, 0.15), 0.05, 1))
-        tint = _tint(rng)
-        if mesh.texture is None and mesh.colors is None:  # a mesh of unknown colour may have any
+        # a mesh's colours are those of another camera and lamp: a scan of bright blue plastic is greyish
+        tint = _tint(rng, 0.25, 0.1)
+        saturation = float(np.exp(rng.uniform(*_SATURATION)))
+        if mesh.texture is not None:
+            return Material(tint, item.shape, None, roughness, metallic, saturation)
+        if mesh.colors is None:  # a mesh of unknown colour may have any
             tint = _linear(color(rng))
-        return Material(tint, item.shape if mesh.texture is not None else None, None, roughness, metallic)
+        if rng.random() > _WORN:
+            return Material(tint, None, None, roughness, metallic, saturation)
+        tiling = float(np.exp(rng.uniform(np.log(2.0), np.log(20.0))))
+        return Material(tint, self.texture(rng), tiling, roughness, metallic, saturation, float(rng.uniform(0.05, 0.6)))
 
     def _anything(self, rng: np.random.Generator) -> Material:
         roughness, metallic = float(rng.uniform(0.08, 1.0)), float(rng.random() < 0.12)
@@ -104,7 +113,7 @@ class Painter:
         size = rng.uniform(0.35, 1.0)
         x, y = rng.uniform(0, 1 - size, 2)
         left, right = (x, x + size) if rng.random() < 0.5 else (x + size, x)
-        ambient = np.exp(rng.uniform(np.log(0.12), np.log(0.75)))
+        ambient = np.exp(rng.uniform(np.log(0.06), np.log(0.75)))
         sky, ground = ambient * rng.uniform(0.85, 1.1, 3), ambient * rng.uniform(0.3, 0.9) * rng.uniform(0.85, 1.1, 3)
         return Backdrop(self.texture(rng, 0.75), (float(left), float(y), float(right), float(y + size)),
                         float(rng.uniform(0.5, 1.3)), self.texture(rng, 0.8), _color(sky), _color(ground))
@@ -119,7 +128,7 @@ class Painter:
 
 def lights(rng: np.random.Generator, focus: Array) -> tuple[Light, ...]:
     """One to four lamps above; the first is usually the strongest."""
-    strength = rng.uniform(0.35, 1.3)
+    strength = rng.uniform(0.35, 1.6)
     lamps = []
     for _ in range(int(rng.integers(1, 5))):
         turn, height = rng.uniform(0, 2 * np.pi), rng.uniform(0.25, 1.0)
@@ -140,8 +149,8 @@ def optics(rng: np.random.Generator) -> Optics:
                   float(rng.uniform(0.35, 1.0)), motion, float(rng.uniform(0, np.pi)), noise, int(rng.integers(2**31)))
 
 
-def _tint(rng: np.random.Generator) -> Color:
-    return _color(np.exp(rng.normal(-0.05, 0.12)) * np.exp(rng.normal(0, 0.04, 3)))
+def _tint(rng: np.random.Generator, brightness: float = 0.12, hue: float = 0.04) -> Color:
+    return _color(np.exp(rng.normal(-0.05, brightness)) * np.exp(rng.normal(0, hue, 3)))
 
 
 def _linear(stored: Array) -> Color:

@@ -93,7 +93,7 @@ class PathRenderer:
         properties["bsdf"] = mi.load_dict(self._surface(material))
         mesh = mi.Mesh(f"item{number}", count, count // 3, has_vertex_normals=True, has_vertex_texcoords=True,
                        props=properties)
-        colors = corners[:, 6:9] * np.asarray(material.color)
+        colors = self._colors(item, corners)
         mesh.add_attribute("vertex_color", 3, np.ravel(colors).astype(np.float32))
         fields = mi.traverse(mesh)
         fields["faces"] = mi.UInt32(np.arange(count, dtype=np.uint32))
@@ -103,17 +103,28 @@ class PathRenderer:
         fields.update()
         return mesh
 
+    def _colors(self, item: Item, corners: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Linear colours (N, 3) of a mesh without print; what wears it is as fine here as its corners lie."""
+        material, colors = item.material, corners[:, 6:9]
+        if material.wear:
+            picture = self.library.texture(material.texture or "")
+            size = np.array(picture.shape[1::-1])
+            at = np.floor(_texcoords(item, corners) * size).astype(int) % size
+            light = ((picture[at[:, 1], at[:, 0]] / 255.0) ** 2).mean(axis=1, keepdims=True)
+            colors = colors * (1 + material.wear * (np.minimum(4 * light, 3) - 1))
+        return np.asarray(_saturated(colors, material.saturation) * np.asarray(material.color), np.float32)
+
     def _corner_table(self, shape: str) -> NDArray[np.float32]:
         if shape not in self._corners:
             self._corners[shape] = vertices(self.library.mesh(shape))
         return self._corners[shape]
 
     def _surface(self, material: Material) -> dict[str, Any]:
-        if material.texture is None:
+        if material.texture is None or material.wear:
             color: dict[str, Any] = {"type": "mesh_attribute", "name": "vertex_color"}
         else:
             stored = self.library.texture(material.texture).astype(np.float32) / 255
-            linear = stored**2 * np.asarray(material.color, np.float32)
+            linear = _saturated(stored**2, material.saturation) * np.asarray(material.color, np.float32)
             bitmap = self.mi.Bitmap(np.ascontiguousarray(np.minimum(linear, 1.0), dtype=np.float32))
             color = {"type": "bitmap", "bitmap": bitmap, "raw": True}
         return {"type": "twosided", "bsdf": {"type": "principled", "base_color": color, "specular": 0.5,
@@ -151,6 +162,12 @@ def _texcoords(item: Item, corners: NDArray[np.float32]) -> NDArray[np.float32]:
     axis = np.argmax(np.abs(np.cross(faces[:, 1] - faces[:, 0], faces[:, 2] - faces[:, 0])), axis=1).repeat(3)
     pairs = np.array([[1, 2], [0, 2], [0, 1]])[axis]
     return np.asarray(np.take_along_axis(local, pairs, axis=1), np.float32)
+
+
+def _saturated(linear: NDArray[np.floating[Any]], factor: float) -> NDArray[np.floating[Any]]:
+    """Linear colours (..., 3), so many times as far from grey."""
+    grey = linear.mean(axis=-1, keepdims=True)
+    return np.asarray(np.maximum(grey + factor * (linear - grey), 0))
 
 
 def _rotation(transform: Array) -> Array:

@@ -11,14 +11,21 @@ from posebot.core.transforms import Array, apply, make, quaternion_from_rotation
 
 _STEP, _SECONDS = 0.004, 1.1
 _DIRECTIONS = 64
+_FREE = "<freejoint/>"
+_STEADY = "".join(f'<joint type="{kind}" axis="{axis}" damping="{damping}"/>' for kind, axis, damping in (
+    ("slide", "1 0 0", 0.1), ("slide", "0 1 0", 0.1), ("slide", "0 0 1", 0), ("hinge", "0 0 1", 0.001)))
 
 
 @dataclass(frozen=True)
 class Body:
-    """A thing to be dropped: vertices (V, 3) in its own frame, metres. upright: starts standing as it was modelled."""
+    """A thing to be dropped: vertices (V, 3) in its own frame, metres.
+
+    upright: starts standing as it was modelled. steady: is pushed aside and turned about the vertical, not overthrown.
+    """
 
     vertices: Array
     upright: bool = False
+    steady: bool = False
 
 
 def settle(bodies: Sequence[Body], rng: np.random.Generator, radius: float = 0.3) -> list[Array | None]:
@@ -31,13 +38,15 @@ def settle(bodies: Sequence[Body], rng: np.random.Generator, radius: float = 0.3
 
     hulls = [hull_points(body.vertices) for body in bodies]
     starts = _starts(bodies, hulls, rng, radius)
-    model = mujoco.MjModel.from_xml_string(_model(hulls, starts, radius))
+    model = mujoco.MjModel.from_xml_string(_model(bodies, hulls, starts, radius))
     data = mujoco.MjData(model)
     mujoco.mj_step(model, data, nstep=int(_SECONDS / _STEP))
+    mujoco.mj_kinematics(model, data)
     poses: list[Array | None] = []
     for number, body in enumerate(bodies):
-        at = data.qpos[7 * number:7 * number + 7]
-        pose = make(rotation_from_quaternion(at[[4, 5, 6, 3]]), at[:3]) if np.isfinite(at).all() else None
+        at, turn = data.xpos[number + 1], data.xquat[number + 1]  # 0 is the world
+        known = np.isfinite(at).all() and np.isfinite(turn).all()
+        pose = make(rotation_from_quaternion(turn[[1, 2, 3, 0]]), at) if known else None
         if pose is None or np.linalg.norm(pose[:2, 3]) > 1.5 * radius or pose[2, 3] < -0.05:
             poses.append(None)
             continue
@@ -81,13 +90,13 @@ def _free_place(tops: list[tuple[Array, float, float]], wide: float, rng: np.ran
     return best, wide
 
 
-def _model(hulls: list[Array], starts: list[Array], radius: float) -> str:
+def _model(bodies: Sequence[Body], hulls: list[Array], starts: list[Array], radius: float) -> str:
     """MuJoCo's description: floor, eight walls, a free body for each hull."""
-    meshes, bodies = [], []
-    for number, (hull, start) in enumerate(zip(hulls, starts)):
+    meshes, things = [], []
+    for number, (body, hull, start) in enumerate(zip(bodies, hulls, starts)):
         x, y, z, w = quaternion_from_rotation(start[:3, :3])
         meshes.append(f'<mesh name="m{number}" vertex="{_text(hull)}"/>')
-        bodies.append(f'<body pos="{_text(start[:3, 3])}" quat="{w} {x} {y} {z}"><freejoint/>'
+        things.append(f'<body pos="{_text(start[:3, 3])}" quat="{w} {x} {y} {z}">{_STEADY if body.steady else _FREE}'
                       f'<geom type="mesh" mesh="m{number}" density="400"/></body>')
     walls = []
     for turn in np.arange(8) * np.pi / 4:
@@ -96,7 +105,7 @@ def _model(hulls: list[Array], starts: list[Array], radius: float) -> str:
     return (f'<mujoco><compiler angle="radian"/><option timestep="{_STEP}" integrator="implicitfast" iterations="15"/>'
             '<default><geom friction="0.8 0.01 0.002" condim="4" solref="0.01 1"/><mesh inertia="convex"/></default>'
             f'<asset>{"".join(meshes)}</asset><worldbody><geom type="plane" size="5 5 1"/>{"".join(walls)}'
-            f'{"".join(bodies)}</worldbody></mujoco>')
+            f'{"".join(things)}</worldbody></mujoco>')
 
 
 def _text(numbers: Array) -> str:

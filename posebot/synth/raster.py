@@ -121,7 +121,8 @@ class RasterRenderer:
         program["world_from_mesh"].write(matrix(item.world_from_mesh))
         program["world_from_normal"].write(matrix(item.world_from_item[:3, :3] @ np.diag(1.0 / np.array(item.scale))))
         for name, value in (("item_scale", item.scale), ("base_color", material.color), ("metallic", material.metallic),
-                            ("roughness", max(material.roughness, 0.08)), ("tiling", material.tiling or 1.0)):
+                            ("roughness", max(material.roughness, 0.08)), ("tiling", material.tiling or 1.0),
+                            ("saturation", material.saturation), ("wear", material.wear)):
             _set(program, name, value)
         if material.texture is not None:
             self.gl.texture(material.texture).use(0)
@@ -129,7 +130,7 @@ class RasterRenderer:
 
 def _kind(material: Material) -> tuple[int, bool]:
     """Which shader draws it: how its texture lies, and whether it shines."""
-    mode = 0 if material.texture is None else 1 if material.tiling is None else 2
+    mode = 0 if material.texture is None else 1 if material.tiling is None else 2 if not material.wear else 3
     return mode, material.roughness < DULL
 
 

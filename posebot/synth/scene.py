@@ -25,6 +25,8 @@ class Material:
         color: linear RGB, multiplied with vertex colours and texture. texture: name, or None.
         tiling: None: the texture lies at the mesh's own uv. Else repeats per metre, projected along the three axes.
         roughness: 0 mirror .. 1 dull. metallic: 0 or 1.
+        saturation: factor on how far the surface's own colours are from grey. wear: 0: `texture` is the surface's
+        print; above: what the texture's lights and darks, projected, do to the surface's own colours, 1 at most.
     """
 
     color: Color = WHITE
@@ -32,6 +34,8 @@ class Material:
     tiling: float | None = None
     roughness: float = 0.6
     metallic: float = 0.0
+    saturation: float = 1.0
+    wear: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ void main() {
 
 
 def picture_fragment(texture_mode: int, glossy: bool) -> str:
-    """The fragment shader for one kind of surface: without texture (0), by uv (1), projected (2); glossy or dull.
+    """The fragment shader for one kind of surface: without texture (0), by uv (1), projected (2), worn by one that is
+    projected (3); glossy or dull.
 
     Software GL runs both sides of every branch, so that a shader for all kinds takes twice as long.
     """
@@ -37,7 +38,7 @@ _PICTURE_FRAGMENT = """
 const int MOST_LIGHTS = 4;
 uniform vec3 eye, base_color, sky, ground, gains;
 uniform int light_count;
-uniform float tiling, roughness, metallic, contrast, vignette;
+uniform float tiling, roughness, metallic, saturation, wear, contrast, vignette;
 uniform vec3 light_position[MOST_LIGHTS], light_color[MOST_LIGHTS];
 uniform mat4 shadow_from_world;
 uniform float shadow_blur;
@@ -52,7 +53,7 @@ vec3 linear(vec3 c) { return c * c; }
 
 #if TEXTURE_MODE == 1
 vec3 texture_color() { return linear(texture(base_texture, uv).rgb); }
-#elif TEXTURE_MODE == 2
+#elif TEXTURE_MODE >= 2
 vec3 texture_color() {
     vec3 weight = abs(local_normal);
     vec3 at = local * tiling;
@@ -78,10 +79,13 @@ vec3 mirrored(vec3 d, float lod) {
 }
 
 void main() {
-    vec3 base = base_color * color;
-#if TEXTURE_MODE > 0
+    vec3 base = color;
+#if TEXTURE_MODE == 3
+    base *= mix(1.0, min(4.0 * dot(texture_color(), vec3(0.33)), 3.0), wear);
+#elif TEXTURE_MODE > 0
     base *= texture_color();
 #endif
+    base = base_color * max(mix(vec3(dot(base, vec3(0.33))), base, saturation), 0.0);
     vec3 v = normalize(eye - position);
     vec3 n = normalize(normal);
     float nv = dot(n, v);

@@ -77,6 +77,13 @@ def test_views_of_one_drop_show_the_same_arrangement_in_other_looks(composer: Co
     assert a.backdrop != b.backdrop
 
 
+@pytest.mark.parametrize("share", [0.0, 0.9])
+def test_so_many_objects_stand_as_are_to(config: SynthConfig, objects: Mapping[int, ObjectModel], share: float) -> None:
+    composer = Composer(replace(config, standing=share), Library(objects))
+    upright = [item.world_from_item[2, 2] > 0.9 for index in range(60) for item in composer.scene(index).targets]
+    assert np.mean(upright) == pytest.approx(share, abs=0.12) if share else np.mean(upright) < 0.6
+
+
 def test_most_targets_are_in_the_picture_and_many_partly_hidden(composer: Composer, labeller: Labeller) -> None:
     labeller.gl.library = composer.library
     shares = []

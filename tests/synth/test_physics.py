@@ -65,6 +65,14 @@ def test_upright_things_start_upright() -> None:
     assert pose[2, 3] == pytest.approx(0.025, abs=0.002)
 
 
+def test_what_is_steady_stands_whatever_falls_beside_it() -> None:
+    tall = Body(cuboid((0.03, 0.03, 0.2)), upright=True, steady=True)
+    poses = settle([tall, *[Body(cuboid((0.08, 0.05, 0.05))) for _ in range(6)]], np.random.default_rng(2), 0.08)
+    assert poses[0] is not None
+    assert poses[0][2, 2] > 1 - 1e-6
+    assert poses[0][2, 3] == pytest.approx(0.1, abs=0.003)
+
+
 def test_a_hull_has_the_outermost_vertices() -> None:
     hull = hull_points(cuboid((1, 1, 1)))
     assert len(hull) >= 8

@@ -75,6 +75,34 @@ def test_exposure_makes_it_brighter(raster: RasterRenderer, things: Scene) -> No
     assert raster.picture(dark).mean() < 0.8 * raster.picture(things).mean()
 
 
+def dressed(things: Scene, **look: object) -> Scene:
+    """The things with another look."""
+    items = tuple(replace(item, material=replace(item.material, **look)) for item in things.items)  # type: ignore[arg-type]
+    return replace(things, items=items)
+
+
+@pytest.mark.parametrize("renderer", ["raster", "path"])
+def test_saturation_takes_colours_farther_from_grey(request: pytest.FixtureRequest, things: Scene, renderer: str
+                                                    ) -> None:
+    draw = request.getfixturevalue(renderer).picture
+    red = dressed(things, color=(0.5, 0.3, 0.3))
+    spread = []
+    for factor in (0.0, 1.0, 2.0):
+        picture = draw(dressed(red, saturation=factor)).astype(float)
+        spread.append(np.ptp(picture[covered(draw(red))], axis=1).mean())
+    assert spread[0] < spread[1] < spread[2]
+
+
+@pytest.mark.parametrize("renderer", ["raster", "path"])
+def test_wear_changes_lights_and_darks_but_no_outline(request: pytest.FixtureRequest, things: Scene, renderer: str
+                                                      ) -> None:
+    draw = request.getfixturevalue(renderer).picture
+    worn = dressed(things, texture="pattern/0", tiling=10.0, wear=0.5)
+    plain = draw(things)
+    assert overlap(covered(draw(worn)), covered(plain)) > 0.97
+    assert np.abs(draw(worn).astype(int) - plain).max() > 20
+
+
 def test_more_samples_smooth_the_edges(labeller: Labeller, things: Scene) -> None:
     hard, soft = (RasterRenderer(labeller.gl, samples).picture(things) for samples in (0, 4))
     assert hard.shape == soft.shape == (120, 160, 3)
