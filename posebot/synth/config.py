@@ -50,7 +50,7 @@ class SynthConfig:
     per_scene: int = 50
     depth_noise: bool = False
     jpg_quality: int | None = 95
-    max_faces: int = 5000
+    max_faces: int = 20_000
     workers: int = 2
     focus: tuple[int, ...] = ()
     standing: float | None = None

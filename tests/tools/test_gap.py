@@ -1,0 +1,103 @@
+"""tools/gap.py: the pictures that it makes, what it measures in them, and its table."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+from posebot.core.errors import InputError
+from posebot.core.transforms import apply, make, rotation_from_vector
+from posebot.datasets.bop import Annotation, BopDataset
+from posebot.objects.bop_models import make_object
+from posebot.stages.detect import Detection
+from posebot.stages.localize import Localization
+from posebot.synth.gl import Gl
+from posebot.synth.library import Library
+from tests.training.scenes import SIZES, box_mesh, write_scenes
+
+_FILE = Path(__file__).parents[2] / "tools" / "gap.py"
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("gap", _FILE)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def opengl() -> None:
+    try:
+        Gl(Library({}))
+    except InputError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def pictures() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """A photograph, a drawing, the object's mask, another picture."""
+    rng = np.random.default_rng(0)
+    photo, drawing, other = (np.clip(rng.normal(mean, 12, (60, 80, 3)), 0, 255).astype(np.uint8)
+                             for mean in (120, 170, 60))
+    mask = np.zeros((60, 80), bool)
+    mask[20:40, 30:60] = True
+    return photo, drawing, mask, other
+
+
+def test_each_variant_changes_what_it_says(tool: ModuleType, pictures: Any) -> None:
+    photo, drawing, mask, other = pictures
+    made = tool.variants(photo, drawing, mask, other)
+    assert tuple(made) == tool.KINDS
+    inside, outside = (slice(24, 36), slice(34, 56)), (slice(0, 14), slice(0, 80))
+    for kind, there, beside in (("as it is", photo, photo), ("dimmed", photo, photo * 0.7), ("drawn", drawing, photo),
+                                ("cut out", photo, other)):
+        assert np.abs(made[kind][inside].astype(float) - there[inside]).max() <= 1
+        assert np.abs(made[kind][outside].astype(float) - beside[outside]).max() <= 1
+
+
+def test_recoloured_pixels_have_the_others_mean_and_spread(tool: ModuleType, pictures: Any) -> None:
+    photo, drawing, mask, _ = pictures
+    changed = tool.recoloured(photo, drawing, mask)[mask].astype(float)
+    assert changed.mean(axis=0) == pytest.approx(drawing[mask].mean(axis=0), abs=2)
+    assert changed.std() == pytest.approx(drawing[mask].std(), rel=0.1)
+    assert np.corrcoef(changed[:, 1], photo[mask][:, 1])[0, 1] > 0.9
+
+
+def test_right_coordinates_have_no_error_and_shifted_ones_their_shift(tool: ModuleType) -> None:
+    model = make_object(1, "box", box_mesh(SIZES[1]))
+    model = replace(model, symmetries_discrete=())
+    pose = make(rotation_from_vector([0.3, 0.2, 0.5]), [0.02, 0.0, 0.5])
+    points = np.random.default_rng(0).uniform(model.box_min, model.box_min + model.extents, (16, 3))
+    there, maps = np.ones((4, 4), bool), np.ones((2, 4, 4), np.float32)
+    for shift in (0.0, 0.1):
+        guessed = model.normalise(points + np.array([shift * model.diameter, 0, 0])).T.reshape(3, 4, 4)
+        crop = np.zeros((16, 16, 3), np.uint8)
+        found = Localization(Detection(0, 1.0, np.zeros(4)), crop, np.eye(3), 4, *maps, guessed, maps[0], np.zeros(3))
+        truth = Annotation(0, 1, pose, None, np.zeros(4), 1.0)
+        assert tool.coordinate_errors(found, truth, model, apply(pose, points), there) == pytest.approx(shift, abs=1e-6)
+
+
+def test_it_prints_a_line_for_each_kind(tool: ModuleType, opengl: None, tiny_bundle: Path, tmp_path: Path,
+                                        monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    data = write_scenes(tmp_path / "data", scenes=1, images=2)
+    dataset, out = BopDataset(data, "train"), tmp_path / "out"
+    shown = [truth for key in list(dataset.keys()) for truth in dataset.annotations(key)]
+    arguments = ["--bundle", str(tiny_bundle), "--dataset", str(data), "--split", "train", "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", ["gap", *arguments])
+    assert tool.main() == 0
+    printed = capsys.readouterr().out
+    assert all(f"\n{kind} " in printed for kind in tool.KINDS)
+    assert len(list(out.glob("*.png"))) == 5 * sum(truth.obj_id == 1 for truth in shown)
+    monkeypatch.setattr(sys, "argv", ["gap", *arguments, "--visible", "1.1"])
+    assert tool.main() == 2
+    assert "lower --visible" in capsys.readouterr().err
