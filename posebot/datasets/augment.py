@@ -49,6 +49,21 @@ def color(image: Image, rng: Rng) -> Image:
     return image
 
 
+def relit(image: Image, rng: Rng) -> Image:
+    """Other paint under other lamps: for an object by itself, whose surroundings stay as they are."""
+    x = np.linspace(0, 1, 256)[:, None] ** np.exp(rng.uniform(-0.4, 0.4))
+    x = x * np.exp(rng.uniform(-0.5, 0.35)) * np.exp(rng.normal(0, 0.08, 3))
+    image = cv2.LUT(image, (np.clip(x, 0, 1) * 255).astype(np.uint8)[None])
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    amount = rng.uniform(0.5, 1.8)
+    image = cv2.addWeighted(image, amount, grey, 1 - amount, 0)
+    if rng.random() < 0.6:  # unevenly: nine patches, blended
+        patches = np.exp(rng.normal(0, 0.35, (3, 3))).astype(np.float32)
+        field = cv2.resize(patches, image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
+        image = np.clip(image * field[..., None], 0, 255).astype(np.uint8)
+    return np.asarray(image)
+
+
 def blur(image: Image, rng: Rng) -> Image:
     """Out of focus, moved, or seen by fewer pixels."""
     kind = rng.integers(3)

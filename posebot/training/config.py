@@ -64,6 +64,7 @@ class LocalizerConfig:
     turn: float = _between(3.14159, 0.0, 3.1416)
     replace_background: float = _between(0.25, 0.0, 1.0)
     cover: float = _between(0.3, 0.0, 1.0)
+    relit: float = _between(0.4, 0.0, 1.0)
 
 
 @dataclass(frozen=True)

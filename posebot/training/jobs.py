@@ -135,7 +135,8 @@ def picture_samples(job: Job) -> detector.SampleConfig:
 def crop_samples(job: Job) -> localizer.SampleConfig:
     """How crops are augmented."""
     own = job.config.localizer
-    return localizer.SampleConfig(own.crop_size, own.pad, own.jitter, own.turn, own.replace_background, own.cover)
+    return localizer.SampleConfig(own.crop_size, own.pad, own.jitter, own.turn, own.replace_background, own.cover,
+                                  own.relit)
 
 
 def loop_config(job: Job) -> LoopConfig:

@@ -33,7 +33,7 @@ class SampleConfig:
     Attributes:
         crop_size, pad: as at inference. jitter: largest shift of the box's centre and change of its size, as a share
         of its side. turn: largest roll in radians. replace_background, cover: shares of the samples whose background is
-        another crop's picture, or that are partly covered by one.
+        another crop's picture, or that are partly covered by one. relit: share whose object alone is lit anew.
     """
 
     crop_size: int = 128
@@ -42,6 +42,7 @@ class SampleConfig:
     turn: float = np.pi
     replace_background: float = 0.25
     cover: float = 0.3
+    relit: float = 0.4
 
 
 def sample(crop: dict[str, NDArray[Any]], other: NDArray[Any], config: SampleConfig, rng: Rng) -> Batch:
@@ -91,17 +92,19 @@ def _mixed(
     config: SampleConfig,
     rng: Rng,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Background replaced, or the object partly covered, by the other crop's picture."""
+    """The object lit anew, its background replaced, or the object partly covered, by the other crop's picture."""
     size = picture.shape[0]
-    chance = rng.random()
-    if chance < config.replace_background:
+    relit, chance = rng.random() < config.relit, rng.random()
+    replaced = chance < config.replace_background
+    if relit or replaced:
         visible = (cached_maps[..., 3] & VISIBLE) * np.uint8(255 // VISIBLE)
-        alpha = (
-            cv2.warpAffine(visible, (matrix @ from_half)[:2], (size, size), flags=cv2.INTER_LINEAR)[..., None] / 255.0
-        )
-        fill = cv2.resize(np.asarray(other), (size, size))
-        picture = (picture * alpha + fill * (1 - alpha)).astype(np.uint8)
-    elif chance < config.replace_background + config.cover:
+        alpha = cv2.warpAffine(visible.astype(np.float32) / 255, (matrix @ from_half)[:2], (size, size))
+        if not replaced:  # a jagged rim would tell what is asked
+            alpha = cv2.GaussianBlur(alpha, (0, 0), 1.0)
+        own = augment.relit(picture, rng) if relit else picture
+        beside = cv2.resize(np.asarray(other), (size, size)) if replaced else picture
+        picture = (own * alpha[..., None] + beside * (1 - alpha[..., None])).astype(np.uint8)
+    if not replaced and chance < config.replace_background + config.cover:
         covered = augment.occluders((size, size), rng)
         fill = cv2.resize(np.asarray(other), (size, size))
         picture = np.where(covered[..., None], fill, picture)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -29,7 +32,7 @@ def crop(seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def test_sample_keeps_picture_maps_and_center_in_step() -> None:
-    settings = localizer.SampleConfig(jitter=0.0, turn=0.0, replace_background=0.0, cover=0.0)
+    settings = localizer.SampleConfig(jitter=0.0, turn=0.0, replace_background=0.0, cover=0.0, relit=0.0)
     batch = localizer.sample(crop(), crop(1)["rgb"], settings, np.random.default_rng(0))
     assert batch["crop"].shape == (3, 128, 128) and batch["maps"].shape == (4, 32, 32)
     seen = np.argwhere(batch["maps"][3] & VISIBLE > 0)
@@ -49,6 +52,19 @@ def test_covering_hides_but_keeps_the_whole() -> None:
         assert not (visible & ~amodal).any()
         hidden += int((amodal & ~visible).sum())
     assert hidden > 20
+
+
+def test_relighting_changes_the_object_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(localizer.augment, "photometric", lambda picture, rng: picture)
+    still = localizer.SampleConfig(jitter=0.0, turn=0.0, replace_background=0.0, cover=0.0)
+    made = [localizer.sample(crop(), crop(1)["rgb"], replace(still, relit=share), np.random.default_rng(3))
+            for share in (0.0, 1.0)]
+    assert np.array_equal(made[0]["maps"], made[1]["maps"])
+    change = np.abs(made[0]["crop"].astype(int) - made[1]["crop"]).mean(axis=0)
+    inside = np.kron(made[0]["maps"][3] & VISIBLE, np.ones((4, 4))) > 0
+    near = cv2.dilate(inside.astype(np.uint8), np.ones((13, 13), np.uint8)) > 0
+    assert change[inside].mean() > 8
+    assert change[~near].max() == 0
 
 
 class Fixed(nn.Module):

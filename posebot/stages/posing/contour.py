@@ -29,7 +29,7 @@ from posebot.stages.posing.splat import covered
 from posebot.stages.posing.surface import Surface
 
 Map = NDArray[np.float32]
-_LINES = 160  # across one outline
+_LINES = 80  # across one outline
 _FEWEST = 12  # lines that say anything about a pose
 _DRAWN = 4000  # surface points of a silhouette: 1500 leave holes that cost five points of accuracy
 _BESIDE = 3.0  # pixels to either side, where an outline has the object on one and nothing of it on the other
@@ -39,6 +39,7 @@ _HIDDEN = 1.5  # lines end at this share of what the masks say is hidden, times 
 _TOLERANCE = 1.4  # pixels: sigma of an outline that fits
 _PRIOR = 0.3  # of the coordinates' evidence: their errors have much in common
 _ENDLESS = 1e6  # pixels: an outline this long runs behind the camera
+_KEPT = 3  # rounds in which an outline is drawn once
 _TURN = 0.35  # radians: most in one step
 COARSE, NEAR, FINE, FINEST = (16, 12, 9), (8, 6), (6, 5, 4, 3, 3), (5, 4, 3)
 """Half lengths of the lines, round by round, in pixels: for rough poses, for less rough ones, after either, and for
@@ -57,8 +58,14 @@ class _Lines(NamedTuple):
 
 def refine(poses: Array, evidence: Evidence, surface: Surface, widths: Sequence[int] = COARSE + FINE) -> Array:
     """Move poses (H, 4, 4) to where their outlines lie in the picture, held by the coordinates (Gauss-Newton)."""
-    for width in widths:
-        matrix, right = _joint(poses, evidence, surface, width)
+    region = evidence.region
+    assert region is not None
+    for number, width in enumerate(widths):
+        if number % _KEPT == 0:
+            lines = _lines(poses, region, surface)
+        else:
+            _follow(poses, region.K, lines)
+        matrix, right = _joint(poses, evidence, lines, width)
         matrix = matrix + 1e-3 * np.maximum(matrix, 1e-9) * np.eye(6)
         step = np.linalg.solve(matrix, right[..., None])[..., 0]
         turn = np.linalg.norm(step[:, 3:], axis=1, keepdims=True)
@@ -92,7 +99,9 @@ def _covered(poses: Array, region: Region, surface: Surface) -> Map:
 
 def information(pose: Array, evidence: Evidence, surface: Surface) -> Array:
     """Gauss-Newton Hessian (6, 6) at a pose, as in `refine`."""
-    return np.asarray(_joint(pose[None], evidence, surface, FINE[-1])[0][0])
+    assert evidence.region is not None
+    lines = _lines(pose[None], evidence.region, surface)
+    return np.asarray(_joint(pose[None], evidence, lines, FINE[-1])[0][0])
 
 
 def agreement(poses: Array, region: Region, surface: Surface) -> Array:
@@ -103,11 +112,10 @@ def agreement(poses: Array, region: Region, surface: Surface) -> Array:
     return np.asarray((lines.trust * fits).sum(axis=1) / np.maximum(lines.trust.sum(axis=1), 1e-6))
 
 
-def _joint(poses: Array, evidence: Evidence, surface: Surface, width: int) -> tuple[Array, Array]:
+def _joint(poses: Array, evidence: Evidence, lines: _Lines, width: int) -> tuple[Array, Array]:
     """Hessians (H, 6, 6) and downhill directions (H, 6) of outlines and coordinates together."""
     region = evidence.region
     assert region is not None
-    lines = _lines(poses, region, surface)
     offset, certainty = _measured(lines, region, width)
     _, matrices, rights = linearise(poses, evidence, Prior(evidence.origin))
     matrices, rights = _PRIOR * matrices, _PRIOR * rights
@@ -174,6 +182,14 @@ def _lines(poses: Array, region: Region, surface: Surface) -> _Lines:
     lines = _Lines(np.zeros((*shape, 3)), np.zeros((*shape, 2)), np.zeros((*shape, 2)), np.zeros(shape))
     _draw(poses, region.K, surface.creases, cover, region.hidden, lines)
     return lines
+
+
+@compiled
+def _follow(poses: Array, K: Array, lines: _Lines) -> None:
+    """Move lines along with their poses, which have turned so little that the same points are the outline."""
+    for h in range(len(poses)):
+        for n in range(lines.points.shape[1]):
+            lines.places[h, n, 0], lines.places[h, n, 1] = _pixel(poses[h], K, lines.points[h, n])
 
 
 @compiled
