@@ -30,7 +30,7 @@ def bench(
     split: SplitOption = "test",
     frames: Annotated[int, typer.Option("--frames", min=1, max=1000, help="Frames that count.")] = 20,
     runtime: Annotated[
-        str, typer.Option("--runtime", help="openvino, onnxruntime, cuda, auto, or all: each that is here.")
+        str, typer.Option("--runtime", help="openvino, openvino-bf16, onnxruntime, cuda, auto, or all.")
     ] = "auto",
     threads: Annotated[
         int, typer.Option("--threads", min=0, help="Of the networks, and objects solved at once; 0: all cores.")
@@ -41,10 +41,10 @@ def bench(
 ) -> None:
     """Milliseconds of detect, localize, pose, certainty and fuse, with the hardware and the method."""
     from posebot.models.bundle import Bundle
-    from posebot.models.runtime import available, choose
+    from posebot.models.runtime import available, choose, has_bfloat16
     from posebot.stages.timing import WARM_UP, time_stages
 
-    runtimes = available() if runtime == "all" else [choose(runtime)]
+    runtimes = [choose(runtime)] if runtime != "all" else available() + ["openvino-bf16"] * has_bfloat16()
     opened = Bundle.open(bundle)
     pictures = _frames(opened, dataset, split, frames + WARM_UP)
     reports = []

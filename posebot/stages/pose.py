@@ -65,12 +65,13 @@ class PoseSolver:
     """Solves poses of a bundle's objects. Building it prepares their surfaces (some tenths of a second each).
 
     Args:
-        threads: how many objects of a frame are solved at once; 0: as many as there are cores.
+        threads: how many objects of a frame are solved at once; 0: one more than there are cores, as now and then one
+            waits for Python's lock.
     """
 
     def __init__(self, objects: Sequence[ObjectModel], threads: int = 0) -> None:
         self.surfaces = [build_surface(model) for model in objects]
-        self.threads = threads or cores()
+        self.threads = threads or cores() + 1
 
     def __call__(self, frame: Frame, localization: Localization, use_depth: bool = True) -> PoseSolution:
         """Never raises for a bad crop: a solution without a pose says why. The frame must be undistorted."""

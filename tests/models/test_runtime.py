@@ -8,7 +8,7 @@ from onnx import TensorProto, helper
 
 from posebot.core.errors import InputError, PosebotError
 from posebot.models import runtime
-from posebot.models.runtime import Network, available, bare_runner, choose
+from posebot.models.runtime import Network, available, bare_runner, choose, has_bfloat16
 
 HERE = [name for name in ("openvino", "onnxruntime") if name in available()]
 
@@ -118,7 +118,23 @@ def test_openvino_meets_few_batch_sizes(monkeypatch):
     for batch in range(1, 40):
         a = np.random.default_rng(batch).normal(size=(batch, 3)).astype(np.float32)
         np.testing.assert_array_equal(network({"a": a, "b": a})["sum"], 2 * a)
-    assert set(met) == {1, 2, 4, 8}
+    assert set(met) == {1, 2, 3, 4, 8}
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="no processor with bfloat16, or no OpenVINO")
+def test_bfloat16_is_taken_when_asked_for_and_rounds():
+    assert choose("openvino-bf16") == "openvino-bf16"
+    assert "openvino-bf16" not in available()
+    a = np.random.default_rng(0).normal(size=(3, 3)).astype(np.float32)
+    found = Network(adder(), "openvino-bf16")({"a": a, "b": a})["sum"]
+    np.testing.assert_allclose(found, 2 * a, rtol=0.02)
+
+
+@pytest.mark.skipif("openvino" not in HERE, reason="no OpenVINO")
+def test_bfloat16_is_refused_where_the_processor_has_none(monkeypatch):
+    monkeypatch.setattr(runtime, "has_bfloat16", lambda: False)
+    with pytest.raises(InputError, match=r"does not multiply 16-bit numbers.*AVX512-BF16"):
+        choose("openvino-bf16")
 
 
 @pytest.mark.parametrize("name", HERE)

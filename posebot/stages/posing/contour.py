@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.camera import resize_K
-from posebot.core.transforms import Array, perturb
-from posebot.stages.posing.compiled import add_rows, compiled, mirror, pixel_rows, turned
+from posebot.core.transforms import Array
+from posebot.stages.posing.compiled import add_rows, compiled, mirror, moved, pixel_rows, solve, turned
 from posebot.stages.posing.creases import Creases, outlines
 from posebot.stages.posing.evidence import Evidence
-from posebot.stages.posing.pnp import Prior, linearise
+from posebot.stages.posing.pnp import Firm, Prior, Spots, guessed, linear, linearise, spots_of
 from posebot.stages.posing.region import Region
-from posebot.stages.posing.splat import covered
+from posebot.stages.posing.splat import covered, draw_cover
 from posebot.stages.posing.surface import Surface
 
 Map = NDArray[np.float32]
@@ -39,7 +39,6 @@ _HIDDEN = 1.5  # lines end at this share of what the masks say is hidden, times 
 _TOLERANCE = 1.4  # pixels: sigma of an outline that fits
 _PRIOR = 0.3  # of the coordinates' evidence: their errors have much in common
 _ENDLESS = 1e6  # pixels: an outline this long runs behind the camera
-_KEPT = 3  # rounds in which an outline is drawn once
 _TURN = 0.35  # radians: most in one step
 COARSE, NEAR, FINE, FINEST = (16, 12, 9), (8, 6), (6, 5, 4, 3, 3), (5, 4, 3)
 """Half lengths of the lines, round by round, in pixels: for rough poses, for less rough ones, after either, and for
@@ -56,23 +55,69 @@ class _Lines(NamedTuple):
     trust: Array
 
 
+class _Views(NamedTuple):
+    """Cameras (3, 3): of the crop, of the crop in half the pixels, of the working picture that coordinates are in."""
+
+    full: Array
+    halved: Array
+    coordinates: Array
+
+
 def refine(poses: Array, evidence: Evidence, surface: Surface, widths: Sequence[int] = COARSE + FINE) -> Array:
     """Move poses (H, 4, 4) to where their outlines lie in the picture, held by the coordinates (Gauss-Newton)."""
     region = evidence.region
     assert region is not None
-    for number, width in enumerate(widths):
-        if number % _KEPT == 0:
-            lines = _lines(poses, region, surface)
-        else:
-            _follow(poses, region.K, lines)
-        matrix, right = _joint(poses, evidence, lines, width)
-        matrix = matrix + 1e-3 * np.maximum(matrix, 1e-9) * np.eye(6)
-        step = np.linalg.solve(matrix, right[..., None])[..., 0]
-        turn = np.linalg.norm(step[:, 3:], axis=1, keepdims=True)
-        moved = perturb(poses, step * np.minimum(1, _TURN / np.maximum(turn, 1e-9)))
-        near = moved[:, 2, 3] < surface.model.diameter / 4  # nonsense: better to stay
-        poses = np.where(near[:, None, None], poses, moved)
+    poses, half = np.array(poses, float), len(region.hidden) // 2
+    origins, firm = guessed(Prior(evidence.origin), len(poses))
+    views = _Views(region.K, resize_K(region.K, 0.5, 0.5), evidence.K)
+    cover = np.empty((len(poses), half, half), np.float32)
+    _refine(poses, views, spots_of(evidence), origins, firm, surface.creases, _drawn(surface), region.odds,
+            region.hidden, np.array(widths), surface.model.diameter / 4, cover, _no_lines(len(poses)))
     return poses
+
+
+@compiled
+def _refine(poses: Array, views: _Views, spots: Spots, origins: Array, firm: Firm, creases: Creases, points: Map,
+            odds: Map, hidden: Map, widths: NDArray[np.int64], nearest: float, cover: Map, lines: _Lines) -> None:
+    """Move the poses in place. nearest: metres from the camera, from which on a pose is nonsense: better to stay."""
+    count = len(poses)
+    offset, certainty = np.empty(lines.trust.shape), np.empty(lines.trust.shape)
+    matrices, rights = np.empty((count, 6, 6)), np.empty((count, 6))
+    step, trial, cameras = np.empty(6), np.empty((4, 4)), np.empty((count, 3, 4), np.float32)
+    for width in widths:
+        _look(views.halved, poses, cameras)
+        draw_cover(cameras, points, cover)
+        lines.trust[:], offset[:], certainty[:] = 0, 0, 0
+        _draw(poses, views.full, creases, cover, hidden, lines)
+        _measure(lines, odds, width, offset, certainty)
+        for h in range(count):
+            linear(poses[h], views.coordinates, spots, origins[h], firm, matrices[h], rights[h])
+            for i in range(6):
+                rights[h, i] *= _PRIOR
+                for k in range(6):
+                    matrices[h, i, k] *= _PRIOR
+        _add(poses, views.full, lines, offset, certainty, matrices, rights)
+        for h in range(count):
+            for i in range(6):
+                matrices[h, i, i] += 1e-3 * max(matrices[h, i, i], 1e-9)
+            solve(matrices[h], rights[h], step)
+            share = min(1.0, _TURN / max(np.sqrt(step[3] ** 2 + step[4] ** 2 + step[5] ** 2), 1e-9))
+            for i in range(6):
+                step[i] *= share
+            moved(poses[h], step, trial)
+            if trial[2, 3] >= nearest:
+                for i in range(3):
+                    for k in range(4):
+                        poses[h, i, k] = trial[i, k]
+
+
+@compiled
+def _look(K: Array, poses: Array, cameras: Map) -> None:
+    """Fill cameras (H, 3, 4): pixel from object."""
+    for h in range(len(poses)):
+        for i in range(3):
+            for k in range(4):
+                cameras[h, i, k] = K[i, 0] * poses[h, 0, k] + K[i, 1] * poses[h, 1, k] + K[i, 2] * poses[h, 2, k]
 
 
 def settle(poses: Array, evidence: Evidence, surface: Surface, times: int = 2) -> Array:
@@ -97,11 +142,20 @@ def _covered(poses: Array, region: Region, surface: Surface) -> Map:
     return covered(poses, surface, resize_K(region.K, 0.5, 0.5), len(region.hidden) // 2, _DRAWN)
 
 
+def _drawn(surface: Surface) -> Map:
+    """The surface points (3, P) of a silhouette."""
+    return np.ascontiguousarray(surface.points[:_DRAWN].T)
+
+
 def information(pose: Array, evidence: Evidence, surface: Surface) -> Array:
-    """Gauss-Newton Hessian (6, 6) at a pose, as in `refine`."""
-    assert evidence.region is not None
-    lines = _lines(pose[None], evidence.region, surface)
-    return np.asarray(_joint(pose[None], evidence, lines, FINE[-1])[0][0])
+    """Gauss-Newton Hessian (6, 6) of outline and coordinates together at a pose, as in `refine`."""
+    region = evidence.region
+    assert region is not None
+    lines = _lines(pose[None], region, surface)
+    _, matrices, rights = linearise(pose[None], evidence, Prior(evidence.origin))
+    matrices *= _PRIOR
+    _add(pose[None], region.K, lines, *_measured(lines, region, FINE[-1]), matrices, rights)
+    return np.asarray(matrices[0])
 
 
 def agreement(poses: Array, region: Region, surface: Surface) -> Array:
@@ -110,17 +164,6 @@ def agreement(poses: Array, region: Region, surface: Surface) -> Array:
     offset, _ = _measured(lines, region, 6)
     fits = np.exp(-0.5 * (offset / _TOLERANCE) ** 2)
     return np.asarray((lines.trust * fits).sum(axis=1) / np.maximum(lines.trust.sum(axis=1), 1e-6))
-
-
-def _joint(poses: Array, evidence: Evidence, lines: _Lines, width: int) -> tuple[Array, Array]:
-    """Hessians (H, 6, 6) and downhill directions (H, 6) of outlines and coordinates together."""
-    region = evidence.region
-    assert region is not None
-    offset, certainty = _measured(lines, region, width)
-    _, matrices, rights = linearise(poses, evidence, Prior(evidence.origin))
-    matrices, rights = _PRIOR * matrices, _PRIOR * rights
-    _add(poses, region.K, lines, offset, certainty, matrices, rights)
-    return matrices, rights
 
 
 @compiled
@@ -177,19 +220,14 @@ def _measure(lines: _Lines, odds: Map, width: int, offset: Array, certainty: Arr
 
 
 def _lines(poses: Array, region: Region, surface: Surface) -> _Lines:
-    cover = _covered(poses, region, surface)
-    shape = (len(poses), _LINES)
-    lines = _Lines(np.zeros((*shape, 3)), np.zeros((*shape, 2)), np.zeros((*shape, 2)), np.zeros(shape))
-    _draw(poses, region.K, surface.creases, cover, region.hidden, lines)
+    lines = _no_lines(len(poses))
+    _draw(poses, region.K, surface.creases, _covered(poses, region, surface), region.hidden, lines)
     return lines
 
 
-@compiled
-def _follow(poses: Array, K: Array, lines: _Lines) -> None:
-    """Move lines along with their poses, which have turned so little that the same points are the outline."""
-    for h in range(len(poses)):
-        for n in range(lines.points.shape[1]):
-            lines.places[h, n, 0], lines.places[h, n, 1] = _pixel(poses[h], K, lines.points[h, n])
+def _no_lines(count: int) -> _Lines:
+    shape = (count, _LINES)
+    return _Lines(np.zeros((*shape, 3)), np.zeros((*shape, 2)), np.zeros((*shape, 2)), np.zeros(shape))
 
 
 @compiled

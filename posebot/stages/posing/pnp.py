@@ -60,8 +60,8 @@ def refine(poses: Array, evidence: Evidence, prior: Prior, steps: int = 10) -> t
     covariance as if all pixels were independent.
     """
     poses, matrices = poses.copy(), np.empty((len(poses), 6, 6))
-    origins, firm = _guessed(prior, len(poses))
-    _refine(poses, evidence.K, _spots(evidence), origins, firm, steps, matrices)
+    origins, firm = guessed(prior, len(poses))
+    _refine(poses, evidence.K, spots_of(evidence), origins, firm, steps, matrices)
     return poses, matrices
 
 
@@ -76,12 +76,12 @@ def linearise(poses: Array, evidence: Evidence, prior: Prior) -> tuple[Array, Ar
     A pose that puts anything behind the camera costs infinitely much.
     """
     costs, matrices, rights = np.empty(len(poses)), np.empty((len(poses), 6, 6)), np.empty((len(poses), 6))
-    origins, firm = _guessed(prior, len(poses))
-    _linearise(poses, evidence.K, _spots(evidence), origins, firm, costs, matrices, rights)
+    origins, firm = guessed(prior, len(poses))
+    _linearise(poses, evidence.K, spots_of(evidence), origins, firm, costs, matrices, rights)
     return costs, matrices, rights
 
 
-class _Spots(NamedTuple):
+class Spots(NamedTuple):
     """Pixels (N, 2), the object's points (N, 3) seen there, their expected error in metres times the focal length (N,),
     and their weights (N,)."""
 
@@ -91,7 +91,7 @@ class _Spots(NamedTuple):
     weight: Array
 
 
-class _Firm(NamedTuple):
+class Firm(NamedTuple):
     """A prior's tolerances and weight."""
 
     shift: float
@@ -99,23 +99,25 @@ class _Firm(NamedTuple):
     weight: float
 
 
-def _spots(evidence: Evidence) -> _Spots:
-    return _Spots(*map(np.ascontiguousarray, (evidence.pixels, evidence.coordinates, evidence.sigma * evidence.focal,
+def spots_of(evidence: Evidence) -> Spots:
+    """The evidence's coordinates for compiled loops."""
+    return Spots(*map(np.ascontiguousarray, (evidence.pixels, evidence.coordinates, evidence.sigma * evidence.focal,
                                               evidence.weight)))
 
 
-def _guessed(prior: Prior, count: int) -> tuple[Array, _Firm]:
+def guessed(prior: Prior, count: int) -> tuple[Array, Firm]:
+    """Where a prior puts the origins (count, 3), and how firmly."""
     origins = np.array(np.broadcast_to(prior.position, (count, 3)), float)
-    return origins, _Firm(prior.shift, prior.depth, prior.weight)
+    return origins, Firm(prior.shift, prior.depth, prior.weight)
 
 
 @compiled
-def _refine(poses: Array, K: Array, spots: _Spots, origins: Array, firm: _Firm, steps: int, matrices: Array) -> None:
+def _refine(poses: Array, K: Array, spots: Spots, origins: Array, firm: Firm, steps: int, matrices: Array) -> None:
     right, trial_right, step = np.empty(6), np.empty(6), np.empty(6)
     held, trial_matrix, trial = np.empty((6, 6)), np.empty((6, 6)), np.empty((4, 4))
     for h in range(len(poses)):
         damping, pose, matrix = 1e-3, poses[h], matrices[h]
-        cost = _linear(pose, K, spots, origins[h], firm, matrix, right)
+        cost = linear(pose, K, spots, origins[h], firm, matrix, right)
         for _ in range(steps):
             for i in range(6):
                 for j in range(6):
@@ -124,7 +126,7 @@ def _refine(poses: Array, K: Array, spots: _Spots, origins: Array, firm: _Firm, 
                 held[i, i] += damping * max(matrix[i, i], _STILL)
             solve(held, right, step)
             moved(pose, step, trial)
-            trial_cost = _linear(trial, K, spots, origins[h], firm, trial_matrix, trial_right)
+            trial_cost = linear(trial, K, spots, origins[h], firm, trial_matrix, trial_right)
             if not trial_cost < cost:
                 damping *= 10.0
                 continue
@@ -142,14 +144,14 @@ def _refine(poses: Array, K: Array, spots: _Spots, origins: Array, firm: _Firm, 
 
 
 @compiled
-def _linearise(poses: Array, K: Array, spots: _Spots, origins: Array, firm: _Firm, costs: Array, matrices: Array,
+def _linearise(poses: Array, K: Array, spots: Spots, origins: Array, firm: Firm, costs: Array, matrices: Array,
                rights: Array) -> None:
     for h in range(len(poses)):
-        costs[h] = _linear(poses[h], K, spots, origins[h], firm, matrices[h], rights[h])
+        costs[h] = linear(poses[h], K, spots, origins[h], firm, matrices[h], rights[h])
 
 
 @compiled
-def _linear(pose: Array, K: Array, spots: _Spots, origin: Array, firm: _Firm, matrix: Array, right: Array) -> float:
+def linear(pose: Array, K: Array, spots: Spots, origin: Array, firm: Firm, matrix: Array, right: Array) -> float:
     """The cost of one pose; fills its Hessian and its downhill direction."""
     rows = np.empty((2, 6))
     cost = _origin_terms(pose, K, origin, firm, rows, matrix, right)
@@ -179,7 +181,7 @@ def _linear(pose: Array, K: Array, spots: _Spots, origin: Array, firm: _Firm, ma
 
 
 @compiled
-def _origin_terms(pose: Array, K: Array, origin: Array, firm: _Firm, rows: Array, matrix: Array, right: Array) -> float:
+def _origin_terms(pose: Array, K: Array, origin: Array, firm: Firm, rows: Array, matrix: Array, right: Array) -> float:
     """Begin a pose's Hessian and downhill direction with the guess of the origin; its cost."""
     for i in range(6):
         right[i] = 0.0

@@ -51,12 +51,12 @@ def covered(poses: Array, surface: Surface, K: Array, size: int, count: int | No
     """`Splats.cover` alone, in a third of the time, and with fewer holes as points that look away are drawn as well."""
     points = np.ascontiguousarray(surface.points[:count].T)
     cover = np.empty((len(poses), size, size), np.float32)
-    _draw_cover(np.asarray(K @ poses[:, :3], np.float32), points, cover)
+    draw_cover(np.asarray(K @ poses[:, :3], np.float32), points, cover)
     return cover
 
 
 @compiled
-def _draw_cover(cameras: Map, points: Map, cover: Map) -> None:
+def draw_cover(cameras: Map, points: Map, cover: Map) -> None:
     """Fill cover (H, S, S), as `_draw` does."""
     wide = cover.shape[1] + 2
     cells, nears = np.empty(points.shape[1], np.int32), np.empty(points.shape[1], np.float32)
