@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from posebot.core.objects import Mesh, ObjectModel
+from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array, rotation_from_vector
-from posebot.objects.baking import decimate, point_colors
+from posebot.objects.baking import point_colors
 from posebot.objects.geometry import face_vectors, sample_surface
 from posebot.stages.posing.ambiguity import ambiguities
 from posebot.stages.posing.creases import creases
@@ -16,7 +16,6 @@ from posebot.stages.posing.surface import Surface, Table
 from posebot.stages.posing.templates import build_templates
 
 _MARGIN = 0.3  # of the diameter, around the bounding box: how far the table reaches
-_OUTLINE = 1500  # faces that outlines are drawn of
 _CLOSED = 0.97  # share of a silhouette that the faces towards the viewer must cover
 
 
@@ -44,10 +43,9 @@ def sampled(model: ObjectModel, count: int, cells: int) -> Surface:
     centers = origin + cell * (np.stack(np.meshgrid(*[np.arange(n) for n in shape], indexing="ij"), axis=-1) + 0.5)
     tree = cKDTree(points)
     table = tree.query(centers.reshape(-1, 3))[1].astype(np.int32).reshape(shape)
-    plain = decimate(Mesh(model.mesh.vertices, model.mesh.faces), _OUTLINE)
     return Surface(model, points.astype(np.float32), normals.astype(np.float32),
                    None if colors is None else colors.astype(np.float32), _closed(points, normals, model.diameter),
-                   Table(origin.astype(np.float32), cell, table), creases(plain))
+                   Table(origin.astype(np.float32), cell, table), creases(model.mesh))
 
 
 def _closed(points: Array, normals: Array, diameter: float, views: int = 12, cells: int = 20) -> bool:
