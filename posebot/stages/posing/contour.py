@@ -29,7 +29,7 @@ from posebot.stages.posing.splat import covered, draw_cover
 from posebot.stages.posing.surface import Surface
 
 Map = NDArray[np.float32]
-_LINES = 80  # across one outline
+_LINES = 160  # across one outline
 _FEWEST = 12  # lines that say anything about a pose
 _DRAWN = 4000  # surface points of a silhouette: 1500 leave holes that cost five points of accuracy
 _BESIDE = 3.0  # pixels to either side, where an outline has the object on one and nothing of it on the other
