@@ -10,13 +10,13 @@ from posebot.models.calibration import Calibration
 
 SCHEMA = 1
 MANIFEST = "bundle.yaml"
-LOOKS = (1, 3)
+LOOKS = (1, 2, 3)
 
 
 @dataclass(frozen=True)
 class DetectorSpec:
     """input_size: (height, width) pixels. threshold: lowest score kept, 0..1. kind: which trainer made it. looks: at a
-    picture: 1, or 3, turned to either side, whose mean counts.
+    picture: 1; 2 or 3, turned to one side or to either, whose mean counts.
     """
 
     input_size: tuple[int, int]

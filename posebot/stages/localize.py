@@ -17,7 +17,7 @@ from posebot.models.runtime import Arrays, Network
 from posebot.stages.detect import GREY, Detection
 
 Map = NDArray[np.float32]
-_FITS = 0.85  # IoU of a box and of what is seen in it, from which looking again is not worth its time
+_FITS = 0.8  # IoU of a box and of what is seen in it, from which looking again is not worth its time
 _ROUGH = 0.25  # reach of a network that was trained on boxes as far off as a detector's: what it sees can be trusted
 _FEW = 0.01  # of a crop's pixels: what covers less is no object
 

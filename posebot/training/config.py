@@ -70,12 +70,12 @@ class LocalizerConfig:
 @dataclass(frozen=True)
 class CalibrationConfig:
     """frames: held-out pictures to run. precision: share of right boxes that the detector's threshold aims at. looks:
-    of the detector at a picture (`DetectorSpec`); 3 find more in photographs, not in rendered pictures.
+    of the detector at a picture (`DetectorSpec`); 2 or 3 find more in photographs, not in rendered pictures.
     """
 
     frames: int = _between(200, 1, 1e6)
     precision: float = _between(0.5, 0.0, 1.0)
-    looks: Literal[1, 3] = 1
+    looks: Literal[1, 2, 3] = 1
 
 
 @dataclass(frozen=True)
@@ -184,7 +184,7 @@ def _value(node: yaml.Node, hint: Any, limits: Any, where: str, name: str) -> An
     kind = kinds[0]
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
-            raise InputError(place, f"{shown} is not known", f"one of {', '.join(get_args(kind))}")
+            raise InputError(place, f"{shown} is not known", f"one of {', '.join(map(str, get_args(kind)))}")
         return value
     if get_origin(kind) is tuple:
         return tuple(_numbers(value, get_args(kind), limits, place, shown))

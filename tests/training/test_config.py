@@ -32,6 +32,7 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     ("seed: 1\nlocalizr:\n  lr: 1\n", 2, "localizr: unknown key"),
     ("localizer:\n  bins: 16\n  lr: fast\n", 3, "localizer.lr: fast does not fit; a number"),
     ("localizer:\n  lr: 5\n", 2, "localizer.lr: 5 is out of range; 1e-06 to 0.1"),
+    ("calibration:\n  looks: 4\n", 2, "calibration.looks: 4 is not known; one of 1, 2, 3"),
     ("detector:\n  kind: ssd\n", 2, "detector.kind: ssd is not known; one of head, yolo"),
     ("detector:\n  input_size: 320\n", 2, "a list of 2 numbers"),
     ("detector:\n  batch: true\n", 2, "detector.batch: True does not fit; a whole number"),
