@@ -73,6 +73,13 @@ def test_what_is_steady_stands_whatever_falls_beside_it() -> None:
     assert poses[0][2, 3] == pytest.approx(0.1, abs=0.003)
 
 
+def test_a_crush_of_things_that_cannot_fall_over_ends_quietly(capfd: pytest.CaptureFixture[str]) -> None:
+    crush = [Body(cuboid((0.06, 0.05, 0.12)), upright=True, steady=True) for _ in range(8)]
+    poses = settle([*crush, *[Body(cuboid(size)) for size in SIZES]], np.random.default_rng(1), 0.06)
+    assert all(pose is None or (np.isfinite(pose).all() and pose[2, 3] > 0) for pose in poses)
+    assert "WARNING" not in "".join(capfd.readouterr())
+
+
 def test_a_hull_has_the_outermost_vertices() -> None:
     hull = hull_points(cuboid((1, 1, 1)))
     assert len(hull) >= 8
