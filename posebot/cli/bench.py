@@ -44,7 +44,10 @@ def bench(
     from posebot.models.runtime import available, choose, has_bfloat16
     from posebot.stages.timing import WARM_UP, time_stages
 
-    runtimes = [choose(runtime)] if runtime != "all" else available() + ["openvino-bf16"] * has_bfloat16()
+    if runtime != "all":
+        runtimes = [choose(runtime)]
+    else:
+        runtimes = [*available(), "openvino-bf16"] if has_bfloat16() else available()
     opened = Bundle.open(bundle)
     pictures = _frames(opened, dataset, split, frames + WARM_UP)
     reports = []

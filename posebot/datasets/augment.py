@@ -43,10 +43,14 @@ def color(image: Image, rng: Rng) -> Image:
     """Tone curves, then saturation between grey and vivid."""
     image = cv2.LUT(image, tone_curves(rng)[None])
     if rng.random() < 0.5:
-        grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-        amount = 0.0 if rng.random() < 0.15 else rng.uniform(0.3, 1.5)
-        image = cv2.addWeighted(image, amount, grey, 1 - amount, 0)
+        image = _saturated(image, 0.0 if rng.random() < 0.15 else rng.uniform(0.3, 1.5))
     return image
+
+
+def _saturated(image: Image, amount: float) -> Image:
+    """The picture, so many times as far from grey."""
+    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
+    return cv2.addWeighted(image, amount, grey, 1 - amount, 0)
 
 
 def relit(image: Image, rng: Rng) -> Image:
@@ -54,9 +58,7 @@ def relit(image: Image, rng: Rng) -> Image:
     x = np.linspace(0, 1, 256)[:, None] ** np.exp(rng.uniform(-0.4, 0.4))
     x = x * np.exp(rng.uniform(-0.5, 0.35)) * np.exp(rng.normal(0, 0.08, 3))
     image = cv2.LUT(image, (np.clip(x, 0, 1) * 255).astype(np.uint8)[None])
-    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    amount = rng.uniform(0.5, 1.8)
-    image = cv2.addWeighted(image, amount, grey, 1 - amount, 0)
+    image = _saturated(image, rng.uniform(0.5, 1.8))
     if rng.random() < 0.6:  # unevenly: nine patches, blended
         patches = np.exp(rng.normal(0, 0.35, (3, 3))).astype(np.float32)
         field = cv2.resize(patches, image.shape[1::-1], interpolation=cv2.INTER_CUBIC)

@@ -32,6 +32,8 @@ class Backend(Protocol):
 
     def run(self, inputs: Arrays) -> list[NDArray[Any]]: ...
 
+    def bare(self, inputs: Arrays) -> None: ...
+
 
 class Network:
     """One ONNX network, ready to run. May be called from several threads, one call runs at a time.
@@ -116,10 +118,7 @@ def has_bfloat16() -> bool:
 
 def bare_runner(data: bytes, runtime: str, threads: int = 0) -> Callable[[Arrays], Any]:
     """The runtime's own shortest way to run a network, for comparison: no lock, no names, nothing copied."""
-    if runtime.startswith("openvino"):
-        return _OpenVino(data, threads, runtime == "openvino-bf16").bare
-    providers = ("CUDAExecutionProvider",) if runtime == "cuda" else ("CPUExecutionProvider",)
-    return _OnnxRuntime(data, threads, providers).bare
+    return _BACKENDS[runtime](data, threads).bare
 
 
 def _read(path: Path) -> bytes:

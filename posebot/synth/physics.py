@@ -40,12 +40,12 @@ def settle(bodies: Sequence[Body], rng: np.random.Generator, radius: float = 0.3
 
     mujoco.set_mju_user_warning(lambda message: None)  # else it writes into the folder that it is called from
     hulls = [hull_points(body.vertices) for body in bodies]
+    step = _STEADY_STEP if any(body.steady for body in bodies) else _STEP
     for _ in range(_TRIES):
-        model = mujoco.MjModel.from_xml_string(_model(bodies, hulls, _starts(bodies, hulls, rng, radius), radius))
-        if any(body.steady for body in bodies):
-            model.opt.timestep = _STEADY_STEP
+        starts = _starts(bodies, hulls, rng, radius)
+        model = mujoco.MjModel.from_xml_string(_model(bodies, hulls, starts, radius, step))
         data = mujoco.MjData(model)
-        mujoco.mj_step(model, data, nstep=int(_SECONDS / model.opt.timestep))
+        mujoco.mj_step(model, data, nstep=int(_SECONDS / step))
         mujoco.mj_kinematics(model, data)
         if not data.warning.number.any():
             break  # else it burst, and the rest began anew from the start
@@ -97,7 +97,8 @@ def _free_place(tops: list[tuple[Array, float, float]], wide: float, rng: np.ran
     return best, wide
 
 
-def _model(bodies: Sequence[Body], hulls: list[Array], starts: list[Array], radius: float) -> str:
+def _model(bodies: Sequence[Body], hulls: list[Array], starts: list[Array], radius: float, step: float
+           ) -> str:
     """MuJoCo's description: floor, eight walls, a free body for each hull."""
     meshes, things = [], []
     for number, (body, hull, start) in enumerate(zip(bodies, hulls, starts)):
@@ -109,7 +110,7 @@ def _model(bodies: Sequence[Body], hulls: list[Array], starts: list[Array], radi
     for turn in np.arange(8) * np.pi / 4:
         at = np.array([np.cos(turn), np.sin(turn)]) * (radius * 1.2 + 0.05)
         walls.append(f'<geom type="box" size="0.05 {radius} 2" pos="{_text(at)} 0" euler="0 0 {turn}"/>')
-    return (f'<mujoco><compiler angle="radian"/><option timestep="{_STEP}" integrator="implicitfast" iterations="15"/>'
+    return (f'<mujoco><compiler angle="radian"/><option timestep="{step}" integrator="implicitfast" iterations="15"/>'
             '<default><geom friction="0.8 0.01 0.002" condim="4" solref="0.01 1"/><mesh inertia="convex"/></default>'
             f'<asset>{"".join(meshes)}</asset><worldbody><geom type="plane" size="5 5 1"/>{"".join(walls)}'
             f'{"".join(things)}</worldbody></mujoco>')

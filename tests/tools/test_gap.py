@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,18 +20,6 @@ from posebot.stages.localize import Localization
 from posebot.synth.gl import Gl
 from posebot.synth.library import Library
 from tests.training.scenes import SIZES, box_mesh, write_scenes
-
-_FILE = Path(__file__).parents[2] / "tools" / "gap.py"
-
-
-@pytest.fixture(scope="module")
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("gap", _FILE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

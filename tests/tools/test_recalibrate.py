@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import sys
@@ -18,18 +17,6 @@ from posebot.models.bundle import Bundle
 from posebot.stages.certainty import FEATURES
 from posebot.training.calibrate import Observation
 from tests.training.scenes import write_scenes
-
-_FILE = Path(__file__).parents[2] / "tools" / "recalibrate.py"
-
-
-@pytest.fixture(scope="module")
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("recalibrate", _FILE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -12,18 +9,7 @@ import pytest
 
 from posebot.stages.detect import Detection
 
-_FILE = Path(__file__).parents[2] / "tools" / "stage_score.py"
 _BOX, _BESIDE, _FAR = (np.array([left, 0.0, left + 10, 10]) for left in (0.0, 2.0, 50.0))
-
-
-@pytest.fixture(scope="module")
-def tool() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("stage_score", _FILE)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
 
 
 def _found(*boxes: tuple[int, float, np.ndarray]) -> list[tuple[int, Detection]]:
