@@ -22,12 +22,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.camera import Camera, unproject
+from posebot.core.coordinates import coordinate_symmetries, facing
 from posebot.core.errors import EXIT_BAD_INPUT, PosebotError
 from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import apply, inverse
 from posebot.datasets.bop import Annotation, BopDataset
-from posebot.datasets.crops import clip_box, coordinate_symmetries, facing
+from posebot.datasets.crops import clip_box
 from posebot.evaluation.judge import Yardstick, pose_errors
 from posebot.evaluation.localization import MSPD_THRESHOLDS, MSSD_THRESHOLDS, NORM_WIDTH
 from posebot.models.bundle import Bundle

@@ -27,7 +27,8 @@ def tone_curves(rng: Rng) -> NDArray[np.uint8]:
     if rng.random() < 0.5:
         x = x ** np.exp(rng.uniform(-0.5, 0.5))
     if rng.random() < 0.6:
-        x = (x - 0.5) * np.exp(rng.uniform(-0.7, 0.5)) + 0.5
+        pivot = rng.uniform(0.35, 0.65)
+        x = (x - pivot) * np.exp(rng.uniform(-0.6, 0.7)) + pivot
     if rng.random() < 0.7:
         x = x * np.exp(rng.uniform(-0.6, 0.5))
     if rng.random() < 0.5:
@@ -56,13 +57,15 @@ def _saturated(image: Image, amount: float) -> Image:
 def relit(image: Image, rng: Rng) -> Image:
     """Other paint under other lamps: for an object by itself, whose surroundings stay as they are."""
     x = np.linspace(0, 1, 256)[:, None] ** np.exp(rng.uniform(-0.4, 0.4))
-    x = x * np.exp(rng.uniform(-0.5, 0.35)) * np.exp(rng.normal(0, 0.08, 3))
+    pivot = rng.uniform(0.2, 0.6)
+    x = (x - pivot) * np.exp(rng.uniform(-0.3, 0.5)) + pivot
+    x = x * np.exp(rng.uniform(-0.6, 0.4)) * np.exp(rng.normal(0, 0.1, 3))
     image = cv2.LUT(image, (np.clip(x, 0, 1) * 255).astype(np.uint8)[None])
     image = _saturated(image, rng.uniform(0.5, 1.8))
-    if rng.random() < 0.6:  # unevenly: nine patches, blended
-        patches = np.exp(rng.normal(0, 0.35, (3, 3))).astype(np.float32)
+    if rng.random() < 0.6:  # unevenly: nine patches of light of their own colours, blended
+        patches = np.exp(rng.normal(0, 0.35, (3, 3, 1)) + rng.normal(0, 0.12, (3, 3, 3))).astype(np.float32)
         field = cv2.resize(patches, image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-        image = np.clip(image * field[..., None], 0, 255).astype(np.uint8)
+        image = np.clip(image * field, 0, 255).astype(np.uint8)
     return np.asarray(image)
 
 

@@ -70,17 +70,16 @@ class LocalizerNet(nn.Module):
         )
 
 
-def decode_bins(logits: Tensor) -> Tensor:
-    """Coordinates (N, 3, M, M) in 0..1 from bin logits (N, 3, bins, M, M).
+def decode_bins(bins: Tensor) -> Tensor:
+    """Coordinates (N, 3, M, M) in 0..1 from the bins' probabilities (N, 3, bins, M, M).
 
     The expectation over the peak and its two neighbours: exact where the truth's two bins are found, and another mode
     elsewhere does not pull at it. Bin centres are at 0, 1/(bins-1), ..., 1.
     """
-    count = logits.shape[2]
-    positions = torch.arange(count, device=logits.device, dtype=logits.dtype).view(1, 1, count, 1, 1)
-    peak = logits.argmax(dim=2, keepdim=True).to(logits.dtype)
-    near = ((positions - peak).abs() < 1.5).to(logits.dtype)
-    weight = torch.softmax(logits, dim=2) * near
+    count = bins.shape[2]
+    positions = torch.arange(count, device=bins.device, dtype=bins.dtype).view(1, 1, count, 1, 1)
+    peak = bins.argmax(dim=2, keepdim=True).to(bins.dtype)
+    weight = bins * ((positions - peak).abs() < 1.5).to(bins.dtype)
     return (weight * positions).sum(dim=2) / (weight.sum(dim=2) * (count - 1))
 
 
@@ -88,16 +87,16 @@ class LocalizerExport(nn.Module):
     """The network as it is exported: uint8 crops in, decoded maps out (docs/architecture.md)."""
 
     input_names = ("crops", "classes")
-    output_names = ("visible", "amodal", "coordinates", "scale", "center")
+    output_names = ("visible", "amodal", "coordinates", "scale", "center", "bins")
 
     def __init__(self, net: LocalizerNet) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, crops: Tensor, classes: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, crops: Tensor, classes: Tensor) -> tuple[Tensor, ...]:
         raw = self.net(crops.permute(0, 3, 1, 2).float(), classes)
-        masks = torch.sigmoid(raw.masks)
-        return masks[:, 0], masks[:, 1], decode_bins(raw.bins), raw.log_scale.exp(), raw.center
+        masks, bins = torch.sigmoid(raw.masks), torch.softmax(raw.bins, dim=2)
+        return masks[:, 0], masks[:, 1], decode_bins(bins), raw.log_scale.exp(), raw.center, bins
 
     def example(self, batch: int = 2) -> tuple[Tensor, Tensor]:
         size = self.net.crop_size

@@ -35,7 +35,8 @@ class PoseSolution:
     Attributes:
         localization: where it came from. pose: cam_from_obj 4x4, or None, then `reason` says why.
         covariance: 6x6 of the weighted Hessian alone, as if all pixels were independent; None without a pose.
-        silhouette, coordinates, geometry, print, outline, contour: the scores of `stages.score`, 0..1.
+        silhouette, coordinates, geometry, print, outline, contour, landmarks, likelihood: the scores of
+            `posing.score`, 0..1.
         total: their weighted mean. margin: `total` minus that of the best clearly different pose.
         alternatives: where that is less than `ambiguity.NEAR`, the other poses that come so near.
         visibility: visible / amodal mask area, 0..1. sigma: mean expected coordinate error, diameters.
@@ -58,6 +59,7 @@ class PoseSolution:
     outline: float = 0.0
     contour: float = 0.0
     landmarks: float = 0.0
+    likelihood: float = 0.0
     alternatives: tuple[Alternative, ...] = ()
 
 
@@ -159,7 +161,8 @@ def _solution(pose: Array, information: Array, candidates: Array, scores: Scores
         float(scores.coordinates[best]), float(scores.geometry[best]), float(scores.print[best]),
         float(scores.total[best]), margin, min(float(visibility), 1.0),
         float(np.median(evidence.sigma)) / surface.model.diameter if len(evidence.sigma) else 1.0, with_depth,
-        float(scores.outline[best]), float(scores.contour[best]), float(scores.landmarks[best]), others)
+        float(scores.outline[best]), float(scores.contour[best]), float(scores.landmarks[best]),
+        float(scores.likelihood[best]), others)
 
 
 def _depth_information(pose: Array, evidence: Evidence, surface: Surface, points: Points, trust: Points) -> Array:

@@ -113,8 +113,9 @@ class Painter:
         size = rng.uniform(0.35, 1.0)
         x, y = rng.uniform(0, 1 - size, 2)
         left, right = (x, x + size) if rng.random() < 0.5 else (x + size, x)
-        ambient = np.exp(rng.uniform(np.log(0.06), np.log(0.75)))
-        sky, ground = ambient * rng.uniform(0.85, 1.1, 3), ambient * rng.uniform(0.3, 0.9) * rng.uniform(0.85, 1.1, 3)
+        ambient = np.exp(rng.uniform(np.log(0.03), np.log(0.6)))
+        sky = ambient * np.exp(rng.normal(0, 0.12, 3))
+        ground = ambient * rng.uniform(0.1, 0.9) * np.exp(rng.normal(0, 0.25, 3))  # what the table throws back
         return Backdrop(self.texture(rng, 0.75), (float(left), float(y), float(right), float(y + size)),
                         float(rng.uniform(0.5, 1.3)), self.texture(rng, 0.8), _color(sky), _color(ground))
 
@@ -134,18 +135,18 @@ def lights(rng: np.random.Generator, focus: Array) -> tuple[Light, ...]:
         turn, height = rng.uniform(0, 2 * np.pi), rng.uniform(0.25, 1.0)
         flat = np.sqrt(1 - height**2)
         place = focus + np.array([flat * np.cos(turn), flat * np.sin(turn), height]) * rng.uniform(0.9, 3.0)
-        warm = rng.normal(0, 0.1)
-        lamps.append(Light(place, _color(strength * np.array([1 + warm, 1, 1 - warm])), float(rng.uniform(0.01, 0.25))))
+        warm = rng.normal(0, 0.2)
+        lamps.append(Light(place, _color(strength * np.exp([warm, 0, -warm])), float(rng.uniform(0.01, 0.25))))
         strength *= rng.uniform(0.2, 0.8)
     return tuple(lamps)
 
 
 def optics(rng: np.random.Generator) -> Optics:
     """Exposure, white balance, contrast, vignette, blur, noise."""
-    gains = np.exp(rng.normal(0.05, 0.22)) * np.exp(rng.normal(0, 0.05, 3))
+    gains = np.exp(rng.normal(-0.05, 0.3)) * np.exp(rng.normal(0, 0.05, 3))
     motion = float(rng.uniform(2, 6)) if rng.random() < 0.12 else 0.0
     noise = float(np.exp(rng.uniform(np.log(0.003), np.log(0.025))))
-    return Optics(_color(gains), float(rng.uniform(0.8, 1.15)), float(rng.uniform(0, 0.4)),
+    return Optics(_color(gains), float(np.exp(rng.uniform(np.log(0.8), np.log(1.5)))), float(rng.uniform(0, 0.4)),
                   float(rng.uniform(0.35, 1.0)), motion, float(rng.uniform(0, np.pi)), noise, int(rng.integers(2**31)))
 
 

@@ -35,7 +35,7 @@ def develop(light: NDArray[np.float32], optics: Optics) -> NDArray[np.uint8]:
     fall = 1 - optics.vignette * 2 * (x[None, :] ** 2 + y[:, None] ** 2)
     exposed = light * np.asarray(optics.gains, np.float32) * fall[..., None].astype(np.float32)
     stored = np.sqrt(exposed / (1 + 0.18 * exposed) * 1.1)
-    return np.clip(((stored - 0.5) * optics.contrast + 0.5) * 255 + 0.5, 0, 255).astype(np.uint8)
+    return np.clip(((stored - 0.35) * optics.contrast + 0.35) * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
 def _streak(length: float, angle: float) -> NDArray[np.float32]:

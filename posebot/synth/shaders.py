@@ -115,7 +115,7 @@ void main() {
     vec2 off = gl_FragCoord.xy / picture_size - 0.5;
     sum *= gains * (1.0 - vignette * dot(off, off) * 2.0);
     sum = sum / (1.0 + 0.18 * sum) * 1.1;
-    pixel = vec4(clamp((sqrt(sum) - 0.5) * contrast + 0.5, 0.0, 1.0), 1.0);
+    pixel = vec4(clamp((sqrt(sum) - 0.35) * contrast + 0.35, 0.0, 1.0), 1.0);
 }
 """
 
@@ -139,7 +139,7 @@ in vec2 uv;
 out vec4 pixel;
 void main() {
     vec3 c = texture(picture, uv).rgb;
-    pixel = vec4(clamp((sqrt(c * c * gains) - 0.5) * contrast + 0.5, 0.0, 1.0), 1.0);
+    pixel = vec4(clamp((sqrt(c * c * gains) - 0.35) * contrast + 0.35, 0.0, 1.0), 1.0);
 }
 """
 

@@ -62,8 +62,8 @@ class LocalizerConfig:
     keep: float = _between(0.0, 0.0, 0.95)
     jitter: float = _between(0.35, 0.0, 0.4)
     turn: float = _between(3.14159, 0.0, 3.1416)
-    replace_background: float = _between(0.25, 0.0, 1.0)
-    cover: float = _between(0.3, 0.0, 1.0)
+    replace_background: float = _between(0.35, 0.0, 1.0)
+    cover: float = _between(0.45, 0.0, 1.0)
     relit: float = _between(0.4, 0.0, 1.0)
 
 

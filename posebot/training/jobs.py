@@ -20,9 +20,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from posebot.core.coordinates import coordinate_symmetries
 from posebot.core.errors import InputError
 from posebot.datasets.cache import Cache
-from posebot.datasets.crops import coordinate_symmetries
 from posebot.datasets.stream import Kind, Source, opened
 from posebot.models.detector_net import DetectorExport, DetectorNet
 from posebot.models.localizer_net import LocalizerExport, LocalizerNet
@@ -158,7 +158,7 @@ def augmented(job: Job, batch: Batch) -> Batch:
         samples = [detector.sample(row, picture_samples(job), rng) for row in rows]
     else:
         others = rng.integers(len(rows), size=len(rows))
-        samples = [localizer.sample(row, rows[other]["rgb"], crop_samples(job), rng)
+        samples = [localizer.sample(row, rows[other], crop_samples(job), rng)
                    for row, other in zip(rows, others, strict=True)]
     return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
 

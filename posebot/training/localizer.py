@@ -24,6 +24,8 @@ from posebot.training.loop import Batch
 
 Rng = np.random.Generator
 REOPEN = 500  # batches after which the cache is looked at anew
+_LEAST_SEEN = 0.25  # share of what is seen of an object that a cover leaves
+_FROM_HALF = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1.0]])  # pixels of a cached crop from those of its maps
 
 
 @dataclass(frozen=True)
@@ -33,20 +35,21 @@ class SampleConfig:
     Attributes:
         crop_size, pad: as at inference. jitter: largest shift of the box's centre and change of its size, as a share
         of its side. turn: largest roll in radians. replace_background, cover: shares of the samples whose background is
-        another crop's picture, or that are partly covered by one. relit: share whose object alone is lit anew.
+        another crop's picture, and that are partly covered by one or by the thing in it. relit: share whose object
+        alone is lit anew.
     """
 
     crop_size: int = 128
     pad: float = 1.25
     jitter: float = 0.35
     turn: float = np.pi
-    replace_background: float = 0.25
-    cover: float = 0.3
+    replace_background: float = 0.35
+    cover: float = 0.45
     relit: float = 0.4
 
 
-def sample(crop: dict[str, NDArray[Any]], other: NDArray[Any], config: SampleConfig, rng: Rng) -> Batch:
-    """One training sample from one cached crop; `other` is the picture of another crop, as background or occluder.
+def sample(crop: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], config: SampleConfig, rng: Rng) -> Batch:
+    """One training sample from one cached crop; `other`: another one, as background or occluder.
 
     Returns `crop` uint8 (3, S, S), `maps` uint8 (4, M, M) (coordinates and mask bits), `center` (3,), `label`.
     """
@@ -57,11 +60,10 @@ def sample(crop: dict[str, NDArray[Any]], other: NDArray[Any], config: SampleCon
     to_map = np.array(
         [[1 / STRIDE, 0, (1 - STRIDE) / (2 * STRIDE)], [0, 1 / STRIDE, (1 - STRIDE) / (2 * STRIDE)], [0, 0, 1.0]]
     )
-    from_half = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1.0]])
-    maps = warp_labels(np.asarray(crop["maps"]), to_map @ matrix @ from_half, size // STRIDE)
+    maps = warp_labels(np.asarray(crop["maps"]), to_map @ matrix @ _FROM_HALF, size // STRIDE)
     # mirrored, as grey beyond the cached crop would tell where in it the object lies
     picture = warp(np.asarray(crop["rgb"]), matrix, size, size, mirrored=True)
-    picture, maps = _mixed(picture, maps, other, matrix, np.asarray(crop["maps"]), from_half, config, rng)
+    picture, maps = _mixed(picture, maps, crop, other, matrix, config, rng)
     picture = augment.photometric(picture, rng)
     scale = float(np.sqrt(np.linalg.det(matrix[:2, :2])))  # network pixels a cached pixel
     offset = (transform_pixels(matrix, np.asarray(meta["origin"])) - (size - 1) / 2) / size
@@ -85,33 +87,60 @@ def _jittered(box: NDArray[np.float64], amount: float, rng: Rng) -> NDArray[np.f
 def _mixed(
     picture: NDArray[Any],
     maps: NDArray[Any],
-    other: NDArray[Any],
+    crop: dict[str, NDArray[Any]],
+    other: dict[str, NDArray[Any]],
     matrix: NDArray[np.float64],
-    cached_maps: NDArray[Any],
-    from_half: NDArray[np.float64],
     config: SampleConfig,
     rng: Rng,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The object lit anew, its background replaced, or the object partly covered, by the other crop's picture."""
-    size = picture.shape[0]
-    relit, chance = rng.random() < config.relit, rng.random()
-    replaced = chance < config.replace_background
+    """The object lit anew, its background replaced, and the object partly covered, by the other crop's picture."""
+    relit, replaced = rng.random() < config.relit, rng.random() < config.replace_background
     if relit or replaced:
-        visible = (cached_maps[..., 3] & VISIBLE) * np.uint8(255 // VISIBLE)
-        alpha = cv2.warpAffine(visible.astype(np.float32) / 255, (matrix @ from_half)[:2], (size, size))
-        if not replaced:  # a jagged rim would tell what is asked
-            alpha = cv2.GaussianBlur(alpha, (0, 0), 1.0)
+        alpha = _soft(_alpha(crop, matrix, len(picture)), rng)
         own = augment.relit(picture, rng) if relit else picture
-        beside = cv2.resize(np.asarray(other), (size, size)) if replaced else picture
+        beside = _fill(other, len(picture)) if replaced else picture
         picture = (own * alpha[..., None] + beside * (1 - alpha[..., None])).astype(np.uint8)
-    if not replaced and chance < config.replace_background + config.cover:
-        covered = augment.occluders((size, size), rng)
-        fill = cv2.resize(np.asarray(other), (size, size))
-        picture = np.where(covered[..., None], fill, picture)
-        small = covered[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE]
-        maps = maps.copy()
-        maps[..., 3] = np.where(small, maps[..., 3] & AMODAL, maps[..., 3])
+    if rng.random() < config.cover:
+        return _covered(picture, maps, crop, other, rng)
     return picture, maps
+
+
+def _covered(picture: NDArray[Any], maps: NDArray[Any], crop: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]],
+             rng: Rng) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Blobs of the other picture, or the thing in it, before the object; nothing if that hid nearly all of it."""
+    size = len(picture)
+    if crop["meta"]["label"] == other["meta"]["label"] or rng.random() < 0.4:
+        alpha, fill = augment.occluders((size, size), rng).astype(np.float32), _fill(other, size)
+    else:
+        box = np.asarray(other["meta"]["box"], dtype=float)
+        angle, scale = rng.uniform(-np.pi, np.pi), size * rng.uniform(0.25, 1.0) / max(box[2] - box[0], box[3] - box[1])
+        turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+        place = size * (0.5 + rng.normal(0, 0.25, 2))
+        matrix = np.vstack([np.column_stack([turn, place - turn @ (box[:2] + box[2:]) / 2]), [0, 0, 1]])
+        alpha, fill = _alpha(other, matrix, size), warp(np.asarray(other["rgb"]), matrix, size, size, mirrored=True)
+    alpha = _soft(alpha, rng)
+    hidden = alpha[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE] > 0.5
+    seen = (maps[..., 3] & VISIBLE) > 0
+    if (seen & ~hidden).sum() < _LEAST_SEEN * seen.sum():
+        return picture, maps
+    maps = maps.copy()
+    maps[..., 3] = np.where(hidden, maps[..., 3] & AMODAL, maps[..., 3])
+    return (fill * alpha[..., None] + picture * (1 - alpha[..., None])).astype(np.uint8), maps
+
+
+def _alpha(crop: dict[str, NDArray[Any]], matrix: NDArray[np.float64], size: int) -> NDArray[np.float32]:
+    """What is seen of a cached crop's object, (size, size), 0..1; `matrix` from pixels of the cached crop."""
+    visible = ((np.asarray(crop["maps"])[..., 3] & VISIBLE) > 0).astype(np.float32)
+    return np.asarray(cv2.warpAffine(visible, (matrix @ _FROM_HALF)[:2], (size, size)), np.float32)
+
+
+def _soft(alpha: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
+    """With a rim as soft as a picture's edges are: a jagged one would tell what is asked."""
+    return np.asarray(cv2.GaussianBlur(alpha, (0, 0), rng.uniform(0.4, 1.2)), np.float32)
+
+
+def _fill(crop: dict[str, NDArray[Any]], size: int) -> NDArray[Any]:
+    return np.asarray(cv2.resize(np.asarray(crop["rgb"]), (size, size)))
 
 
 def batches(
@@ -145,7 +174,7 @@ def _batch(
     rows = []
     for group in rng.choice(len(groups), size, p=shares):
         index = int(rng.choice(groups[group]))
-        other = cache.sample(int(rng.integers(len(cache))))["rgb"]
+        other = cache.sample(int(rng.integers(len(cache))))
         rows.append(sample(cache.sample(index), other, config, rng))
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
@@ -199,7 +228,7 @@ class LocalizerLoss:
     def _scale(self, raw: RawMaps, truth: Tensor, visible: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
         """Laplace likelihood of the coordinate error's length in diameters; the coordinates are not moved by it."""
         extents = self.extents.to(truth.device)[label][:, :, None, None]
-        error = ((decode_bins(raw.bins.detach()) - truth) * extents).norm(dim=1)
+        error = ((decode_bins(torch.softmax(raw.bins.detach(), dim=2)) - truth) * extents).norm(dim=1)
         log_scale = raw.log_scale.clamp(-6.0, 1.0)
         count = visible.sum().clamp(min=1.0)
         nll = ((error * torch.exp(-log_scale) + log_scale) * visible).sum() / count

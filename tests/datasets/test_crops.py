@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from posebot.core.camera import Camera, box_from_mask, crop_matrix, project, transform_pixels
+from posebot.core.coordinates import coordinate_symmetries, facing
 from posebot.core.frame import Frame
 from posebot.core.objects import ContinuousSymmetry, Mesh, ObjectModel
 from posebot.core.transforms import apply, inverse, make, rotation_from_vector
 from posebot.datasets.bop import Annotation
-from posebot.datasets.crops import AMODAL, MAP_SIDE, VISIBLE, clip_box, coordinate_symmetries, cut, facing
+from posebot.datasets.crops import AMODAL, MAP_SIDE, VISIBLE, clip_box, cut
 
 CAMERA = Camera(np.array([[500.0, 0, 160], [0, 500, 120], [0, 0, 1]]), 320, 240)
 CUBE = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) * [0.04, 0.03, 0.02]

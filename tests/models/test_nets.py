@@ -46,7 +46,7 @@ def test_decode_bins_finds_a_spread_truth_and_ignores_another_mode() -> None:
         logits[0, :, low, 0, i] = float(np.log(max(1 - (value - low), 1e-9)))
         logits[0, :, low + 1, 0, i] = float(np.log(max(value - low, 1e-9)))
     logits[0, :, 8, 0, 0] = -1.5  # a weaker second mode, far away
-    assert np.allclose(decode_bins(logits)[0, 1, 0].numpy(), truth, atol=1e-3)
+    assert np.allclose(decode_bins(torch.softmax(logits, dim=2))[0, 1, 0].numpy(), truth, atol=1e-3)
 
 
 def test_localizer_uses_the_weights_of_its_class() -> None:
@@ -61,9 +61,10 @@ def test_localizer_uses_the_weights_of_its_class() -> None:
 
 def test_localizer_export_view() -> None:
     view = LocalizerExport(LocalizerNet(2))
-    visible, amodal, coordinates, scale, center = view(*view.example(3))
+    visible, amodal, coordinates, scale, center, bins = view(*view.example(3))
     assert visible.shape == amodal.shape == scale.shape == (3, 32, 32)
-    assert coordinates.shape == (3, 3, 32, 32) and center.shape == (3, 3)
+    assert coordinates.shape == (3, 3, 32, 32) and center.shape == (3, 3) and bins.shape == (3, 3, 16, 32, 32)
+    assert torch.allclose(bins.sum(dim=2), torch.ones(3, 3, 32, 32), atol=1e-5)
     assert 0 <= float(coordinates.detach().min()) <= float(coordinates.detach().max()) <= 1 and (scale > 0).all()
 
 

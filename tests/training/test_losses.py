@@ -19,9 +19,10 @@ from posebot.training import detector, localizer
 IDENTITY = np.eye(3, 4, dtype=np.float32)[None]
 
 
-def crop(seed: int = 0) -> dict[str, np.ndarray]:
+def crop(seed: int = 0, label: int = 0) -> dict[str, np.ndarray]:
     """A cached crop whose coordinates name their own place: x = column, y = row."""
     meta = np.zeros((), META)
+    meta["label"] = label
     meta["box"], meta["origin"], meta["pixel"], meta["log_z"] = [45, 45, 146, 146], [100, 90], 1.5, -1.0
     ramp = np.linspace(0, 255, MAP_SIDE).astype(np.uint8)
     columns, rows = np.meshgrid(ramp, ramp)
@@ -33,7 +34,7 @@ def crop(seed: int = 0) -> dict[str, np.ndarray]:
 
 def test_sample_keeps_picture_maps_and_center_in_step() -> None:
     settings = localizer.SampleConfig(jitter=0.0, turn=0.0, replace_background=0.0, cover=0.0, relit=0.0)
-    batch = localizer.sample(crop(), crop(1)["rgb"], settings, np.random.default_rng(0))
+    batch = localizer.sample(crop(), crop(1), settings, np.random.default_rng(0))
     assert batch["crop"].shape == (3, 128, 128) and batch["maps"].shape == (4, 32, 32)
     seen = np.argwhere(batch["maps"][3] & VISIBLE > 0)
     scale = 128 / (1.25 * 101)
@@ -43,13 +44,14 @@ def test_sample_keeps_picture_maps_and_center_in_step() -> None:
     assert batch["center"][2] == pytest.approx(-1.0 + np.log(1.25 * 101 * 1.5), abs=1e-4)
 
 
-def test_covering_hides_but_keeps_the_whole() -> None:
+@pytest.mark.parametrize("label", [0, 1], ids=["blobs alone", "another thing"])
+def test_covering_hides_but_keeps_the_whole(label: int) -> None:
     settings = localizer.SampleConfig(jitter=0.0, turn=0.0, replace_background=0.0, cover=1.0)
     hidden = 0
-    for seed in range(5):
-        batch = localizer.sample(crop(), crop(1)["rgb"], settings, np.random.default_rng(seed))
+    for seed in range(8):
+        batch = localizer.sample(crop(), crop(1, label), settings, np.random.default_rng(seed))
         visible, amodal = batch["maps"][3] & VISIBLE > 0, batch["maps"][3] & AMODAL > 0
-        assert not (visible & ~amodal).any()
+        assert not (visible & ~amodal).any() and visible.sum() >= amodal.sum() / 4
         hidden += int((amodal & ~visible).sum())
     assert hidden > 20
 
@@ -57,7 +59,7 @@ def test_covering_hides_but_keeps_the_whole() -> None:
 def test_relighting_changes_the_object_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(localizer.augment, "photometric", lambda picture, rng: picture)
     still = localizer.SampleConfig(jitter=0.0, turn=0.0, replace_background=0.0, cover=0.0)
-    made = [localizer.sample(crop(), crop(1)["rgb"], replace(still, relit=share), np.random.default_rng(3))
+    made = [localizer.sample(crop(), crop(1), replace(still, relit=share), np.random.default_rng(3))
             for share in (0.0, 1.0)]
     assert np.array_equal(made[0]["maps"], made[1]["maps"])
     change = np.abs(made[0]["crop"].astype(int) - made[1]["crop"]).mean(axis=0)

@@ -13,6 +13,7 @@ from posebot.stages.posing import landmarks
 from posebot.stages.posing.compiled import compiled
 from posebot.stages.posing.contour import agreement
 from posebot.stages.posing.evidence import Evidence
+from posebot.stages.posing.likelihood import likelihood
 from posebot.stages.posing.splat import Splats, splat
 from posebot.stages.posing.surface import Surface
 
@@ -21,6 +22,9 @@ Map = NDArray[np.float32]
 WITH_DEPTH = {"silhouette": 0.1, "coordinates": 0.4, "geometry": 2.0, "print": 2.4, "outline": 1.0}
 ROUGH = {"silhouette": 2.0, "coordinates": 0.75, "print": 2.0, "outline": 0.5}  # colour alone, before refinement
 REFINED = {"silhouette": 0.6, "coordinates": 1.35, "print": 0.8, "outline": 1.15, "contour": 1.05}  # and after it
+# the same where the network gives its distributions, of which the coordinates are an extract
+ROUGH_TOLD = ROUGH | {"likelihood": 3.0}
+REFINED_TOLD = {"silhouette": 0.6, "coordinates": 0.4, "print": 1.4, "outline": 1.8, "contour": 2.5, "likelihood": 4.5}
 LANDMARKS, LANDMARKS_WITH_DEPTH = 0.5, 0.3  # on top of the mean of all others, where an object's print is seen
 _SENSOR = 0.003  # metres: depth noise that is always forgiven
 _UNSEEN = 0.4  # what a depth reading that agrees is worth where the mask says that nothing is seen
@@ -40,6 +44,7 @@ class Scores:
         outline: mean strength of the picture's edges along the silhouette, where nothing nearer hides it. contour:
             share of the silhouette's rim that lies where the colours change from the object's to others (0 with depth,
             and in a halved picture). landmarks: how much of the print is where it should be (0 where none is known).
+        likelihood: what the network's distributions say (0 where it gives none).
     """
 
     silhouette: Array
@@ -49,6 +54,7 @@ class Scores:
     outline: Array
     contour: Array
     landmarks: Array
+    likelihood: Array
     total: Array
 
     def joined(self, other: Scores) -> Scores:
@@ -62,7 +68,8 @@ def score(poses: Array, evidence: Evidence, surface: Surface, count: int | None 
     drawn = splat(poses, surface, evidence.K, len(evidence.visible), count)
     there = drawn.depth > 0
     if evidence.points is None:
-        weights, geometry, hidden = ROUGH if region is None else REFINED, np.zeros(len(poses)), _unseen(evidence)
+        rough, refined = (ROUGH, REFINED) if evidence.bins is None else (ROUGH_TOLD, REFINED_TOLD)
+        weights, geometry, hidden = rough if region is None else refined, np.zeros(len(poses)), _unseen(evidence)
         printed = LANDMARKS
         seen = there & (evidence.visible > 0.5)
     else:
@@ -71,7 +78,11 @@ def score(poses: Array, evidence: Evidence, surface: Surface, count: int | None 
     parts = {"silhouette": _silhouette(drawn.cover, evidence.amodal), "coordinates": coordinate_fit(poses, evidence),
              "geometry": geometry, "print": _print(drawn, evidence, surface, seen),
              "outline": _outline(drawn.cover, evidence, hidden),
-             "contour": np.zeros(len(poses)) if region is None else agreement(poses, region, surface)}
+             "contour": np.zeros(len(poses)) if region is None else agreement(poses, region, surface),
+             "likelihood": np.zeros(len(poses))}
+    if evidence.bins is not None:
+        parts["likelihood"] = likelihood(poses, drawn.index, there, evidence.visible, evidence.bins, surface.points,
+                                         surface.model)
     total = sum(weight * parts[name] for name, weight in weights.items()) / sum(weights.values())
     parts["landmarks"] = np.zeros(len(poses)) if evidence.pairs is None else \
         landmarks.agreement(poses, evidence.pairs, evidence.K)

@@ -1,0 +1,76 @@
+"""How likely the network holds a pose to be: its whole distributions, not only the best guess of each coordinate.
+
+Where it is torn between two ways an object may be turned, each pixel's best guess is of the one or the other; the
+distributions keep both. Each seen pixel of a drawn pose asks for the probability of the surface point drawn there.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from posebot.core.coordinates import coordinate_symmetries, facing
+from posebot.core.objects import ObjectModel
+from posebot.core.transforms import Array, inverse
+from posebot.stages.posing.compiled import compiled
+
+Map = NDArray[np.float32]
+_LEAST = 1e-3  # probability that any point lies anywhere, whatever the network says
+_SEEN = 0.35  # probability from which a pixel counts
+
+
+def likelihood(poses: Array, drawn: NDArray[np.int32], covered: NDArray[np.bool_], visible: Map, bins: Map,
+               points: Map, model: ObjectModel) -> Array:
+    """Mean log-probability (H,) of the points that poses (H, 4, 4) show where the object is seen; 0..1, 1 = certain.
+
+    Args:
+        drawn: (H, S, S) index into `points` (P, 3), metres, object frame; -1 = none. covered: (H, S, S) where anything
+            is drawn. visible: (S, S) probabilities. bins: (3, B, M, M) probabilities, as `Localization.bins`.
+    """
+    fits = np.zeros(len(poses))
+    if len(poses):
+        maps = np.stack([_to_coordinates(pose, model) for pose in poses])
+        _mean_log(drawn, covered, visible, np.ascontiguousarray(bins.transpose(2, 3, 0, 1)), points, maps, fits)
+    return fits
+
+
+def _to_coordinates(pose: Array, model: ObjectModel) -> Map:
+    """Maps (S, 3, 4) from points in metres to the coordinates that a network may give them, by symmetry."""
+    scale = np.diag(1.0 / model.extents)
+    normalised = np.column_stack([scale, -scale @ model.box_min])
+    normalised = np.vstack([normalised, [0, 0, 0, 1]]) @ inverse(facing(model, pose))
+    return np.asarray(coordinate_symmetries(model) @ normalised, np.float32)
+
+
+@compiled
+def _mean_log(drawn: NDArray[np.int32], covered: NDArray[np.bool_], visible: Map, bins: Map, points: Map, maps: Map,
+              fits: Array) -> None:
+    """Fill `fits` (H,). bins: (M, M, 3, B). maps: (H, S, 3, 4); the best of each pose's S counts."""
+    size, cells, count = len(visible), len(bins), bins.shape[3]
+    worst = np.log(_LEAST)
+    for h in range(len(drawn)):
+        best = worst
+        for s in range(maps.shape[1]):
+            m = maps[h, s]
+            total = whole = 0.0
+            for v in range(size):
+                for u in range(size):
+                    index, weight = drawn[h, v, u], visible[v, u]
+                    if weight < _SEEN or (index < 0 and covered[h, v, u]):  # filled in between points
+                        continue
+                    whole += weight
+                    if index < 0:
+                        total += weight * worst
+                        continue
+                    chance = 1.0
+                    for axis in range(3):
+                        at = m[axis, 3]
+                        for k in range(3):
+                            at += m[axis, k] * points[index, k]
+                        at = min(max(at, 0.0), 1.0) * (count - 1)
+                        low = min(int(at), count - 2)
+                        told = bins[v * cells // size, u * cells // size, axis]
+                        chance *= told[low] + (at - low) * (told[low + 1] - told[low])
+                    total += weight * np.log(_LEAST + (1 - _LEAST) * chance)
+            best = max(best, total / max(whole, 1e-6)) if whole > 0 else best
+        fits[h] = 1 - best / worst
