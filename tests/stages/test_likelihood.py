@@ -60,8 +60,9 @@ def test_symmetric_poses_are_equally_likely(scenes):
     exact = scenes.localization(scenes.frame(POSE, depth=False), POSE)
     points, drawn = scenes.surface.points, np.zeros((2, 64, 64), np.int32)
     seen = np.ones((64, 64), np.float32)
-    same = likelihood(np.stack([POSE, POSE @ half]), drawn, drawn >= 0, seen, bins_of(exact.coordinates), points, model)
-    alone = likelihood(POSE[None], drawn[:1], drawn[:1] >= 0, seen, bins_of(exact.coordinates), points, scenes.model)
+    bins = np.ascontiguousarray(bins_of(exact.coordinates).transpose(2, 3, 0, 1))
+    same = likelihood(np.stack([POSE, POSE @ half]), drawn, drawn >= 0, seen, bins, points, model)
+    alone = likelihood(POSE[None], drawn[:1], drawn[:1] >= 0, seen, bins, points, scenes.model)
     assert same[0] == pytest.approx(same[1]) and same[0] >= alone[0] - 1e-9
 
 

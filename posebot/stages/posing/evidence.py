@@ -40,7 +40,7 @@ class Evidence:
         pixels: (N, 2) working pixels with coordinates. coordinates: (N, 3) object points predicted there, metres.
         sigma: (N,) their expected error, metres. weight: (N,) probability that the pixel belongs to the object.
         origin: (3,) camera-frame position of the object's origin that the network guesses from the whole crop.
-        region, bins: the crop's own pixels and the network's probabilities (3, B, M, M), see `closer`; None with depth,
+        region, bins: the crop's own pixels and the network's probabilities (M, M, 3, B), see `closer`; None with depth,
             `bins` also of a network that gives none. pairs: what is seen of the object's print, if it has one.
     """
 
@@ -68,7 +68,8 @@ class Evidence:
     def closer(self, localization: Localization) -> Evidence:
         """The same, without depth and with the crop in full: for what colour alone must do."""
         K = np.linalg.inv(localization.resampled(len(self.visible))) @ self.K
-        return replace(self, points=None, region=region_of(localization, K), bins=localization.bins)
+        bins = None if localization.bins is None else np.ascontiguousarray(localization.bins.transpose(2, 3, 0, 1))
+        return replace(self, points=None, region=region_of(localization, K), bins=bins)
 
     def thinned(self, most: int) -> Evidence:
         """The same with at most so many coordinates, each of which counts as much more."""

@@ -25,12 +25,13 @@ def likelihood(poses: Array, drawn: NDArray[np.int32], covered: NDArray[np.bool_
 
     Args:
         drawn: (H, S, S) index into `points` (P, 3), metres, object frame; -1 = none. covered: (H, S, S) where anything
-            is drawn. visible: (S, S) probabilities. bins: (3, B, M, M) probabilities, as `Localization.bins`.
+            is drawn. visible: (S, S) probabilities. bins: (M, M, 3, B) probabilities, those of `Localization.bins`.
     """
     fits = np.zeros(len(poses))
     if len(poses):
-        maps = np.stack([_to_coordinates(pose, model) for pose in poses])
-        _mean_log(drawn, covered, visible, np.ascontiguousarray(bins.transpose(2, 3, 0, 1)), points, maps, fits)
+        # which side of a continuously symmetric object has which coordinates depends on the pose
+        maps = np.stack([_to_coordinates(pose, model) for pose in (poses if model.symmetries_continuous else poses[:1])])
+        _mean_log(drawn, covered, visible, bins, points, maps, fits)
     return fits
 
 
@@ -45,13 +46,13 @@ def _to_coordinates(pose: Array, model: ObjectModel) -> Map:
 @compiled
 def _mean_log(drawn: NDArray[np.int32], covered: NDArray[np.bool_], visible: Map, bins: Map, points: Map, maps: Map,
               fits: Array) -> None:
-    """Fill `fits` (H,). bins: (M, M, 3, B). maps: (H, S, 3, 4); the best of each pose's S counts."""
+    """Fill `fits` (H,). maps: (H, S, 3, 4), or one for all poses; the best of a pose's S counts."""
     size, cells, count = len(visible), len(bins), bins.shape[3]
     worst = np.log(_LEAST)
     for h in range(len(drawn)):
         best = worst
         for s in range(maps.shape[1]):
-            m = maps[h, s]
+            m = maps[min(h, len(maps) - 1), s]
             total = whole = 0.0
             for v in range(size):
                 for u in range(size):
