@@ -27,7 +27,7 @@ class DetectorConfig:
         pixels. width, frozen_stages: of the network (head only). minutes, pictures: the budget; the first that is
         reached ends it. batch: pictures a worker and step. lr: peak learning rate (head only). keep: share of the
         weights that training began with (`--from`) in the mean that is kept (head only; Wortsman et al., "Robust
-        fine-tuning of zero-shot models", CVPR 2022).
+        fine-tuning of zero-shot models", CVPR 2022); 1: it stays as it was.
     """
 
     kind: Literal["head", "yolo"] = "head"
@@ -38,7 +38,7 @@ class DetectorConfig:
     pictures: int | None = _between(None, 1, 1e10)
     batch: int = _between(16, 1, 1024)
     lr: float = _between(5e-4, 1e-6, 0.1)
-    keep: float = _between(0.0, 0.0, 0.95)
+    keep: float = _between(0.0, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class LocalizerConfig:
     crops: int | None = _between(None, 1, 1e10)
     batch: int = _between(32, 1, 4096)
     lr: float = _between(5e-4, 1e-6, 0.1)
-    keep: float = _between(0.0, 0.0, 0.95)
+    keep: float = _between(0.0, 0.0, 1.0)
     jitter: float = _between(0.35, 0.0, 0.4)
     turn: float = _between(3.14159, 0.0, 3.1416)
     replace_background: float = _between(0.35, 0.0, 1.0)
