@@ -30,7 +30,8 @@ def likelihood(poses: Array, drawn: NDArray[np.int32], covered: NDArray[np.bool_
     fits = np.zeros(len(poses))
     if len(poses):
         # which side of a continuously symmetric object has which coordinates depends on the pose
-        maps = np.stack([_to_coordinates(pose, model) for pose in (poses if model.symmetries_continuous else poses[:1])])
+        asked = poses if model.symmetries_continuous else poses[:1]
+        maps = np.stack([_to_coordinates(pose, model) for pose in asked])
         _mean_log(drawn, covered, visible, bins, points, maps, fits)
     return fits
 
