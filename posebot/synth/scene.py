@@ -87,7 +87,8 @@ class Backdrop:
 
 @dataclass(frozen=True)
 class Optics:
-    """What the camera adds: exposure and white balance (linear gains), vignette 0..1, blur and noise."""
+    """What the camera adds: exposure and white balance (linear gains), contrast about a stored value of 0.35, vignette
+    0..1, blur and noise."""
 
     gains: Color = WHITE
     contrast: float = 1.0
