@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 
 from posebot.synth.scene import Optics
 
+PIVOT = 0.35
+"""Stored value that contrast leaves as it is: a dark grey, as a harder picture has darker darks and burnt lights."""
+
 
 def expose(pixels: NDArray[np.uint8], optics: Optics) -> NDArray[np.uint8]:
     """A picture (H, W, 3) with defocus, motion blur, and noise that grows with brightness as a sensor's does."""
@@ -35,7 +38,7 @@ def develop(light: NDArray[np.float32], optics: Optics) -> NDArray[np.uint8]:
     fall = 1 - optics.vignette * 2 * (x[None, :] ** 2 + y[:, None] ** 2)
     exposed = light * np.asarray(optics.gains, np.float32) * fall[..., None].astype(np.float32)
     stored = np.sqrt(exposed / (1 + 0.18 * exposed) * 1.1)
-    return np.clip(((stored - 0.35) * optics.contrast + 0.35) * 255 + 0.5, 0, 255).astype(np.uint8)
+    return np.clip(((stored - PIVOT) * optics.contrast + PIVOT) * 255 + 0.5, 0, 255).astype(np.uint8)
 
 
 def _streak(length: float, angle: float) -> NDArray[np.float32]:

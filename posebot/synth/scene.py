@@ -87,7 +87,7 @@ class Backdrop:
 
 @dataclass(frozen=True)
 class Optics:
-    """What the camera adds: exposure and white balance (linear gains), contrast about a stored value of 0.35, vignette
+    """What the camera adds: exposure and white balance (linear gains), contrast (about `optics.PIVOT`), vignette
     0..1, blur and noise."""
 
     gains: Color = WHITE

@@ -1,5 +1,11 @@
 """GLSL of the raster renderer. Colours are linear light; pictures store their square root (gamma 2), which is cheap."""
 
+from __future__ import annotations
+
+from posebot.synth.optics import PIVOT
+
+_HEADER = f"#version 330\n#define PIVOT {PIVOT}\n"  # of what writes colours
+
 PICTURE_VERTEX = """
 #version 330
 uniform mat4 clip_from_world, world_from_mesh;
@@ -29,8 +35,8 @@ def picture_fragment(texture_mode: int, glossy: bool) -> str:
 
     Software GL runs both sides of every branch, so that a shader for all kinds takes twice as long.
     """
-    kinds = f"#version 330\n#define TEXTURE_MODE {texture_mode}\n#define GLOSSY {int(glossy)}\n"
-    return kinds + _PICTURE_FRAGMENT
+    kinds = f"#define TEXTURE_MODE {texture_mode}\n#define GLOSSY {int(glossy)}\n"
+    return _HEADER + kinds + _PICTURE_FRAGMENT
 
 
 # Cook-Torrance with GGX, Schlick's Fresnel and the visibility term of Karis, "Real Shading in Unreal Engine 4" (2013).
@@ -115,7 +121,7 @@ void main() {
     vec2 off = gl_FragCoord.xy / picture_size - 0.5;
     sum *= gains * (1.0 - vignette * dot(off, off) * 2.0);
     sum = sum / (1.0 + 0.18 * sum) * 1.1;
-    pixel = vec4(clamp((sqrt(sum) - 0.35) * contrast + 0.35, 0.0, 1.0), 1.0);
+    pixel = vec4(clamp((sqrt(sum) - PIVOT) * contrast + PIVOT, 0.0, 1.0), 1.0);
 }
 """
 
@@ -130,8 +136,7 @@ void main() {
 }
 """
 
-BACKDROP_FRAGMENT = """
-#version 330
+BACKDROP_FRAGMENT = _HEADER + """
 uniform sampler2D picture;
 uniform vec3 gains;
 uniform float contrast;
@@ -139,7 +144,7 @@ in vec2 uv;
 out vec4 pixel;
 void main() {
     vec3 c = texture(picture, uv).rgb;
-    pixel = vec4(clamp((sqrt(c * c * gains) - 0.35) * contrast + 0.35, 0.0, 1.0), 1.0);
+    pixel = vec4(clamp((sqrt(c * c * gains) - PIVOT) * contrast + PIVOT, 0.0, 1.0), 1.0);
 }
 """
 

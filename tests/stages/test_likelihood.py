@@ -67,7 +67,7 @@ def test_symmetric_poses_are_equally_likely(scenes):
 
 
 def test_distributions_outweigh_guesses_of_another_pose(scenes):
-    """Each pixel's best guess is that of a turned object, by a little; edges and print have no say in the dark."""
+    """Each pixel's best guess is that of a turned object."""
     other = POSE @ make(rotation_from_vector(np.array([0, 0, np.pi])))
     frame = scenes.frame(POSE, depth=False)
     exact = scenes.localization(frame, POSE)

@@ -29,19 +29,22 @@ def likelihood(poses: Array, drawn: NDArray[np.int32], covered: NDArray[np.bool_
     """
     fits = np.zeros(len(poses))
     if len(poses):
-        # which side of a continuously symmetric object has which coordinates depends on the pose
-        asked = poses if model.symmetries_continuous else poses[:1]
-        maps = np.stack([_to_coordinates(pose, model) for pose in asked])
+        maps = _to_coordinates(poses, model).astype(np.float32)
         _mean_log(drawn, covered, visible, bins, points, maps, fits)
     return fits
 
 
-def _to_coordinates(pose: Array, model: ObjectModel) -> Map:
-    """Maps (S, 3, 4) from points in metres to the coordinates that a network may give them, by symmetry."""
+def _to_coordinates(poses: Array, model: ObjectModel) -> Array:
+    """Maps (H, S, 3, 4) from points in metres to the coordinates that a network may give them, by symmetry.
+
+    Which side of a continuously symmetric object has which coordinates depends on the pose; of others, one for all.
+    """
     scale = np.diag(1.0 / model.extents)
-    normalised = np.column_stack([scale, -scale @ model.box_min])
-    normalised = np.vstack([normalised, [0, 0, 0, 1]]) @ inverse(facing(model, pose))
-    return np.asarray(coordinate_symmetries(model) @ normalised, np.float32)
+    normalised = np.vstack([np.column_stack([scale, -scale @ model.box_min]), [0, 0, 0, 1]])
+    maps = coordinate_symmetries(model) @ normalised
+    if not model.symmetries_continuous:
+        return maps[None]
+    return np.stack([maps @ inverse(facing(model, pose)) for pose in poses])
 
 
 @compiled
