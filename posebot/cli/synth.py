@@ -33,7 +33,8 @@ def synth(
     = RendererKind.raster,
     mix: Annotated[float, typer.Option(min=0, max=1, help="Share of path-traced pictures with --renderer mix.")] = 0.2,
     backgrounds: Annotated[Path | None, typer.Option(help="Folder of photographs, also in folders below.")] = None,
-    distractors: Annotated[Path | None, typer.Option(help="BOP models folder of things not to be found.")] = None,
+    distractors: Annotated[list[Path] | None, typer.Option(
+        help="BOP models folder of things not to be found; may be given more than once.")] = None,
     size: Annotated[str, typer.Option(help="Picture size where no --camera is given.")] = "640x480",
     fov: Annotated[float, typer.Option(min=5, max=150, help="Horizontal, degrees, without --camera.")] = 58.4,
     camera: Annotated[Path | None, typer.Option(help="Intrinsics with width and height, JSON or YAML.")] = None,
@@ -55,7 +56,7 @@ def synth(
 
     config = SynthConfig(
         objects=_models(objects), frames=frames, out=out, split=split, seed=seed, renderer=renderer.value, mix=mix,
-        backgrounds=backgrounds, distractors=distractors, camera=_camera(camera, size, fov), jitter=jitter,
+        backgrounds=backgrounds, distractors=tuple(distractors or ()), camera=_camera(camera, size, fov), jitter=jitter,
         distance=_span(distance), standing=standing, per_scene=per_scene, depth_noise=depth_noise,
         jpg_quality=None if png else 95, workers=workers)
     result = _with_bar(config)

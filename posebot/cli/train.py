@@ -37,7 +37,8 @@ def train(
     only: Annotated[str, typer.Option(help="With --from: the one object of the bundle that is learnt again.")] = "",
     frames: Annotated[int, typer.Option(min=50, help="Pictures to render for --add or --only.")] = 1500,
     backgrounds: Annotated[Path | None, typer.Option(help="Photographs for these pictures.")] = None,
-    distractors: Annotated[Path | None, typer.Option(help="Models of things that are not to be found in them.")] = None,
+    distractors: Annotated[list[Path] | None, typer.Option(
+        help="Models of things that are not to be found in them; may be given more than once.")] = None,
     models: Annotated[Path | None, typer.Option(help="Full meshes of the bundle's objects, if at hand.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that train together.")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: one of its own.")] = None,
@@ -73,7 +74,8 @@ def train(
         asked = {"detector": bool(config or minutes or pictures or tiny), "localizer": bool(config or minutes or crops
                                                                                             or tiny)}
         settings = with_budget(settings, minutes, crops, pictures)
-        request = extended(Extension(start, out, add, only, frames, backgrounds, distractors, models, runs),
+        request = extended(Extension(start, out, add, only, frames, backgrounds, tuple(distractors or ()), models,
+                                     runs),
                            _overridden(settings, detector, workers, seed), asked.__getitem__, say)
     result = run(replace(request, ray=ray, address=address, runs=runs), say=say)
     if json:

@@ -25,7 +25,7 @@ class SynthConfig:
     Attributes:
         objects: BOP models folder. frames: pictures in all. out, split: `out/split/000000` ... hold them.
         seed: the same seed gives the same pictures. renderer: "raster", "path", or "mix" with share `mix` of path.
-        backgrounds: folder of photographs. distractors: models folder of things that are not to be found.
+        backgrounds: folder of photographs. distractors: models folders of things that are not to be found.
         camera: intrinsics and size. jitter: relative spread of the focal length, picture by picture.
         distance: nearest and farthest, metres. per_scene: pictures in a scene folder, the unit of resuming.
         depth_noise: write depth as a sensor would read it; masks stay exact. jpg_quality: None: PNG.
@@ -43,7 +43,7 @@ class SynthConfig:
     renderer: Renderer = "raster"
     mix: float = 0.2
     backgrounds: Path | None = None
-    distractors: Path | None = None
+    distractors: tuple[Path, ...] = ()
     camera: Camera = field(default=KINECT)
     jitter: float = 0.1
     distance: tuple[float, float] = (0.4, 1.4)
@@ -84,7 +84,8 @@ class SynthConfig:
     def to_dict(self) -> dict[str, Any]:
         """For dataset.json."""
         values = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
-        return {**values, "camera": self.camera.to_dict(), "distance": list(self.distance), "focus": list(self.focus)}
+        return {**values, "camera": self.camera.to_dict(), "distance": list(self.distance), "focus": list(self.focus),
+                "distractors": [str(folder) for folder in self.distractors]}
 
     def replace(self, **changes: Any) -> SynthConfig:
         return replace(self, **changes)

@@ -92,9 +92,8 @@ def open_library(config: SynthConfig) -> Library:
     """Objects, distractors and photographs of a run, with meshes light enough to be drawn quickly."""
     objects = {number: replace(model, mesh=lighter(model.mesh, config.max_faces))
                for number, model in load_objects(config.objects).items()}
-    extras: list[Mesh] = []
-    if config.distractors is not None:
-        extras = [lighter(model.mesh, config.max_faces // 2) for model in load_objects(config.distractors).values()]
+    extras = [lighter(model.mesh, config.max_faces // 2)
+              for folder in config.distractors for model in load_objects(folder).values()]
     return Library(objects, extras, find_photos(config.backgrounds))
 
 

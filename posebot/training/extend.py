@@ -47,7 +47,7 @@ class Extension:
     only: str = ""
     frames: int = 1500
     backgrounds: Path | None = None
-    distractors: Path | None = None
+    distractors: tuple[Path, ...] = ()
     models: Path | None = None
     runs: Path = Path("runs")
     workers: int = 2

@@ -92,6 +92,12 @@ def test_bad_options_are_one_line_and_exit_code_2(
     assert not list(tmp_path.rglob("*.jpg"))
 
 
+def test_each_folder_of_distractors_is_read(models: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    both = ["--distractors", str(models), "--distractors", str(tmp_path / "nowhere")]
+    assert run([*command(models, tmp_path / "out"), *both]) == 2
+    assert "nowhere" in capfd.readouterr().err
+
+
 def test_a_file_as_out_is_refused(models: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "out").write_text("a file")
     assert run(command(models, tmp_path / "out")) == 2

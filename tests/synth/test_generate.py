@@ -18,6 +18,7 @@ from posebot.core.transforms import inverse
 from posebot.datasets.bop import BopDataset
 from posebot.synth import SynthConfig, generate
 from posebot.synth.gl import Gl
+from posebot.synth.studio import open_library
 
 pytestmark = pytest.mark.usefixtures("gl")  # skips all where there is no OpenGL
 
@@ -37,6 +38,11 @@ def test_a_data_set_is_written_and_can_be_read(config: SynthConfig) -> None:
     assert sorted(dataset.objects) == [2, 5]
     record = json.loads((config.out / "dataset.json").read_text())
     assert record["splits"]["train"]["seed"] == 7
+
+
+def test_distractors_of_all_folders_are_in_the_library(config: SynthConfig, models: Path) -> None:
+    assert len(open_library(config.replace(distractors=(models, models))).extras) == 4
+    assert open_library(config).extras == ()
 
 
 def test_written_depth_masks_and_poses_agree(config: SynthConfig) -> None:
