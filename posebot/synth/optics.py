@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posebot.datasets.augment import grain
 from posebot.synth.scene import Optics
 
 PIVOT = 0.35
@@ -25,9 +25,7 @@ def expose(pixels: NDArray[np.uint8], optics: Optics) -> NDArray[np.uint8]:
         blurred = cv2.filter2D(blurred, -1, _streak(optics.motion_px, optics.motion_angle))
     if optics.noise <= 0:
         return np.ascontiguousarray(blurred)
-    grain = _grain()
-    start = np.random.default_rng(optics.noise_seed).integers(len(grain) - blurred.size)
-    noise = grain[start:start + blurred.size].reshape(blurred.shape)
+    noise = grain(blurred.shape, np.random.default_rng(optics.noise_seed))
     return np.asarray(cv2.add(blurred, noise * np.float32(255 * optics.noise), dtype=cv2.CV_8U))
 
 
@@ -49,9 +47,3 @@ def _streak(length: float, angle: float) -> NDArray[np.float32]:
     middle, reach = size // 2, np.array([np.cos(angle), np.sin(angle)]) * (size // 2)
     cv2.line(kernel, tuple(np.rint(middle - reach).astype(int)), tuple(np.rint(middle + reach).astype(int)), 1.0)
     return kernel / kernel.sum()
-
-
-@lru_cache(maxsize=1)
-def _grain() -> NDArray[np.float32]:
-    """Normal noise, drawn once: pictures start reading at a place of their own (drawing it anew costs 15 ms each)."""
-    return np.random.default_rng(0).standard_normal(8_000_000, dtype=np.float32)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import cv2
 import numpy as np
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
@@ -25,6 +26,8 @@ class _Made(IterableDataset[Batch]):
 
     def __iter__(self) -> Iterator[Batch]:
         worker = get_worker_info()
+        if worker is not None:
+            cv2.setNumThreads(1)  # as there is a process for each core
         return self.make(np.random.default_rng([*self.seed, 0 if worker is None else worker.id + 1]))
 
 
