@@ -117,7 +117,8 @@ class Painter:
         sky = ambient * np.exp(rng.normal(0, 0.12, 3))
         ground = ambient * rng.uniform(0.1, 0.9) * np.exp(rng.normal(0, 0.25, 3))  # what the table throws back
         return Backdrop(self.texture(rng, 0.75), (float(left), float(y), float(right), float(y + size)),
-                        float(rng.uniform(0.5, 1.3)), self.texture(rng, 0.8), _color(sky), _color(ground))
+                        float(rng.uniform(0.5, 1.3)), self.texture(rng, 0.8), _color(sky), _color(ground),
+                        float(rng.uniform(0.4, 1.6)))
 
     def _cover(self, rng: np.random.Generator) -> Color:
         return _tint(rng) if rng.random() < 0.6 else _linear(0.3 + 0.7 * color(rng))

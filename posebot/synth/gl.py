@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from posebot.core.errors import InputError
 from posebot.core.objects import Mesh
 from posebot.core.transforms import Array
+from posebot.synth.openness import openness
 
 if TYPE_CHECKING:
     from posebot.synth.library import Library
@@ -41,9 +42,11 @@ class Gl:
         key = (program.glo, shape)
         if key not in self._arrays:
             if shape not in self._meshes:
-                data, faces = indexed(vertices(self.library.mesh(shape)))
+                mesh = self.library.mesh(shape)
+                data, faces = indexed(np.hstack([vertices(mesh), _open(shape, mesh)]))
                 self._meshes[shape] = self.context.buffer(data.tobytes()), self.context.buffer(faces.tobytes())
-            attributes = [("3f", "in_position"), ("3f", "in_normal"), ("3f", "in_color"), ("2f", "in_uv")]
+            attributes = [("3f", "in_position"), ("3f", "in_normal"), ("3f", "in_color"), ("2f", "in_uv"),
+                          ("2f", "in_open")]
             layout = " ".join(size if name in program else f"{4 * int(size[0])}x" for size, name in attributes)
             names = [name for _, name in attributes if name in program]
             data, faces = self._meshes[shape]
@@ -105,8 +108,15 @@ def vertices(mesh: Mesh) -> NDArray[np.float32]:
     return np.hstack([mesh.vertices[corners], corner_normals(mesh), color, uv]).astype(np.float32)
 
 
+def _open(shape: str, mesh: Mesh) -> NDArray[np.float32]:
+    """Openness (3F, 2) of all corners; flat scenery hides nothing of itself."""
+    if shape == "quad":
+        return np.ones((mesh.faces.size, 2), np.float32)
+    return openness(mesh)[mesh.faces.ravel()]
+
+
 def indexed(corners: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Equal corners merged: unique rows (V, 11), and the triangles' corners (3F,) as row numbers."""
+    """Equal corners (3F, K) merged: unique rows (V, K), and the triangles' corners (3F,) as row numbers."""
     rows = np.ascontiguousarray(corners.round(5) + 0.0)
     keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
     _, first, place = np.unique(keys, return_index=True, return_inverse=True)

@@ -109,7 +109,8 @@ class RasterRenderer:
         values: dict[str, Any] = {
             "eye": tuple(scene.world_from_cam[:3, 3]), "picture_size": (camera.width, camera.height),
             "gains": scene.optics.gains, "contrast": scene.optics.contrast, "vignette": scene.optics.vignette,
-            "sky": scene.backdrop.sky, "ground": scene.backdrop.ground, "shadow_blur": self._lamp.blur,
+            "sky": scene.backdrop.sky, "ground": scene.backdrop.ground, "occlusion": scene.backdrop.occlusion,
+            "shadow_blur": self._lamp.blur,
             "light_count": len(lights),
             "light_position": [tuple(light.position) for light in lights] + [(0.0, 0.0, 1.0)] * spare,
             "light_color": [light.color for light in lights] + [(0.0, 0.0, 0.0)] * spare}

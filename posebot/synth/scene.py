@@ -75,6 +75,7 @@ class Backdrop:
     Attributes:
         picture: texture behind all items. window: (x0, y0, x1, y1) of it that is seen, 0..1 (x1 < x0: mirrored).
         gain: linear factor on it. surroundings: texture that glossy things mirror. sky, ground: linear ambient light.
+        occlusion: how dark it leaves hollows (raster renderer): 0 as bright as all else, 1 as they are, 2 darker.
     """
 
     picture: str
@@ -83,6 +84,7 @@ class Backdrop:
     surroundings: str = ""
     sky: Color = (0.35, 0.35, 0.35)
     ground: Color = (0.2, 0.2, 0.2)
+    occlusion: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ uniform mat4 clip_from_world, world_from_mesh;
 uniform mat3 world_from_normal;
 uniform vec3 item_scale;
 in vec3 in_position, in_normal, in_color;
-in vec2 in_uv;
+in vec2 in_uv, in_open;
 out vec3 position, normal, color, local, local_normal;
-out vec2 uv;
+out vec2 uv, open;
 void main() {
     vec4 world = world_from_mesh * vec4(in_position, 1.0);
     position = world.xyz;
@@ -23,6 +23,7 @@ void main() {
     local = in_position * item_scale;
     local_normal = in_normal / item_scale;
     uv = in_uv;
+    open = in_open;
     gl_Position = clip_from_world * world;
 }
 """
@@ -40,11 +41,13 @@ def picture_fragment(texture_mode: int, glossy: bool) -> str:
 
 
 # Cook-Torrance with GGX, Schlick's Fresnel and the visibility term of Karis, "Real Shading in Unreal Engine 4" (2013).
+# Hollows: see `openness`; light that comes in by the walls as in Jimenez et al., "Practical Realtime Strategies for
+# Accurate Indirect Occlusion" (2016). Only the first lamp casts shadows; of the others hollows lose as much.
 _PICTURE_FRAGMENT = """
 const int MOST_LIGHTS = 4;
 uniform vec3 eye, base_color, sky, ground, gains;
 uniform int light_count;
-uniform float tiling, roughness, metallic, saturation, wear, contrast, vignette;
+uniform float tiling, roughness, metallic, saturation, wear, contrast, vignette, occlusion;
 uniform vec3 light_position[MOST_LIGHTS], light_color[MOST_LIGHTS];
 uniform mat4 shadow_from_world;
 uniform float shadow_blur;
@@ -52,7 +55,7 @@ uniform vec2 picture_size;
 uniform sampler2D base_texture, surroundings;
 uniform sampler2DShadow shadow_map;
 in vec3 position, normal, color, local, local_normal;
-in vec2 uv;
+in vec2 uv, open;
 out vec4 pixel;
 
 vec3 linear(vec3 c) { return c * c; }
@@ -95,15 +98,17 @@ void main() {
     vec3 v = normalize(eye - position);
     vec3 n = normalize(normal);
     float nv = dot(n, v);
+    float free = pow(nv < 0.0 ? open.y : open.x, occlusion);
     if (nv < 0.0) { n = -n; nv = -nv; }
     nv = max(nv, 0.02);
     vec3 f0 = mix(vec3(0.04), base, metallic);
     vec3 diffuse = base * (1.0 - metallic);
     float a = roughness * roughness, a2 = a * a, k = a * 0.5;
-    vec3 sum = diffuse * mix(ground, sky, n.z * 0.5 + 0.5);
+    vec3 bounced = free / (1.0 - clamp(diffuse, 0.0, 0.95) * (1.0 - free));
+    vec3 sum = diffuse * mix(ground, sky, n.z * 0.5 + 0.5) * bounced;
 #if GLOSSY
     vec3 fresnel = f0 + (max(vec3(1.0 - roughness), f0) - f0) * fifth(1.0 - nv);
-    sum += fresnel * mirrored(reflect(-v, n), roughness * 7.0) * (sky + ground) * 1.5;
+    sum += fresnel * mirrored(reflect(-v, n), roughness * 7.0) * (sky + ground) * 1.5 * free;
 #endif
     for (int i = 0; i < light_count; ++i) {
         vec3 l = normalize(light_position[i] - position);
@@ -115,8 +120,7 @@ void main() {
         float gloss = a2 / (4.0 * d * d * (nv * (1.0 - k) + k) * (nl * (1.0 - k) + k));
         reflected += (f0 + (1.0 - f0) * fifth(1.0 - max(dot(h, v), 0.0))) * min(gloss, 40.0);
 #endif
-        if (i == 0) nl *= shadow(n);
-        sum += reflected * light_color[i] * nl;
+        sum += reflected * light_color[i] * nl * (i == 0 ? vec3(shadow(n)) : bounced);
     }
     vec2 off = gl_FragCoord.xy / picture_size - 0.5;
     sum *= gains * (1.0 - vignette * dot(off, off) * 2.0);

@@ -6,11 +6,14 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+import trimesh
 from numpy.typing import NDArray
 
 from posebot.core.errors import InputError
-from posebot.core.objects import ObjectModel
+from posebot.core.objects import Mesh, ObjectModel
 from posebot.core.transforms import make, rotation_from_vector
+from posebot.objects.bop_models import make_object
+from posebot.synth.gl import Gl
 from posebot.synth.labels import Labeller
 from posebot.synth.library import Library
 from posebot.synth.raster import RasterRenderer
@@ -118,6 +121,24 @@ def test_a_thing_casts_a_shadow(raster: RasterRenderer) -> None:
     shaded = raster.picture(made).astype(int).sum(axis=2)
     mask = Labeller(raster.gl).labels(made).truths[0].mask_visib
     assert ((shaded < 0.8 * lit) & ~mask).sum() > 50
+
+
+def test_hollows_are_darker_the_more_occlusion_there_is(gl: Gl) -> None:
+    """Looking straight into a bowl: its bottom loses light, its rim does not, and nothing moves."""
+    profile = [(0, 0), *((0.1, z) for z in np.linspace(0, 0.1, 9)), *((0.08, z) for z in np.linspace(0.1, 0.01, 9)),
+               (0, 0.01)]
+    shape = trimesh.creation.revolve(np.array(profile), sections=48)
+    bowl = make_object(7, "bowl", Mesh(np.asarray(shape.vertices), np.asarray(shape.faces, np.int32)))
+    renderer = RasterRenderer(Gl(Library({7: bowl})))
+    made = scene(Item("obj/7", make(rotation_from_vector([np.pi, 0, 0]), [0, 0, 0.5]), Material(roughness=0.9), 7))
+    made = replace(made, lights=(), optics=SHARP)
+    light, real, dark = (renderer.picture(replace(made, backdrop=replace(made.backdrop, occlusion=amount))).astype(int)
+                         for amount in (0.0, 1.0, 2.0))
+    row, column = 58, 81
+    assert light[row, column].min() > real[row, column].max() > dark[row, column].max()
+    assert np.array_equal(covered(light.astype(np.uint8)), covered(real.astype(np.uint8)))
+    rim = np.abs(light - real).max(axis=2)[covered(light.astype(np.uint8))]
+    assert np.percentile(rim, 10) <= 2 < np.percentile(rim, 90)
 
 
 def test_path_and_raster_show_the_same_silhouettes(
