@@ -11,14 +11,18 @@ The only file below the training that knows Ray. Two ways from the same cutting 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import lru_cache
+from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from posebot.core.machine import cores
 from posebot.datasets.bop import BopDataset, ImageKey
 from posebot.datasets.cache import write_shard
 from posebot.datasets.crops import META, image_crops, scene_crops
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["crops", "frames"]
 Batch = dict[str, NDArray[Any]]
+_FEW = 4  # scenes that are cut sooner than a process has started
 _RECORDS = {"meta": META, "boxes": BOX}
 """Columns of structured records. Arrow has no such type: in a stream they travel as their bytes."""
 
@@ -90,6 +95,25 @@ def fill_caches(source: Source, caches: dict[Kind, Path]) -> Iterator[int]:
     if scenes.count():
         spread = scenes.repartition(scenes.count())  # a block, and so a task, for each scene
         yield from (int(row["scene"]) for row in spread.map(fill).iter_rows())
+
+
+def fill_caches_here(source: Source, caches: dict[Kind, Path]) -> Iterator[int]:
+    """The same without Ray, by a process for each core of this machine; few scenes are cut in this one."""
+    scenes = missing_scenes(source, caches)
+    processes = min(cores(), len(scenes) // _FEW)
+    if processes < 2:
+        for scene in scenes:
+            fill_cache(source, scene, caches)
+            yield scene
+        return
+    with ProcessPoolExecutor(processes, get_context("spawn"), cv2.setNumThreads, (1,)) as pool:
+        waiting = {pool.submit(fill_cache, source, scene, caches): scene for scene in scenes}
+        try:
+            for done in as_completed(waiting):
+                done.result()
+                yield waiting[done]
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def rows(source: Source, kind: Kind, augment: Callable[[Batch], Batch], batch: int = 64) -> ray.data.Dataset:

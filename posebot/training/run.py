@@ -7,7 +7,7 @@ from its last checkpoint. The same command again continues a run that was killed
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -143,10 +143,8 @@ class _Run:
             self.say(f"{'samples':<10} cutting {len(missing)} scenes of {len(self.source.scenes)}")
         if missing and self.request.ray:
             self._connect()
-            done: Iterator[int] = stream.fill_caches(self.source, self.caches)
-        else:
-            done = (scene for scene in missing if stream.fill_cache(self.source, scene, self.caches) >= 0)
-        for count, _ in enumerate(done, 1):
+        fill = stream.fill_caches if self.request.ray else stream.fill_caches_here
+        for count, _ in enumerate(fill(self.source, self.caches) if missing else (), 1):
             if count % max(1, len(missing) // 10) == 0:
                 self.say(f"{'samples':<10} {count} of {len(missing)} scenes")
         sizes = {kind: len(Cache(root)) for kind, root in self.caches.items()}

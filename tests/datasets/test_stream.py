@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from posebot.core.errors import InputError
 from posebot.datasets import stream
 from posebot.datasets.bop import BopDataset, ImageKey
 from posebot.datasets.cache import Cache
@@ -54,6 +55,26 @@ def test_a_scene_is_cut_once(source: Source, caches: dict[Kind, Path]) -> None:
     assert stream.fill_cache(source, 0, caches) == 0
     assert stream.missing_scenes(source, caches) == [1]
     assert (len(Cache(caches["crops"])), len(Cache(caches["frames"]))) == (6, 3)
+
+
+@pytest.mark.parametrize("few", [1, 4])  # a process for each scene, or none
+def test_processes_fill_what_is_missing(source: Source, caches: dict[Kind, Path], few: int,
+                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "_FEW", few)
+    monkeypatch.setattr(stream, "cores", lambda: 2)
+    assert sorted(stream.fill_caches_here(source, caches)) == [0, 1]
+    assert list(stream.fill_caches_here(source, caches)) == []
+    assert (len(Cache(caches["crops"])), len(Cache(caches["frames"]))) == (12, 6)
+
+
+def test_a_damaged_scene_is_named_by_the_process_that_cut_it(source: Source, caches: dict[Kind, Path],
+                                                              monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "_FEW", 1)
+    monkeypatch.setattr(stream, "cores", lambda: 2)
+    for picture in (Path(source.root) / "train" / "000001" / "rgb").glob("*"):
+        picture.write_bytes(b"no picture")
+    with pytest.raises(InputError, match="000001"):
+        list(stream.fill_caches_here(source, caches))
 
 
 def test_ray_fills_what_is_missing(source: Source, caches: dict[Kind, Path], ray_cluster: None) -> None:
