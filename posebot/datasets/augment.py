@@ -155,6 +155,11 @@ def harsh(image: Image, rng: Rng) -> Image:
     return jpeg(np.clip(soft + grain, 0, 255).astype(np.uint8), rng)
 
 
+def soft(alpha: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
+    """With a rim as soft as a picture's edges are: a jagged one would tell what is asked."""
+    return np.asarray(cv2.GaussianBlur(alpha, (0, 0), rng.uniform(0.4, 1.2)), np.float32)
+
+
 def occluders(shape: tuple[int, int], rng: Rng, count: int = 3) -> NDArray[np.bool_]:
     """A mask (H, W) of a few random convex blobs, to be filled with something that is not the object."""
     mask = np.zeros(shape, np.uint8)

@@ -120,8 +120,8 @@ def rows(source: Source, kind: Kind, augment: Callable[[Batch], Batch], batch: i
     """The samples of a source as a lazy Ray data set: pictures in random order -> `kind` -> augmented.
 
     Args:
-        augment: turns a batch of cached samples (`rgb`, `maps`, `meta` or `image`, `boxes`; records restored) into
-            arrays for the network; runs in Ray tasks. batch: samples that it gets at once (they may be mixed).
+        augment: turns a batch of cached samples (`rgb`, `maps`, `meta` or `image`, `boxes`, `owner`; records restored)
+            into arrays for the network; runs in Ray tasks. batch: samples that it gets at once (they may be mixed).
     """
     import ray
 

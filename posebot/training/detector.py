@@ -20,23 +20,53 @@ from posebot.models.detector_net import STRIDE, boxes_from_map
 from posebot.training.loop import Batch
 
 Rng = np.random.Generator
+_LEFT = 0.25  # share of what is seen of an object that may be left when others are pasted before it
 NOTHING, IGNORED = -1, -2  # in the place of a class: no box; a box that is neither to be found nor wrong to be found
 
 
 @dataclass(frozen=True)
 class SampleConfig:
-    """How a cached picture becomes a training sample: number of classes, zoom (natural log), shift (share of the side),
-    roll (radians).
+    """How a cached picture becomes a training sample.
+
+    Attributes:
+        classes: how many. zoom (natural log), shift (share of the side), turn (radians): largest move of the picture.
+        relit: share of the objects that are lit anew by themselves, and of the pictures of which other parts are.
+        pasted: share of the pictures that get objects of another one in front.
     """
 
     classes: int
     zoom: float = 0.4
     shift: float = 0.15
     turn: float = 0.2
+    relit: float = 0.4
+    pasted: float = 0.4
 
 
-def sample(picture: dict[str, NDArray[Any]], config: SampleConfig, rng: Rng) -> Batch:
-    """`image` uint8 (3, H, W), and the `targets` of its map."""
+@dataclass(frozen=True)
+class _View:
+    """A picture on its way: image uint8 (H, W, 3), xyxy (K, 4), labels (K,), owner (H, W) as in `datasets.frames`, and
+    ghosts (H, W): where objects are seen in a mirror, beyond the picture's edge."""
+
+    image: NDArray[Any]
+    xyxy: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    owner: NDArray[Any]
+    ghosts: NDArray[np.bool_]
+
+
+def sample(picture: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], config: SampleConfig, rng: Rng) -> Batch:
+    """`image` uint8 (3, H, W), and the `targets` of its map. `other`: a picture to take objects from."""
+    view = _moved_view(picture, config, rng)
+    if rng.random() < config.pasted:
+        view = _pasted(view, _moved_view(other, config, rng), rng)
+    image = augment.photometric(_relit(view, config.relit, rng), rng)
+    map_size = image.shape[0] // STRIDE, image.shape[1] // STRIDE
+    return {"image": np.ascontiguousarray(image.transpose(2, 0, 1)),
+            **targets(view.xyxy, view.labels, config.classes, *map_size, _cells(view.ghosts, map_size))}
+
+
+def _moved_view(picture: dict[str, NDArray[Any]], config: SampleConfig, rng: Rng) -> _View:
+    """A cached picture, moved by chance."""
     image, boxes = np.asarray(picture["image"]), np.asarray(picture["boxes"])
     height, width = image.shape[:2]
     scale, angle = np.exp(rng.uniform(-config.zoom, config.zoom)), rng.uniform(-config.turn, config.turn)
@@ -46,26 +76,63 @@ def sample(picture: dict[str, NDArray[Any]], config: SampleConfig, rng: Rng) -> 
     shift = middle + rng.uniform(-config.shift, config.shift, 2) * (width, height) - linear @ middle
     matrix = np.concatenate([linear, shift[:, None]], axis=1)
     moved = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    image = augment.photometric(np.asarray(moved), rng)
-    xyxy, labels = _moved(boxes, matrix, width, height)
-    map_size = height // STRIDE, width // STRIDE
-    return {"image": np.ascontiguousarray(image.transpose(2, 0, 1)), **targets(xyxy, labels, config.classes, *map_size)}
+    mirrored = cv2.warpAffine(np.asarray(picture["owner"]), matrix, (width, height), flags=cv2.INTER_NEAREST,
+                              borderMode=cv2.BORDER_REFLECT_101)
+    inside = cv2.warpAffine(np.ones((height, width), np.uint8), matrix, (width, height), flags=cv2.INTER_NEAREST)
+    return _View(np.asarray(moved), *_moved(boxes, matrix, width, height), mirrored * inside,
+                 (mirrored > 0) & (inside == 0))
+
+
+def _cells(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
+    """The cells (h, w) of the map in which some of a mask (H, W) lies."""
+    return np.asarray(cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA) > 0)
+
+
+def _relit(view: _View, share: float, rng: Rng) -> NDArray[Any]:
+    """The image with some objects lit anew, and sometimes other parts too: a changed light alone tells of no object."""
+    image = view.image.copy()
+    for row in np.flatnonzero(view.labels >= 0):
+        if rng.random() < share:
+            _light(image, view.owner == row + 1, rng)
+    if rng.random() < share:
+        _light(image, augment.occluders(view.owner.shape, rng) & (view.owner == 0), rng)
+    return image
+
+
+def _light(image: NDArray[Any], mask: NDArray[np.bool_], rng: Rng) -> None:
+    """Light the part under a mask anew, in place."""
+    x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    if min(width, height) < 3:
+        return
+    part = image[y:y + height, x:x + width]
+    alpha = augment.soft(mask[y:y + height, x:x + width].astype(np.float32), rng)[..., None]
+    part[:] = augment.relit(part, rng) * alpha + part * (1 - alpha)
+
+
+def _pasted(view: _View, other: _View, rng: Rng) -> _View:
+    """The view with some of the other's objects in front; what they hide too much of is neither there nor not."""
+    chosen = [row for row in np.flatnonzero(other.labels >= 0) if rng.random() < 0.4]
+    mask = np.isin(other.owner, np.array(chosen) + 1)
+    if not mask.any():
+        return view
+    alpha = augment.soft(mask.astype(np.float32), rng)[..., None]
+    image = (other.image * alpha + view.image * (1 - alpha)).astype(np.uint8)
+    count, owner, labels = len(view.labels), view.owner.astype(np.int64), view.labels.copy()
+    before, after = (np.bincount(each, minlength=count + 1)[1:] for each in (owner.ravel(), owner[~mask].ravel()))
+    labels[(labels >= 0) & (before > 0) & (after < _LEFT * before)] = IGNORED
+    owner[mask] = count + np.searchsorted(chosen, other.owner[mask].astype(np.int64) - 1) + 1
+    return _View(image, np.concatenate([view.xyxy, other.xyxy[chosen]]),
+                 np.concatenate([labels, other.labels[chosen]]), owner, view.ghosts & ~mask)
 
 
 def _moved(
     boxes: NDArray[Any], matrix: NDArray[np.float64], width: int, height: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Boxes (xyxy) after the affine map, cut at the edge, and their class, `NOTHING` or `IGNORED`.
-
-    A turned box keeps its area's ellipse, not its corners.
-    """
-    xyxy = boxes["xyxy"].astype(np.float64)
-    center, half = (xyxy[:, :2] + xyxy[:, 2:]) / 2, (xyxy[:, 2:] - xyxy[:, :2]) / 2
-    center = center @ matrix[:, :2].T + matrix[:, 2]
-    half = np.sqrt(half**2 @ (matrix[:, :2].T ** 2))
-    moved = np.concatenate([center - half, center + half], axis=1)
+    """Boxes (xyxy) after the affine map, cut at the edge, and their class, `NOTHING` or `IGNORED`."""
+    rim = boxes["rim"].astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    moved = np.concatenate([rim.min(axis=1), rim.max(axis=1)], axis=1)
     cut = np.clip(moved, -0.5, np.tile([width - 0.5, height - 0.5], 2))
-    area, whole = np.prod(cut[:, 2:] - cut[:, :2], axis=1), np.prod(2 * half, axis=1)
+    area, whole = np.prod(cut[:, 2:] - cut[:, :2], axis=1), np.prod(moved[:, 2:] - moved[:, :2], axis=1)
     seen = area / np.maximum(whole, 1e-6)
     labels = np.where(boxes["label"] < 0, NOTHING, boxes["label"]).astype(np.int64)
     labels[(labels >= 0) & (seen < 0.25)] = NOTHING
@@ -79,16 +146,18 @@ def batches(root: Path, size: int, config: SampleConfig, rng: Rng) -> Iterator[B
         cache = Cache(root)
         order = rng.permutation(len(cache))
         for start in range(0, len(order) - size + 1, size):
-            rows = [sample(cache.sample(int(index)), config, rng) for index in order[start : start + size]]
+            rows = [sample(cache.sample(int(index)), cache.sample(int(rng.integers(len(cache)))), config, rng)
+                    for index in order[start : start + size]]
             yield {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
-def targets(boxes: NDArray[np.float32], labels: NDArray[np.int64], classes: int, height: int, width: int) -> Batch:
+def targets(boxes: NDArray[np.float32], labels: NDArray[np.int64], classes: int, height: int, width: int,
+            unsure: NDArray[np.bool_]) -> Batch:
     """What a map of (height, width) cells is to say: `heat` (C, H, W) 0..1, `truth` (4, H, W) boxes, `weight` (H, W).
 
     Gaussians around box centres, sigma a tenth of the box (Zhou et al. 2019 use the IoU radius; a share of the size
-    serves as well), at least 0.7 cells. Ignored objects blank their box: heat -1 there. Boxes are learnt where the
-    Gaussian is over 0.3, of the smallest box where several overlap.
+    serves as well), at least 0.7 cells. Ignored objects blank their box: heat -1 there, and where it is `unsure` (H, W)
+    what there is. Boxes are learnt where the Gaussian is over 0.3, of the smallest box where several overlap.
     """
     heat = np.zeros((classes, height, width), np.float32)
     truth, weight = np.zeros((4, height, width), np.float32), np.zeros((height, width), np.float32)
@@ -109,6 +178,7 @@ def targets(boxes: NDArray[np.float32], labels: NDArray[np.int64], classes: int,
         near = blob > 0.3
         truth[:, near] = boxes[k][:, None]
         weight[near] = blob[near]
+    heat[:, unsure & (heat.max(axis=0) < 0.3)] = -1.0
     return {"heat": heat, "truth": truth, "weight": weight}
 
 

@@ -154,12 +154,11 @@ def augmented(job: Job, batch: Batch) -> Batch:
     """A batch of cached samples as a batch for the network, newly augmented; what runs in the tasks of a stream."""
     rng = np.random.default_rng()
     rows = [dict(zip(batch, row, strict=True)) for row in zip(*batch.values(), strict=True)]
+    pairs = [(row, rows[other]) for row, other in zip(rows, rng.integers(len(rows), size=len(rows)), strict=True)]
     if job.network == "detector":
-        samples = [detector.sample(row, picture_samples(job), rng) for row in rows]
+        samples = [detector.sample(row, other, picture_samples(job), rng) for row, other in pairs]
     else:
-        others = rng.integers(len(rows), size=len(rows))
-        samples = [localizer.sample(row, rows[other], crop_samples(job), rng)
-                   for row, other in zip(rows, others, strict=True)]
+        samples = [localizer.sample(row, other, crop_samples(job), rng) for row, other in pairs]
     return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
 
 

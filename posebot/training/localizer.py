@@ -96,7 +96,7 @@ def _mixed(
     """The object lit anew, its background replaced, and the object partly covered, by the other crop's picture."""
     relit, replaced = rng.random() < config.relit, rng.random() < config.replace_background
     if relit or replaced:
-        alpha = _soft(_alpha(crop, matrix, len(picture)), rng)
+        alpha = augment.soft(_alpha(crop, matrix, len(picture)), rng)
         own = augment.relit(picture, rng) if relit else picture
         beside = _fill(other, len(picture)) if replaced else picture
         picture = (own * alpha[..., None] + beside * (1 - alpha[..., None])).astype(np.uint8)
@@ -118,7 +118,7 @@ def _covered(picture: NDArray[Any], maps: NDArray[Any], crop: dict[str, NDArray[
         place = size * (0.5 + rng.normal(0, 0.25, 2))
         matrix = np.vstack([np.column_stack([turn, place - turn @ (box[:2] + box[2:]) / 2]), [0, 0, 1]])
         alpha, fill = _alpha(other, matrix, size), warp(np.asarray(other["rgb"]), matrix, size, size, mirrored=True)
-    alpha = _soft(alpha, rng)
+    alpha = augment.soft(alpha, rng)
     hidden = alpha[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE] > 0.5
     seen = (maps[..., 3] & VISIBLE) > 0
     if (seen & ~hidden).sum() < _LEAST_SEEN * seen.sum():
@@ -132,11 +132,6 @@ def _alpha(crop: dict[str, NDArray[Any]], matrix: NDArray[np.float64], size: int
     """What is seen of a cached crop's object, (size, size), 0..1; `matrix` from pixels of the cached crop."""
     visible = ((np.asarray(crop["maps"])[..., 3] & VISIBLE) > 0).astype(np.float32)
     return np.asarray(cv2.warpAffine(visible, (matrix @ _FROM_HALF)[:2], (size, size)), np.float32)
-
-
-def _soft(alpha: NDArray[np.float32], rng: Rng) -> NDArray[np.float32]:
-    """With a rim as soft as a picture's edges are: a jagged one would tell what is asked."""
-    return np.asarray(cv2.GaussianBlur(alpha, (0, 0), rng.uniform(0.4, 1.2)), np.float32)
 
 
 def _fill(crop: dict[str, NDArray[Any]], size: int) -> NDArray[Any]:

@@ -89,7 +89,7 @@ class _Run:
         self.source = Source(str(data.root), self.config.split, str(data.models_dir), labels, tuple(learned),
                              self.config.detector.input_size)
         size = "x".join(str(side) for side in self.config.detector.input_size)
-        self.caches: dict[Kind, Path] = {"crops": self.folder / "crops", "frames": self.folder / f"frames-{size}"}
+        self.caches: dict[Kind, Path] = {"crops": self.folder / "crops", "frames": self.folder / f"pictures-{size}"}
         self.state = RunState(self.folder, self._identity())
         self.tracker = Tracker(self.folder, request.runs, self.config.tracking)
         self.open, self.connected = ExitStack(), False

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from posebot.datasets.crops import AMODAL, MAP_SIDE, META, VISIBLE
-from posebot.datasets.frames import BOX, MAX_BOXES
+from posebot.datasets.frames import BOX, MAX_BOXES, RIM
 from posebot.models.detector_net import boxes_from_map
 from posebot.models.localizer_net import RawMaps
 from posebot.training import detector, localizer
@@ -110,9 +110,13 @@ def test_symmetric_answers_cost_the_same() -> None:
 def picture() -> dict[str, np.ndarray]:
     boxes = np.zeros(MAX_BOXES, BOX)
     boxes["label"] = -1
-    boxes[0] = (1, 1.0, (30, 40, 70, 90))
-    boxes[1] = (0, 0.02, (100, 20, 140, 60))
-    return {"image": np.zeros((128, 160, 3), np.uint8), "boxes": boxes}
+    owner = np.zeros((128, 160), np.uint8)
+    for row, label, visible, (x0, y0, x1, y1) in ((0, 1, 1.0, (30, 40, 70, 90)), (1, 0, 0.02, (100, 20, 140, 60))):
+        rim = np.resize([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], (RIM, 2))
+        boxes[row] = (label, visible, (x0, y0, x1, y1), rim)
+        if visible > 0.5:
+            owner[y0:y1 + 1, x0:x1 + 1] = row + 1
+    return {"image": np.zeros((128, 160, 3), np.uint8), "boxes": boxes, "owner": owner}
 
 
 def test_detector_sample_moves_boxes_with_the_picture() -> None:
@@ -124,7 +128,7 @@ def test_detector_sample_moves_boxes_with_the_picture() -> None:
 
 
 def test_targets_are_the_boxes_that_the_head_decodes() -> None:
-    batch = detector.sample(picture(), detector.SampleConfig(2, 0, 0, 0), np.random.default_rng(0))
+    batch = detector.sample(picture(), picture(), detector.SampleConfig(2, 0, 0, 0, 0, 0), np.random.default_rng(0))
     heat, truth, weight = (torch.from_numpy(batch[name])[None] for name in ("heat", "truth", "weight"))
     peak = np.unravel_index(int(heat[0, 1].argmax()), (16, 20))
     assert heat[0, 1].max() == 1.0 and peak == (8, 6)  # box centre (50, 65) lies in cell 65 // 8, 50 // 8
