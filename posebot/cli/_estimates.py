@@ -72,6 +72,6 @@ def _judged(estimate: PoseEstimate, diameter: float, mode: ModeCalibration) -> J
         regions = [[one.translation_mm / 1000, radians(one.rotation_deg)] for one in scaled]
     posed = estimate.cam_from_obj is not None
     return Judged(
-        estimate.obj_id, float(estimate.score * estimate.p_correct), estimate.cam_from_obj, estimate.box_xyxy.tolist(),
+        estimate.obj_id, float(estimate.rank), estimate.cam_from_obj, estimate.box_xyxy.tolist(),
         estimate.status, float(estimate.p_correct) if posed else None, regions,
         alternatives=[other.cam_from_obj for other in estimate.alternatives], box_score=float(estimate.score))

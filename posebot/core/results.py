@@ -33,7 +33,7 @@ class Region90:
 class Alternative:
     """Another pose that explains the picture nearly as well, clearly different whatever the object's symmetry.
 
-    cam_from_obj: 4x4, metres. gap: how far its score (0..1) lies below that of the pose that was chosen.
+    cam_from_obj: 4x4, metres. gap: how far its fit (0..1) lies below that of the pose that was chosen.
     """
 
     cam_from_obj: Array
@@ -49,8 +49,9 @@ class PoseEstimate:
         score: the detector's, 0..1. box_xyxy: (4,) pixels, see `core.camera`.
         cam_from_obj: 4x4 metres, None when status is "no_pose". base_from_obj: the same in the base frame, where known.
         covariance: 6x6 of `cam_from_obj`, along the camera's axes. p_correct: P(MSSD < 10 % of the diameter).
-        region90: radii with 90 % coverage. alternatives: other poses that one view leaves possible, best first; empty
-            where the picture decides, and after views were fused. views: number of views fused.
+        fit: how well the pose explains the picture, 0..1; 0 without one. region90: radii with 90 % coverage.
+        alternatives: other poses that one view leaves possible, best first; empty where the picture decides, and after
+            views were fused. views: number of views fused.
         budget: one sigma (mm, degrees) of each cause of error in the base frame ("vision", "hand_eye", "kinematics",
             "latency", "total"), where fusion was told how exact `base_from_cam` is.
         mask: visible mask (H, W), not serialised as pixels.
@@ -66,12 +67,21 @@ class PoseEstimate:
     base_from_obj: Array | None = None
     covariance: Array | None = None
     p_correct: float = 0.0
+    fit: float = 0.0
     region90: Region90 | None = None
     alternatives: tuple[Alternative, ...] = ()
     track_id: int | None = None
     views: int = 1
     budget: dict[str, tuple[float, float]] | None = None
     mask: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def rank(self) -> float:
+        """0..1: which of several estimates of one object is to be believed first.
+
+        `p_correct` asks for an exact pose and says little of those that are not; which is nearer, `fit` says better.
+        """
+        return (self.p_correct + self.fit) / 2
 
     def replace(self, **changes: Any) -> PoseEstimate:
         return replace(self, **changes)
@@ -87,7 +97,7 @@ class PoseEstimate:
             "box_xyxy": np.round(self.box_xyxy, 2).tolist(), "position_m": position,
             "cam_from_obj": _listed(self.cam_from_obj), "base_from_obj": _listed(self.base_from_obj),
             "covariance": None if self.covariance is None else self.covariance.tolist(),
-            "p_correct": round(float(self.p_correct), 4),
+            "p_correct": round(float(self.p_correct), 4), "fit": round(float(self.fit), 4),
             "region90": None if self.region90 is None else {"translation_mm": round(self.region90.translation_mm, 3),
                                                             "rotation_deg": round(self.region90.rotation_deg, 3)},
             "alternatives": [{"cam_from_obj": _listed(other.cam_from_obj),
@@ -113,6 +123,7 @@ class PoseEstimate:
             box_xyxy=np.asarray(data["box_xyxy"], dtype=float), status=data["status"], reason=data.get("reason", ""),
             cam_from_obj=_matrix(data.get("cam_from_obj")), base_from_obj=_matrix(data.get("base_from_obj")),
             covariance=_matrix(data.get("covariance")), p_correct=float(data.get("p_correct", 0.0)),
+            fit=float(data.get("fit", 0.0)),
             region90=Region90(**region) if region else None,
             alternatives=tuple(Alternative(np.asarray(other["cam_from_obj"], dtype=float), float(other["gap"]))
                                for other in data.get("alternatives", ())),

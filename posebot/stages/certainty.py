@@ -106,7 +106,7 @@ def assess(solution: PoseSolution, label: str, obj_id: int, diameter: float, cal
     p_correct = probability(features(solution, diameter), obj_id, mode)
     reason = "" if mode.samples and p_correct >= mode.ok_threshold else doubt(solution, mode)
     return estimate.replace(status="low_certainty" if reason else "ok", reason=reason, cam_from_obj=solution.pose,
-                            covariance=covariance, p_correct=p_correct,
+                            covariance=covariance, p_correct=p_correct, fit=min(solution.total, 1.0),
                             region90=radii(p_correct, covariance, diameter, obj_id, mode),
                             alternatives=solution.alternatives)
 

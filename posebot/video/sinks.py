@@ -99,9 +99,8 @@ def read_jsonl(path: str | Path, mend: bool = False) -> list[FrameResult]:
 
 
 def write_bop(path: str | Path, results: Iterable[FrameResult]) -> int:
-    """Write a BOP csv; returns the number of rows. The score is p_correct times the detector's score.
+    """Write a BOP csv; returns the number of rows. The score is `PoseEstimate.rank`.
 
-    Both say how far an estimate is to be trusted: one that it is the object, the other that the pose is right.
     Estimates of low certainty are in the file, those without a pose are not.
     Raises:
         InputError: a frame_id is not SCENE/IMAGE, so that the frames are not of a BOP data set.
@@ -120,7 +119,7 @@ def _bop_rows(result: FrameResult) -> list[Row]:
     seconds = result.stage_ms.get("total", -1000.0) / 1000
 
     def row(estimate: PoseEstimate, pose: NDArray[np.float64]) -> Row:
-        return Row(scene_id, im_id, estimate.obj_id, estimate.p_correct * estimate.score, pose, seconds)
+        return Row(scene_id, im_id, estimate.obj_id, estimate.rank, pose, seconds)
 
     return [row(estimate, estimate.cam_from_obj) for estimate in result.estimates if estimate.cam_from_obj is not None]
 

@@ -52,7 +52,7 @@ class Judge:
         localisation.
         """
         misses = [Miss(obj_id) for obj_id, _ in truths]
-        for estimate in sorted(estimates, key=lambda e: e.p_correct * e.score, reverse=True):
+        for estimate in sorted(estimates, key=lambda e: e.rank, reverse=True):
             free = [i for i, miss in enumerate(misses) if miss.estimate is None and miss.obj_id == estimate.obj_id]
             if estimate.base_from_obj is not None and free:
                 scored = [(i, self._miss(estimate, truths[i][1])) for i in free]

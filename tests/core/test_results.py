@@ -26,7 +26,8 @@ def estimates(draw: st.DrawFn) -> PoseEstimate:
         reason="" if posed else "nothing left of the mask", cam_from_obj=pose,
         base_from_obj=None if pose is None or draw(st.booleans()) else tf.exp([0, 0, 1, 0, 0, 1]) @ pose,
         covariance=np.diag(draw(st.lists(st.floats(1e-9, 1), min_size=6, max_size=6))) if posed else None,
-        p_correct=draw(st.floats(0, 1)), region90=draw(st.none() | st.builds(Region90, st.just(3.25), st.just(1.5))),
+        p_correct=draw(st.floats(0, 1)), fit=draw(st.floats(0, 1)),
+        region90=draw(st.none() | st.builds(Region90, st.just(3.25), st.just(1.5))),
         track_id=draw(st.none() | st.integers(0, 9)), views=draw(st.integers(1, 9)),
         alternatives=tuple(Alternative(tf.exp([0, 0, 1, 0, 0, angle]), 0.01) for angle in range(draw(st.integers(0, 3)))
                            ) if posed else (),
@@ -58,6 +59,7 @@ def test_json_round_trip(entries: list[PoseEstimate]) -> None:
             assert _same_pose(first.cam_from_obj, second.cam_from_obj)
             assert first.gap == second.gap
         assert other.score == pytest.approx(one.score, abs=1e-4)
+        assert other.rank == pytest.approx(one.rank, abs=1e-4)
     assert back.to_json() == FrameResult.from_dict(json.loads(back.to_json())).to_json()
 
 

@@ -16,7 +16,8 @@ from tests.video.made import picture
 from tests.video.plumbing import BOX, CAM_FROM_BRICK, CAMERA, HEIGHT, SIZE, WIDTH, brick
 
 BRICK = make_object(1, "brick", brick())
-ESTIMATE = PoseEstimate("brick", 1, 0.9, BOX, "ok", "", CAM_FROM_BRICK, p_correct=0.93, region90=Region90(2.04, 3.0))
+ESTIMATE = PoseEstimate("brick", 1, 0.9, BOX, "ok", "", CAM_FROM_BRICK, p_correct=0.93, fit=0.71,
+                        region90=Region90(2.04, 3.0))
 
 
 def result(*estimates: PoseEstimate) -> FrameResult:

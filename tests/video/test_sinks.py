@@ -55,11 +55,11 @@ def test_a_line_that_is_no_result_is_named(tmp_path: Path, line: str) -> None:
         read_jsonl(path)
 
 
-def test_bop_csv_ranks_by_score_and_certainty(tmp_path: Path) -> None:
+def test_bop_csv_ranks_by_certainty_and_fit(tmp_path: Path) -> None:
     assert write_bop(tmp_path / "out.csv", [output(4).result, output(5).result]) == 2
     first, second = read_csv(tmp_path / "out.csv")
     assert (first.scene_id, first.im_id, second.im_id) == (3, 4, 5)
-    assert first.score == pytest.approx(0.9 * 0.93)
+    assert first.score == pytest.approx((0.93 + 0.71) / 2)
     assert first.seconds == pytest.approx(0.04)
     assert ESTIMATE.cam_from_obj is not None
     assert np.allclose(first.cam_from_obj, ESTIMATE.cam_from_obj)

@@ -118,7 +118,7 @@ class AlternativeOut(BaseModel):
 
     cam_from_obj: list[list[float]] = Field(description="4x4, metres, OpenCV camera frame")
     base_from_obj: list[list[float]] | None = Field(description="4x4, metres, robot's base frame")
-    gap: float = Field(description="how far its score (0..1) lies below that of the pose that was chosen")
+    gap: float = Field(description="how far its fit (0..1) lies below that of the pose that was chosen")
 
 
 class EstimateOut(BaseModel):
@@ -137,6 +137,7 @@ class EstimateOut(BaseModel):
     covariance: list[list[float]] | None = Field(description="6x6 of cam_from_obj; x, y, z, rx, ry, rz; metres and "
                                                  "radians, along the camera's axes (ROS PoseWithCovariance)")
     p_correct: float = Field(description="calibrated P(every surface point within 10 % of the diameter)")
+    fit: float = Field(default=0.0, description="how well the pose explains the picture, 0..1; 0 without a pose")
     region90: Region90Out | None
     alternatives: list[AlternativeOut] = Field(default=[], description="clearly different poses that one view leaves "
                                                "possible, best first; empty where the picture decides, or views do")
