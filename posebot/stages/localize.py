@@ -30,8 +30,8 @@ class Localization:
         detection: the box that was cut. crop: uint8 (S, S, 3) RGB. crop_from_picture: 3x3, picture to crop pixels.
         stride: crop pixels per map pixel. visible, amodal: (M, M) probabilities. coordinates: (3, M, M), 0..1 in the
             object's bounding box. scale: (M, M) expected coordinate error in diameters. center: (3,) = (dx, dy, dz).
-        bins: (3, B, M, M) probabilities that the coordinate lies near 0, 1/(B-1), ..., 1, in 16 bits, as they are most
-            of what travels between the actors of a served bundle; None from a network that does not tell.
+        bins: (3, B, M, M) probabilities that the coordinate lies near 0, 1/(B-1), ..., 1; None from a network that
+            does not tell.
     """
 
     detection: Detection
@@ -43,7 +43,7 @@ class Localization:
     coordinates: Map = field(repr=False)
     scale: Map = field(repr=False)
     center: Map
-    bins: NDArray[np.floating] | None = field(default=None, repr=False)
+    bins: Map | None = field(default=None, repr=False)
 
     @property
     def side(self) -> float:
@@ -87,7 +87,7 @@ class OnnxLocalizer:
         maps = self.network(arrays)
         return [Localization(detection, arrays["crops"][i], matrices[i], self.spec.stride, maps["visible"][i],
                              maps["amodal"][i], maps["coordinates"][i], maps["scale"][i], maps["center"][i],
-                             maps["bins"][i].astype(np.float16) if "bins" in maps else None)
+                             maps["bins"][i] if "bins" in maps else None)
                 for i, detection in enumerate(detections)]
 
 

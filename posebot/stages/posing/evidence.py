@@ -68,9 +68,7 @@ class Evidence:
     def closer(self, localization: Localization) -> Evidence:
         """The same, without depth and with the crop in full: for what colour alone must do."""
         K = np.linalg.inv(localization.resampled(len(self.visible))) @ self.K
-        bins = localization.bins
-        if bins is not None:
-            bins = np.ascontiguousarray(bins.transpose(2, 3, 0, 1), np.float32)
+        bins = None if localization.bins is None else np.ascontiguousarray(localization.bins.transpose(2, 3, 0, 1))
         return replace(self, points=None, region=region_of(localization, K), bins=bins)
 
     def thinned(self, most: int) -> Evidence:
