@@ -27,6 +27,7 @@ class Gl:
         self.library = library
         self.context = _context()
         self._meshes: dict[str, Any] = {}
+        self._open: dict[str, Any] = {}
         self._arrays: dict[tuple[int, str], Any] = {}
         self._textures: dict[str, Any] = {}
 
@@ -42,16 +43,26 @@ class Gl:
         key = (program.glo, shape)
         if key not in self._arrays:
             if shape not in self._meshes:
-                mesh = self.library.mesh(shape)
-                data, faces = indexed(np.hstack([vertices(mesh), _open(shape, mesh)]))
-                self._meshes[shape] = self.context.buffer(data.tobytes()), self.context.buffer(faces.tobytes())
-            attributes = [("3f", "in_position"), ("3f", "in_normal"), ("3f", "in_color"), ("2f", "in_uv"),
-                          ("2f", "in_open")]
+                corners = vertices(self.library.mesh(shape))
+                first, faces = indexed(corners)
+                buffers = self.context.buffer(corners[first].tobytes()), self.context.buffer(faces.tobytes())
+                self._meshes[shape] = *buffers, first
+            attributes = [("3f", "in_position"), ("3f", "in_normal"), ("3f", "in_color"), ("2f", "in_uv")]
             layout = " ".join(size if name in program else f"{4 * int(size[0])}x" for size, name in attributes)
             names = [name for _, name in attributes if name in program]
-            data, faces = self._meshes[shape]
-            self._arrays[key] = self.context.vertex_array(program, [(data, layout, *names)], faces)
+            data, faces, _ = self._meshes[shape]
+            parts = [(data, layout, *names)]
+            if "in_open" in program:
+                parts.append((self._openness(shape), "2f", "in_open"))
+            self._arrays[key] = self.context.vertex_array(program, parts, faces)
         return self._arrays[key]
+
+    def _openness(self, shape: str) -> Any:
+        """Openness of a shape's corners, found when a scene first asks for dark hollows: it is what takes longest."""
+        if shape not in self._open:
+            mesh, first = self.library.mesh(shape), self._meshes[shape][2]
+            self._open[shape] = self.context.buffer(openness(mesh)[mesh.faces.ravel()[first]].tobytes())
+        return self._open[shape]
 
     def texture(self, name: str) -> Any:
         """Texture with mipmaps, repeating."""
@@ -108,19 +119,12 @@ def vertices(mesh: Mesh) -> NDArray[np.float32]:
     return np.hstack([mesh.vertices[corners], corner_normals(mesh), color, uv]).astype(np.float32)
 
 
-def _open(shape: str, mesh: Mesh) -> NDArray[np.float32]:
-    """Openness (3F, 2) of all corners; flat scenery hides nothing of itself."""
-    if shape == "quad":
-        return np.ones((mesh.faces.size, 2), np.float32)
-    return openness(mesh)[mesh.faces.ravel()]
-
-
-def indexed(corners: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
-    """Equal corners (3F, K) merged: unique rows (V, K), and the triangles' corners (3F,) as row numbers."""
+def indexed(corners: NDArray[np.float32]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Equal corners (3F, 11) merged: which of them (V,) are kept, and for each corner (3F,) which of the kept it is."""
     rows = np.ascontiguousarray(corners.round(5) + 0.0)
     keys = rows.view(np.dtype((np.void, rows.dtype.itemsize * rows.shape[1]))).ravel()
     _, first, place = np.unique(keys, return_index=True, return_inverse=True)
-    return corners[first], place.astype(np.int32)
+    return first, place.astype(np.int32)
 
 
 def corner_normals(mesh: Mesh) -> Array:

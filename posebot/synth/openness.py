@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from posebot.core.objects import Mesh
 from posebot.core.transforms import Array, sphere
-from posebot.objects.geometry import vertex_normals
+from posebot.objects.geometry import sample_surface, vertex_normals
 
 _DIRECTIONS = 48
 _GRID = 64  # cells across the mesh
@@ -23,7 +23,7 @@ def openness(mesh: Mesh) -> NDArray[np.float32]:
     """
     vertices, normals = mesh.vertices, vertex_normals(mesh)
     center, cell = (vertices.min(axis=0) + vertices.max(axis=0)) / 2, _cell(vertices)
-    surface = (np.concatenate([_sampled(mesh), vertices]) - center) / cell
+    surface = (np.concatenate([sample_surface(mesh, _SAMPLES)[0], vertices]) - center) / cell
     sides = [(vertices - center) / cell + sign * _OFF * normals for sign in (1, -1)]
     seen, whole = np.zeros((2, len(vertices))), np.zeros((2, len(vertices)))
     for direction in sphere(_DIRECTIONS):
@@ -49,13 +49,3 @@ def _place(flat: Array) -> NDArray[np.int64]:
     """Cell numbers of points (N, 2), cells from the grid's middle."""
     column, row = np.clip(np.rint(flat + (_GRID - 1) / 2), 0, _GRID - 1).astype(np.int64).T
     return np.asarray(row * _GRID + column)
-
-
-def _sampled(mesh: Mesh) -> Array:
-    """Points (N, 3) spread evenly over the surface, the same for the same mesh."""
-    triangles, rng = mesh.vertices[mesh.faces], np.random.default_rng(0)
-    area = np.linalg.norm(np.cross(triangles[:, 1] - triangles[:, 0], triangles[:, 2] - triangles[:, 0]), axis=1)
-    chosen = triangles[rng.choice(len(triangles), _SAMPLES, p=area / area.sum())]
-    share = np.sort(rng.random((_SAMPLES, 2)), axis=1)
-    weights = np.stack([share[:, 0], share[:, 1] - share[:, 0], 1 - share[:, 1]], axis=1)
-    return np.asarray(np.einsum("nk,nkd->nd", weights, chosen))

@@ -37,7 +37,7 @@ class RasterRenderer:
 
     def __init__(self, gl: Gl, samples: int = 0) -> None:
         self.gl, self.samples = gl, samples
-        self._pictures: dict[tuple[int, bool], Any] = {}
+        self._pictures: dict[tuple[int, bool, bool], Any] = {}
         self._shadow = gl.program(shaders.SHADOW_VERTEX, shaders.SHADOW_FRAGMENT)
         self._backdrop = gl.program(shaders.BACKDROP_VERTEX, shaders.BACKDROP_FRAGMENT)
         self._screen = gl.context.vertex_array(self._backdrop, [])
@@ -82,9 +82,9 @@ class RasterRenderer:
         self.gl.context.enable_only(self.gl.context.DEPTH_TEST)
         self.gl.texture(scene.backdrop.surroundings or scene.backdrop.picture).use(1)
         self._lamp.depth.use(2)
-        ready: set[tuple[int, bool]] = set()
+        ready: set[tuple[int, bool, bool]] = set()
         for item in scene.items:
-            kind = _kind(item.material)
+            kind = (*_kind(item.material), scene.backdrop.occlusion > 0)
             program = self._program(kind)
             if kind not in ready:
                 self._set_scene(program, scene)
@@ -92,9 +92,9 @@ class RasterRenderer:
             self._set_item(program, item)
             self.gl.mesh(item.shape, program).render()
 
-    def _program(self, kind: tuple[int, bool]) -> Any:
+    def _program(self, kind: tuple[int, bool, bool]) -> Any:
         if kind not in self._pictures:
-            program = self.gl.program(shaders.PICTURE_VERTEX, shaders.picture_fragment(*kind))
+            program = self.gl.program(shaders.picture_vertex(kind[2]), shaders.picture_fragment(*kind))
             for name, unit in (("base_texture", 0), ("surroundings", 1), ("shadow_map", 2)):
                 _set(program, name, unit)
             self._pictures[kind] = program

@@ -6,15 +6,18 @@ from posebot.synth.optics import PIVOT
 
 _HEADER = f"#version 330\n#define PIVOT {PIVOT}\n"  # of what writes colours
 
-PICTURE_VERTEX = """
-#version 330
+_PICTURE_VERTEX = """
 uniform mat4 clip_from_world, world_from_mesh;
 uniform mat3 world_from_normal;
 uniform vec3 item_scale;
 in vec3 in_position, in_normal, in_color;
-in vec2 in_uv, in_open;
+in vec2 in_uv;
 out vec3 position, normal, color, local, local_normal;
-out vec2 uv, open;
+out vec2 uv;
+#if HOLLOWS
+in vec2 in_open;
+out vec2 open;
+#endif
 void main() {
     vec4 world = world_from_mesh * vec4(in_position, 1.0);
     position = world.xyz;
@@ -23,20 +26,26 @@ void main() {
     local = in_position * item_scale;
     local_normal = in_normal / item_scale;
     uv = in_uv;
+#if HOLLOWS
     open = in_open;
+#endif
     gl_Position = clip_from_world * world;
 }
 """
 
 
+def picture_vertex(hollows: bool) -> str:
+    """The vertex shader; `hollows`: for a scene that leaves them dark."""
+    return f"#version 330\n#define HOLLOWS {int(hollows)}\n" + _PICTURE_VERTEX
 
-def picture_fragment(texture_mode: int, glossy: bool) -> str:
+
+def picture_fragment(texture_mode: int, glossy: bool, hollows: bool) -> str:
     """The fragment shader for one kind of surface: without texture (0), by uv (1), projected (2), worn by one that is
-    projected (3); glossy or dull.
+    projected (3); glossy or dull; with dark hollows or not.
 
     Software GL runs both sides of every branch, so that a shader for all kinds takes twice as long.
     """
-    kinds = f"#define TEXTURE_MODE {texture_mode}\n#define GLOSSY {int(glossy)}\n"
+    kinds = f"#define TEXTURE_MODE {texture_mode}\n#define GLOSSY {int(glossy)}\n#define HOLLOWS {int(hollows)}\n"
     return _HEADER + kinds + _PICTURE_FRAGMENT
 
 
@@ -55,7 +64,10 @@ uniform vec2 picture_size;
 uniform sampler2D base_texture, surroundings;
 uniform sampler2DShadow shadow_map;
 in vec3 position, normal, color, local, local_normal;
-in vec2 uv, open;
+in vec2 uv;
+#if HOLLOWS
+in vec2 open;
+#endif
 out vec4 pixel;
 
 vec3 linear(vec3 c) { return c * c; }
@@ -98,7 +110,10 @@ void main() {
     vec3 v = normalize(eye - position);
     vec3 n = normalize(normal);
     float nv = dot(n, v);
-    float free = pow(nv < 0.0 ? open.y : open.x, occlusion);
+    float free = 1.0;
+#if HOLLOWS
+    free = pow(nv < 0.0 ? open.y : open.x, occlusion);
+#endif
     if (nv < 0.0) { n = -n; nv = -nv; }
     nv = max(nv, 0.02);
     vec3 f0 = mix(vec3(0.04), base, metallic);
