@@ -2,12 +2,14 @@
 
     python tools/gap.py --bundle lmo --dataset DATA/lmo --split test --models DATA/lmo/models
 
-Each object that is hardly hidden is looked at in its true box, in its picture as it is and in four others made from it:
-"dimmed": all but the object darker (whatever the next three gain beyond this is not the trace of a cut-out);
+Each object that is hardly hidden is looked at in its true box, in its picture as it is and in six others made from it:
+"dimmed": all but the object darker (whatever the next ones gain beyond this is not the trace of a cut-out);
 "recoloured": the object's pixels given the mean and spread (CIELAB) that they have when the object is drawn at its true
-pose; "cut out": the object before another picture of the set; "drawn": the object drawn where it is. Prints for each
-how well the localizer and the pose stage do, so that a large step says what training pictures lack: "recoloured" their
-colours, "cut out" their surroundings, "drawn" everything else of the object's look. --out: a folder for the crops.
+pose; "tinted": given the hues of that drawing, "shaded": its lightness, pixel by pixel; "cut out": the object before
+another picture of the set; "drawn": the object drawn where it is, over things in front of it that the set does not
+know. Prints for each how well the localizer and the pose stage do, so that a large step says what training pictures
+lack: "recoloured" their range of colours, "tinted" their hues, "shaded" light, print and shape, "cut out" their
+surroundings, "drawn" all of the object's look. --out: a folder for the crops.
 """
 
 from __future__ import annotations
@@ -47,7 +49,7 @@ Mask = NDArray[np.bool_]
 _DIMMED = 0.7
 _LIGHTS = (Light(np.array([0.5, -0.6, 1.2]), (0.8, 0.8, 0.8), 0.1), Light(np.array([-0.7, 0.6, 1.0]), (0.4, 0.4, 0.4)))
 _BACKDROP = Backdrop("pattern/3", sky=(0.45, 0.45, 0.45), ground=(0.25, 0.25, 0.25))
-KINDS = ("as it is", "dimmed", "recoloured", "cut out", "drawn")
+KINDS = ("as it is", "dimmed", "recoloured", "tinted", "shaded", "cut out", "drawn")
 
 
 @dataclass(frozen=True)
@@ -69,8 +71,16 @@ def variants(photo: Picture, drawing: Picture, mask: Mask, other: Picture) -> di
         return (inside * soft + outside * (1 - soft)).astype(np.uint8)
 
     return {"as it is": photo, "dimmed": mixed(photo, (photo * _DIMMED).astype(np.uint8)),
-            "recoloured": mixed(recoloured(photo, drawing, mask), photo), "cut out": mixed(photo, other),
-            "drawn": mixed(drawing, photo)}
+            "recoloured": mixed(recoloured(photo, drawing, mask), photo),
+            "tinted": mixed(_joined(photo, drawing), photo), "shaded": mixed(_joined(drawing, photo), photo),
+            "cut out": mixed(photo, other), "drawn": mixed(drawing, photo)}
+
+
+def _joined(lightness: Picture, hues: Picture) -> Picture:
+    """The lightness of one picture and the hues of the other."""
+    light, _, _ = cv2.split(cv2.cvtColor(lightness, cv2.COLOR_RGB2LAB))
+    _, a, b = cv2.split(cv2.cvtColor(hues, cv2.COLOR_RGB2LAB))
+    return np.asarray(cv2.cvtColor(cv2.merge([light, a, b]), cv2.COLOR_LAB2RGB), np.uint8)
 
 
 def recoloured(picture: Picture, like: Picture, mask: Mask) -> Picture:

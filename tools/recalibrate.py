@@ -27,6 +27,10 @@ def recalibrate(options: argparse.Namespace) -> dict[str, float]:
     if not folder.is_dir():
         raise InputError(folder, "cannot be written anew in its place", "a bundle's folder; unpack the zip")
     bundle, data = Bundle.open(folder), BopDataset(options.dataset, options.split)
+    if options.standing is not None:
+        if not 0 <= options.standing <= 1:
+            raise InputError("--standing", f"is {options.standing:g}", "0 to 1")
+        bundle = replace(bundle, manifest=replace(bundle.manifest, standing=options.standing))
     modes: tuple[calibrate.Mode, ...] = ("rgb", "depth") if options.mode == "both" else (options.mode,)
     keys = calibrate.held_out(data, data.scenes, options.frames, options.seed)
 
@@ -56,6 +60,7 @@ def main() -> int:
     parser.add_argument("--mode", choices=("rgb", "depth", "both"), default="both")
     parser.add_argument("--frames", type=int, default=150)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--standing", type=float, help="share of the objects that stand, 0 to 1; default: as it was")
     parser.add_argument("--version", default="", help="of the new bundle; default: as it was")
     parser.add_argument("--log", type=Path, required=True, help="file of observations, one picture a line")
     options = parser.parse_args()

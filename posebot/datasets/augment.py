@@ -55,19 +55,65 @@ def _saturated(image: Image, amount: float) -> Image:
     return cv2.addWeighted(image, amount, grey, 1 - amount, 0)
 
 
-def relit(image: Image, rng: Rng) -> Image:
-    """Other paint under other lamps: for an object by itself, whose surroundings stay as they are."""
+def relit(image: Image, rng: Rng, other: Image) -> Image:
+    """Other paint under other lamps: for an object by itself, whose surroundings stay as they are. `other`: any
+    picture, whose lights and darks may lie on it as a print would."""
     x = np.linspace(0, 1, 256)[:, None] ** np.exp(rng.uniform(-0.4, 0.4))
     pivot = rng.uniform(0.2, 0.6)
     x = (x - pivot) * np.exp(rng.uniform(-0.3, 0.5)) + pivot
     x = x * np.exp(rng.uniform(-0.6, 0.4)) * np.exp(rng.normal(0, 0.1, 3))
     image = cv2.LUT(image, (np.clip(x, 0, 1) * 255).astype(np.uint8)[None])
     image = _saturated(image, rng.uniform(0.5, 1.8))
-    if rng.random() < 0.6:  # unevenly: nine patches of light of their own colours, blended
-        patches = np.exp(rng.normal(0, 0.35, (3, 3, 1)) + rng.normal(0, 0.12, (3, 3, 3))).astype(np.float32)
-        field = cv2.resize(patches, image.shape[1::-1], interpolation=cv2.INTER_CUBIC)
-        image = np.clip(image * field, 0, 255).astype(np.uint8)
+    if rng.random() < 0.4:
+        image = _lit(image, printed(other, image.shape[:2], rng))
+    if rng.random() < 0.6:
+        image = _lit(image, _uneven(image.shape[:2], rng))
+    if rng.random() < 0.3:
+        image = _shining(image, rng)
     return np.asarray(image)
+
+
+def _uneven(shape: tuple[int, int], rng: Rng) -> NDArray[np.float32]:
+    """Light (H, W, 3) from patches of their own colours, blended: a lamp's slope over a whole object, or the dents of
+    it that training's mesh does not have."""
+    count = int(rng.choice([3, 3, 4, 6, 9, 14]))
+    spread = 0.35 if count == 3 else rng.uniform(0.1, 0.35)
+    patches = rng.normal(0, spread, (count, count, 1)) + rng.normal(0, spread / 3, (count, count, 3))
+    return np.asarray(cv2.resize(np.exp(patches).astype(np.float32), shape[::-1], interpolation=cv2.INTER_CUBIC))
+
+
+def printed(other: Image, shape: tuple[int, int], rng: Rng) -> NDArray[np.float32]:
+    """Light (H, W, 1) with the finer lights and darks of another picture: of a part of it, turned over by chance."""
+    grey = cv2.cvtColor(other, cv2.COLOR_RGB2GRAY)[:: int(rng.choice([-1, 1])), :: int(rng.choice([-1, 1]))]
+    height, width = (max(8, int(side * rng.uniform(0.3, 1.0))) for side in grey.shape)
+    top, left = (int(rng.integers(whole - part + 1)) for whole, part in zip(grey.shape, (height, width), strict=True))
+    part = cv2.resize(np.ascontiguousarray(grey[top:top + height, left:left + width]), shape[::-1]).astype(np.float32)
+    detail = np.log((part + 20) / (cv2.GaussianBlur(part, (0, 0), rng.uniform(2.0, 10.0)) + 20))
+    return np.asarray(np.exp(np.clip(detail * rng.uniform(0.3, 1.2), -1.0, 0.7)), np.float32)[..., None]
+
+
+def shadowed(image: Image, rng: Rng) -> Image:
+    """Parts in the shadow of things that are not in the picture, with hard rims or soft ones."""
+    mask = cv2.GaussianBlur(occluders(image.shape[:2], rng).astype(np.float32), (0, 0), rng.uniform(0.5, 5.0))
+    light = np.exp(rng.uniform(-1.0, -0.2) + rng.normal(0, 0.04, 3))
+    return _lit(image, (1 - mask[..., None] * (1 - light)).astype(np.float32))
+
+
+def _shining(image: Image, rng: Rng) -> Image:
+    """A few small highlights."""
+    height, width = image.shape[:2]
+    glow = np.zeros((height, width), np.float32)
+    for _ in range(int(rng.integers(1, 6))):
+        axes = np.maximum(1, rng.uniform(0.008, 0.06, 2) * max(height, width)).astype(int)
+        center = (int(rng.integers(width)), int(rng.integers(height)))
+        cv2.ellipse(glow, center, axes.tolist(), rng.uniform(0, 180), 0, 360, float(rng.uniform(40, 180)), -1)
+    glow = np.asarray(cv2.GaussianBlur(glow, (0, 0), rng.uniform(0.5, 2.0)))
+    return np.asarray(cv2.add(image, cv2.merge([glow] * 3), dtype=cv2.CV_8U))
+
+
+def _lit(image: Image, light: NDArray[np.float32]) -> Image:
+    """The picture times a light of (H, W, 1 or 3)."""
+    return np.clip(image * light, 0, 255).astype(np.uint8)
 
 
 def blur(image: Image, rng: Rng) -> Image:
@@ -125,6 +171,7 @@ def jpeg(image: Image, rng: Rng) -> Image:
 
 
 STEPS: tuple[tuple[float, Callable[[Image, Rng], Image]], ...] = (
+    (0.2, shadowed),
     (0.9, color),
     (0.4, blur),
     (0.2, sharpen),

@@ -48,7 +48,8 @@ class ObjectRef:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What bundle.yaml says. `provenance` is free: data, commit, metrics, seed, parent."""
+    """What bundle.yaml says. `provenance` is free: data, commit, metrics, seed, parent. standing: share of the objects
+    that stand upright, on a ground that need not be seen (their meshes' z upwards), 0 where that is not known."""
 
     name: str
     version: str
@@ -57,6 +58,7 @@ class Manifest:
     localizer: LocalizerSpec
     licence: str
     calibration: Calibration = field(default_factory=Calibration)
+    standing: float = 0.0
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
@@ -64,13 +66,14 @@ class Manifest:
         return {"schema": SCHEMA, "name": self.name, "version": self.version,
                 "objects": [asdict(reference) for reference in self.objects],
                 "detector": detector, "localizer": asdict(self.localizer),
-                "calibration": self.calibration.to_dict(), "licence": self.licence, "provenance": self.provenance}
+                "standing": self.standing, "calibration": self.calibration.to_dict(),
+                "licence": self.licence, "provenance": self.provenance}
 
     @classmethod
     def from_dict(cls, data: Any, where: object = MANIFEST) -> Manifest:
         """Raises InputError naming the first field that is missing, unknown or wrong."""
-        top = _Fields(data, where, "", ("schema", "name", "version", "objects", "detector", "localizer", "calibration",
-                                        "licence", "provenance"))
+        top = _Fields(data, where, "", ("schema", "name", "version", "objects", "detector", "localizer", "standing",
+                                        "calibration", "licence", "provenance"))
         if top.take("schema", int) != SCHEMA:
             raise InputError(where, f"schema: {data['schema']}", f"this posebot reads schema {SCHEMA}")
         return cls(name=top.take("name", str), version=top.take("version", str),
@@ -78,6 +81,7 @@ class Manifest:
                    detector=_detector(top.take("detector", dict), where),
                    localizer=_localizer(top.take("localizer", dict), where), licence=top.take("licence", str),
                    calibration=Calibration.from_dict(data.get("calibration"), where),
+                   standing=top.take_range("standing", 0, 1, 0.0),
                    provenance=top.take("provenance", dict, {}))
 
 

@@ -119,7 +119,7 @@ def _stages(bundle: Bundle, runtime: str, threads: int, limit: int) -> tuple[Det
     manifest = bundle.manifest
     return (OnnxDetector(Network(bundle.detector, runtime, threads, "detector.onnx"), manifest.detector, limit),
             OnnxLocalizer(Network(bundle.localizer, runtime, threads, "localizer.onnx"), manifest.localizer),
-            PoseSolver(bundle.objects, threads))
+            PoseSolver(bundle.objects, threads, manifest.standing))
 
 
 def straight(frame: Frame) -> Frame:

@@ -101,7 +101,7 @@ def write(out: Path, parts: Path, objects: Sequence[ObjectModel], config: TrainC
         objects=tuple(ObjectRef(model.obj_id, model.label) for model in objects),
         detector=DetectorSpec(config.detector.input_size, threshold, kind, config.calibration.looks),
         localizer=LocalizerSpec(config.localizer.crop_size, config.localizer.pad, STRIDE, config.localizer.jitter),
-        calibration=calibration, provenance=dict(provenance))
+        calibration=calibration, standing=config.calibration.standing, provenance=dict(provenance))
     weights = {network: (parts / f"{network}.safetensors").read_bytes() for network in ("detector", "localizer")}
     return write_bundle(out, manifest, (parts / DETECTOR).read_bytes(), (parts / LOCALIZER).read_bytes(),
                         parts / MODELS, weights)

@@ -64,18 +64,20 @@ class LocalizerConfig:
     turn: float = _between(3.14159, 0.0, 3.1416)
     replace_background: float = _between(0.35, 0.0, 1.0)
     cover: float = _between(0.45, 0.0, 1.0)
-    relit: float = _between(0.4, 0.0, 1.0)
+    relit: float = _between(0.6, 0.0, 1.0)
 
 
 @dataclass(frozen=True)
 class CalibrationConfig:
     """frames: held-out pictures to run. precision: share of right boxes that the detector's threshold aims at. looks:
-    of the detector at a picture (`DetectorSpec`); 2 or 3 find more in photographs, not in rendered pictures.
+    of the detector at a picture (`DetectorSpec`); 2 or 3 find more in photographs, not in rendered pictures. standing:
+    share of the objects that stand upright where the bundle is to be used (`Manifest`), as in the held-out pictures.
     """
 
     frames: int = _between(200, 1, 1e6)
     precision: float = _between(0.5, 0.0, 1.0)
     looks: Literal[1, 2, 3] = 1
+    standing: float = _between(0.0, 0.0, 1.0)
 
 
 @dataclass(frozen=True)

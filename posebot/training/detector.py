@@ -59,7 +59,7 @@ def sample(picture: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], con
     view = _moved_view(picture, config, rng)
     if rng.random() < config.pasted:
         view = _pasted(view, _moved_view(other, config, rng), rng)
-    image = augment.photometric(_relit(view, config.relit, rng), rng)
+    image = augment.photometric(_relit(view, np.asarray(other["image"]), config.relit, rng), rng)
     map_size = image.shape[0] // STRIDE, image.shape[1] // STRIDE
     return {"image": np.ascontiguousarray(image.transpose(2, 0, 1)),
             **targets(view.xyxy, view.labels, config.classes, *map_size, _cells(view.ghosts, map_size))}
@@ -88,25 +88,25 @@ def _cells(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
     return np.asarray(cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA) > 0)
 
 
-def _relit(view: _View, share: float, rng: Rng) -> NDArray[Any]:
+def _relit(view: _View, other: NDArray[Any], share: float, rng: Rng) -> NDArray[Any]:
     """The image with some objects lit anew, and sometimes other parts too: a changed light alone tells of no object."""
     image = view.image.copy()
     for row in np.flatnonzero(view.labels >= 0):
         if rng.random() < share:
-            _light(image, view.owner == row + 1, rng)
+            _light(image, view.owner == row + 1, other, rng)
     if rng.random() < share:
-        _light(image, augment.occluders(view.owner.shape, rng) & (view.owner == 0), rng)
+        _light(image, augment.occluders(view.owner.shape, rng) & (view.owner == 0), other, rng)
     return image
 
 
-def _light(image: NDArray[Any], mask: NDArray[np.bool_], rng: Rng) -> None:
+def _light(image: NDArray[Any], mask: NDArray[np.bool_], other: NDArray[Any], rng: Rng) -> None:
     """Light the part under a mask anew, in place."""
     x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
     if min(width, height) < 3:
         return
     part = image[y:y + height, x:x + width]
     alpha = augment.soft(mask[y:y + height, x:x + width].astype(np.float32), rng)[..., None]
-    part[:] = augment.relit(part, rng) * alpha + part * (1 - alpha)
+    part[:] = augment.relit(part, rng, other) * alpha + part * (1 - alpha)
 
 
 def _pasted(view: _View, other: _View, rng: Rng) -> _View:

@@ -152,6 +152,7 @@ def settled(config: TrainConfig, parent: Manifest, given: Callable[[str], bool])
     licence = parent.licence if config.licence == TrainConfig().licence else config.licence
     version = next_version(parent.version) if config.version == TrainConfig().version else config.version
     calibration = replace(config.calibration, looks=3) if parent.detector.looks == 3 else config.calibration
+    calibration = replace(calibration, standing=calibration.standing or parent.standing)
     return replace(config, detector=detector, localizer=localizer, calibration=calibration, licence=licence,
                    version=version, threads=config.threads or max(1, os.cpu_count() or 1))
 

@@ -45,7 +45,7 @@ class SampleConfig:
     turn: float = np.pi
     replace_background: float = 0.35
     cover: float = 0.45
-    relit: float = 0.4
+    relit: float = 0.6
 
 
 def sample(crop: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], config: SampleConfig, rng: Rng) -> Batch:
@@ -97,7 +97,7 @@ def _mixed(
     relit, replaced = rng.random() < config.relit, rng.random() < config.replace_background
     if relit or replaced:
         alpha = augment.soft(_alpha(crop, matrix, len(picture)), rng)
-        own = augment.relit(picture, rng) if relit else picture
+        own = augment.relit(picture, rng, np.asarray(other["rgb"])) if relit else picture
         beside = _fill(other, len(picture)) if replaced else picture
         picture = (own * alpha[..., None] + beside * (1 - alpha[..., None])).astype(np.uint8)
     if rng.random() < config.cover:

@@ -13,7 +13,9 @@ def picture(size: tuple[int, int] = (48, 64)) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    "step", [augment.color, augment.blur, augment.sharpen, augment.noise, augment.jpeg, augment.photometric]
+    "step",
+    [augment.color, augment.shadowed, augment.blur, augment.sharpen, augment.noise, augment.jpeg, augment.photometric,
+     lambda image, rng: augment.relit(image, rng, picture((30, 20)))],
 )
 def test_steps_keep_shape_and_type_and_repeat(step) -> None:  # type: ignore[no-untyped-def]
     for seed in range(12):
@@ -46,6 +48,32 @@ def test_pictures_differ_between_draws() -> None:
     rng = np.random.default_rng(0)
     results = [augment.photometric(picture(), rng) for _ in range(20)]
     assert len({result.tobytes() for result in results}) >= 15  # one in ten stays as it is
+
+
+@pytest.mark.parametrize("shape", [(3, 3), (128, 128), (5, 90)])
+def test_relighting_takes_parts_of_any_size(shape: tuple[int, int]) -> None:
+    for seed in range(30):
+        lit = augment.relit(picture(shape), np.random.default_rng(seed), picture((9, 300)))
+        assert lit.shape == (*shape, 3) and lit.dtype == np.uint8
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_print_is_the_other_pictures_detail_and_not_its_brightness(seed: int) -> None:
+    plain = augment.printed(np.full((60, 80, 3), 40 * seed, np.uint8), (50, 50), np.random.default_rng(seed))
+    light = augment.printed(picture((60, 80)), (50, 50), np.random.default_rng(seed))
+    assert plain == pytest.approx(1.0, abs=1e-5)
+    assert light.shape == (50, 50, 1) and light.std() > 0.03
+    assert abs(float(np.log(light).mean())) < 0.1
+
+
+def test_shadows_are_darker_and_leave_a_part_alone() -> None:
+    grey = np.full((64, 64, 3), 150, np.uint8)
+    shares = []
+    for seed in range(20):
+        change = grey.astype(int) - augment.shadowed(grey, np.random.default_rng(seed))
+        assert change.min() >= -1
+        shares.append((change > 10).mean())
+    assert 0.02 < float(np.mean(shares)) < 0.6
 
 
 def test_tone_curves_are_tables() -> None:

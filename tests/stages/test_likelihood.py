@@ -30,8 +30,7 @@ def judged(scenes: Scenes, localization: Localization, poses: Array) -> Array:
     evidence = gather(frame, localization, scenes.model).closer(localization)
     assert evidence.bins is not None
     drawn = splat(poses, scenes.surface, evidence.K, len(evidence.visible))
-    return likelihood(poses, drawn.index, drawn.depth > 0, evidence.visible, evidence.bins, scenes.surface.points,
-                      scenes.model)
+    return likelihood(poses, drawn.index, drawn.depth > 0, evidence.visible, evidence.bins, scenes.surface)
 
 
 @pytest.mark.parametrize("degrees", [20, 60, 180])
@@ -56,13 +55,13 @@ def test_a_network_torn_between_two_poses_holds_both_likely(scenes):
 
 def test_symmetric_poses_are_equally_likely(scenes):
     half = make(rotation_from_vector(np.array([0, 0, np.pi])))
-    model = replace(scenes.model, symmetries_discrete=(half,))
     exact = scenes.localization(scenes.frame(POSE, depth=False), POSE)
-    points, drawn = scenes.surface.points, np.zeros((2, 64, 64), np.int32)
+    drawn = np.zeros((2, 64, 64), np.int32)
     seen = np.ones((64, 64), np.float32)
     bins = np.ascontiguousarray(bins_of(exact.coordinates).transpose(2, 3, 0, 1))
-    same = likelihood(np.stack([POSE, POSE @ half]), drawn, drawn >= 0, seen, bins, points, model)
-    alone = likelihood(POSE[None], drawn[:1], drawn[:1] >= 0, seen, bins, points, scenes.model)
+    surface = replace(scenes.surface, model=replace(scenes.model, symmetries_discrete=(half,)))
+    same = likelihood(np.stack([POSE, POSE @ half]), drawn, drawn >= 0, seen, bins, surface)
+    alone = likelihood(POSE[None], drawn[:1], drawn[:1] >= 0, seen, bins, scenes.surface)
     assert same[0] == pytest.approx(same[1]) and same[0] >= alone[0] - 1e-9
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
@@ -52,6 +53,19 @@ def test_each_variant_changes_what_it_says(tool: ModuleType, pictures: Any) -> N
         assert np.abs(made[kind][outside].astype(float) - beside[outside]).max() <= 1
 
 
+def test_lightness_and_hues_change_apart(tool: ModuleType) -> None:
+    photo, drawing, other = (np.full((60, 80, 3), tint, np.uint8)
+                             for tint in ((120, 90, 90), (120, 140, 160), (9, 9, 9)))
+    mask = np.zeros((60, 80), bool)
+    mask[20:40, 30:60] = True
+    made = tool.variants(photo, drawing, mask, other)
+    lab = {kind: cv2.cvtColor(picture, cv2.COLOR_RGB2LAB)[30, 45].astype(int) for kind, picture in made.items()}
+    for kind, lightness, hues in (("tinted", "as it is", "drawn"), ("shaded", "drawn", "as it is")):
+        assert lab[kind][0] == pytest.approx(lab[lightness][0], abs=2)
+        assert lab[kind][1:] == pytest.approx(lab[hues][1:], abs=2)
+    assert np.array_equal(made["tinted"][:14], photo[:14])
+
+
 def test_recoloured_pixels_have_the_others_mean_and_spread(tool: ModuleType, pictures: Any) -> None:
     photo, drawing, mask, _ = pictures
     changed = tool.recoloured(photo, drawing, mask)[mask].astype(float)
@@ -84,7 +98,7 @@ def test_it_prints_a_line_for_each_kind(tool: ModuleType, opengl: None, tiny_bun
     assert tool.main() == 0
     printed = capsys.readouterr().out
     assert all(f"\n{kind} " in printed for kind in tool.KINDS)
-    assert len(list(out.glob("*.png"))) == 5 * sum(truth.obj_id == 1 for truth in shown)
+    assert len(list(out.glob("*.png"))) == len(tool.KINDS) * sum(truth.obj_id == 1 for truth in shown)
     monkeypatch.setattr(sys, "argv", ["gap", *arguments, "--visible", "1.1"])
     assert tool.main() == 2
     assert "lower --visible" in capsys.readouterr().err

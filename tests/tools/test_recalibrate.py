@@ -47,9 +47,9 @@ def test_one_mode_is_calibrated_and_the_rest_stays(tool: ModuleType, bundle: Pat
     before, data = Bundle.open(bundle), write_scenes(tmp_path / "data")
     log = _log(data, tmp_path / "log.jsonl", 1)
     assert _run(tool, monkeypatch, "--bundle", bundle, "--dataset", data, "--split", "train", "--mode", "rgb",
-                "--version", "0.0.2", "--log", log) == 0
+                "--version", "0.0.2", "--standing", "0.8", "--log", log) == 0
     after = Bundle.open(bundle)
-    assert after.manifest.version == "0.0.2"
+    assert after.manifest.version == "0.0.2" and after.manifest.standing == 0.8
     assert after.manifest.calibration.rgb.samples == 12
     assert after.manifest.calibration.depth == before.manifest.calibration.depth
     assert after.manifest.detector == before.manifest.detector
@@ -66,6 +66,15 @@ def test_too_few_estimates_leave_the_bundle_as_it_was(tool: ModuleType, bundle: 
                 "--log", log) == 2
     assert "too few estimates to calibrate rgb" in capsys.readouterr().err
     assert (bundle / "bundle.yaml").read_bytes() == before
+
+
+def test_a_share_of_standing_objects_beyond_one_is_refused(
+        tool: ModuleType, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str]) -> None:
+    data = write_scenes(tmp_path / "data")
+    assert _run(tool, monkeypatch, "--bundle", bundle, "--dataset", data, "--split", "train", "--standing", "85",
+                "--log", tmp_path / "log.jsonl") == 2
+    assert "--standing: is 85; 0 to 1" in capsys.readouterr().err.replace(", expected", "")
 
 
 def test_a_zip_is_refused(tool: ModuleType, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

@@ -115,7 +115,7 @@ def test_light_changes_objects_one_by_one() -> None:
     view = detector._moved_view(picture, STILL, np.random.default_rng(0))
     changed = []
     for seed in range(12):
-        lit = detector._relit(view, 0.5, np.random.default_rng(seed)).astype(int)
+        lit = detector._relit(view, picture["image"], 0.5, np.random.default_rng(seed)).astype(int)
         assert np.array_equal(view.image, picture["image"]), "the picture itself is not touched"
         moved = np.abs(lit - view.image)
         changed.append((moved[24:36, 24:36].max() > 3, moved[64:76, 84:96].max() > 3))

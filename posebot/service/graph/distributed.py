@@ -35,7 +35,8 @@ class RemoteNetwork:
 
 
 class RemoteSolver:
-    """Stands in for a `PoseSolver`; a frame's objects are dealt out to `shares` replicas."""
+    """Stands in for a `PoseSolver`; a frame's objects are dealt out to `shares` replicas. One takes them all where they
+    tell each other which way is up."""
 
     def __init__(self, handle: Any, model: Model, shares: int, timeout_s: float) -> None:
         self._handle, self._model, self._shares, self._timeout_s = handle, model, shares, timeout_s
@@ -63,10 +64,6 @@ class SpreadPipeline(Pipeline):
                        OnnxLocalizer(localizer, manifest.localizer), solver)  # type: ignore[arg-type]
         super().__init__(bundle, fuse=False, stages=stages)
 
-    def _solved(self, frame: Frame, localizations: list[Localization]) -> list[PoseSolution]:
-        solver: Any = self.solver
-        return list(solver.all(frame, localizations, self.depth))
-
 
 def distributed_engine(settings: Settings, detector: Any, localizer: Any, solver: Any) -> ThreadedEngine:
     """Asks the deployments behind these handles."""
@@ -76,6 +73,7 @@ def distributed_engine(settings: Settings, detector: Any, localizer: Any, solver
         model = (name, digest)
         return SpreadPipeline(bundle, RemoteNetwork(detector, model, timeout_s),
                               RemoteNetwork(localizer, model, timeout_s),
-                              RemoteSolver(solver, model, settings.graph.solver.max, timeout_s))
+                              RemoteSolver(solver, model, 1 if bundle.manifest.standing else settings.graph.solver.max,
+                                           timeout_s))
 
     return ThreadedEngine(settings, build, max(_AT_ONCE, settings.graph.workers))

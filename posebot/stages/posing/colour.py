@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +13,7 @@ from posebot.stages.posing.depth import distinct
 from posebot.stages.posing.evidence import SIZE, Evidence
 from posebot.stages.posing.score import Scores, score
 from posebot.stages.posing.splat import covered
+from posebot.stages.posing.standing import WEIGHT, Upright, log_chance
 from posebot.stages.posing.surface import Surface
 from posebot.stages.posing.templates import guess
 
@@ -21,35 +24,61 @@ _TOLD = 0.25  # agreement of landmarks, see there, from which the print is belie
 _COORDINATES = 200  # most that a pose is fitted to: neighbours say the same
 
 
-def search(evidence: Evidence, surface: Surface) -> tuple[Array, Scores]:
-    """Candidate poses (H, 4, 4) and their scores. The evidence has its `region`.
+@dataclass(frozen=True)
+class Draft:
+    """Candidates of one object before it is known which way is up.
+
+    Attributes:
+        poses, totals: (H, 4, 4) and scores (H,), moved to the outline by the colours of the network's mask. others:
+            (N, 4, 4) that stay in the race as they are. evidence: all of it. thinned: that of few coordinates. rough:
+            in a quarter of the pixels.
+    """
+
+    poses: Array
+    totals: Array
+    others: Array
+    evidence: Evidence
+    thinned: Evidence
+    rough: Evidence
+
+
+def draft(evidence: Evidence, surface: Surface) -> Draft:
+    """The first half of the search. The evidence has its `region`.
 
     Coordinates of an unsure network are too small or too large by some percent, and PnP then puts the object too near
     or too far. The mask's size does not share that error, so each pose is also placed by it and solved again there.
-    What is left of the error, the outline in the picture takes away: first by the colours of the network's mask, then,
-    for the best few, by those of their own silhouettes.
+    What is left of the error, the outline in the picture takes away, here by the colours of the network's mask.
     """
-    diameter, rough = surface.model.diameter, evidence.halved()
-    full, evidence = evidence, evidence.thinned(_COORDINATES)
-    solved = pnp.refine(pnp.ransac(full), evidence, pnp.Prior(evidence.origin))[0]
-    seeds = np.concatenate([guess(surface.templates, full, False, _GUESSES), solved])
+    diameter, rough, thinned = surface.model.diameter, evidence.halved(), evidence.thinned(_COORDINATES)
+    solved = pnp.refine(pnp.ransac(evidence), thinned, pnp.Prior(evidence.origin))[0]
+    seeds = np.concatenate([guess(surface.templates, evidence, False, _GUESSES), solved])
     placed = fit_mask(seeds, rough, surface, 3, _DRAWN)
     placed = placed[distinct(placed, score(placed, rough, surface, _DRAWN).total, diameter)[:_PLACED]]
     by_mask = pnp.Prior(placed[:, :3, 3], 0.02 * SIZE, 0.02, 2.0)
-    found = np.concatenate([placed, pnp.refine(placed, evidence, by_mask)[0], solved])
+    found = np.concatenate([placed, pnp.refine(placed, thinned, by_mask)[0], solved])
     found = found[distinct(found, score(found, rough, surface, _DRAWN).total, diameter)[:_OUTLINED]]
     printed, told = _printed(evidence)
     # where no print says how it lies, what is nearly right already is also kept from edges that are far off
     reaches = (contour.COARSE,) if told else (contour.COARSE, contour.NEAR)
-    unmoved = found[:_UNMOVED]
-    found = np.concatenate([contour.refine(found, evidence, surface, reach) for reach in reaches])
-    found = found[distinct(found, score(found, full, surface).total, diameter)[:_FINISHED]]
-    found = np.concatenate([contour.settle(found, evidence, surface), unmoved, printed])
+    moved = np.concatenate([contour.refine(found, thinned, surface, reach) for reach in reaches])
+    others = np.concatenate([found[:_UNMOVED], printed])
+    return Draft(moved, score(moved, evidence, surface).total, others, evidence, thinned, rough)
+
+
+def finish(begun: Draft, surface: Surface, upright: Upright | None = None) -> tuple[Array, Scores]:
+    """The second half: candidate poses (H, 4, 4) and their scores. The best few are refined by the colours of their own
+    silhouettes and, where it is known which way is up, upright."""
+    full, thinned, rough = (replace(each, upright=upright) for each in (begun.evidence, begun.thinned, begun.rough))
+    totals = begun.totals
+    if upright is not None:
+        totals = totals + WEIGHT * log_chance(begun.poses, surface.uprights, upright)
+    found = begun.poses[distinct(begun.poses, totals, surface.model.diameter)[:_FINISHED]]
+    found = np.concatenate([contour.settle(found, thinned, surface), begun.others])
     scores = score(found, full, surface)
     turned = found[int(np.argmax(scores.total))] @ surface.ambiguities[1:]
     if len(turned):
         likely = np.argsort(-score(turned, rough, surface, _DRAWN).total)[:_TURNED]
-        turned = contour.refine(turned[likely], evidence, surface, contour.FINEST)
+        turned = contour.refine(turned[likely], thinned, surface, contour.FINEST)
         found, scores = np.concatenate([found, turned]), scores.joined(score(turned, full, surface))
     return found, scores
 

@@ -26,6 +26,7 @@ from posebot.stages.posing.evidence import Evidence
 from posebot.stages.posing.pnp import Firm, Prior, Spots, guessed, linear, linearise, spots_of
 from posebot.stages.posing.region import Region
 from posebot.stages.posing.splat import covered, draw_cover
+from posebot.stages.posing.standing import NOTHING, Upright, add_upright
 from posebot.stages.posing.surface import Surface
 
 Map = NDArray[np.float32]
@@ -64,7 +65,8 @@ class _Views(NamedTuple):
 
 
 def refine(poses: Array, evidence: Evidence, surface: Surface, widths: Sequence[int] = COARSE + FINE) -> Array:
-    """Move poses (H, 4, 4) to where their outlines lie in the picture, held by the coordinates (Gauss-Newton)."""
+    """Move poses (H, 4, 4) to where their outlines lie in the picture, held by the coordinates and, where it is known
+    which way is up, upright (Gauss-Newton)."""
     region = evidence.region
     assert region is not None
     poses, half = np.array(poses, float), len(region.hidden) // 2
@@ -72,13 +74,15 @@ def refine(poses: Array, evidence: Evidence, surface: Surface, widths: Sequence[
     views = _Views(region.K, resize_K(region.K, 0.5, 0.5), evidence.K)
     cover = np.empty((len(poses), half, half), np.float32)
     _refine(poses, views, spots_of(evidence), origins, firm, surface.creases, _drawn(surface), region.odds,
-            region.hidden, np.array(widths), surface.model.diameter / 4, cover, _no_lines(len(poses)))
+            region.hidden, np.array(widths), surface.model.diameter / 4, cover, _no_lines(len(poses)), surface.uprights,
+            evidence.upright or NOTHING)
     return poses
 
 
 @compiled
 def _refine(poses: Array, views: _Views, spots: Spots, origins: Array, firm: Firm, creases: Creases, points: Map,
-            odds: Map, hidden: Map, widths: NDArray[np.int64], nearest: float, cover: Map, lines: _Lines) -> None:
+            odds: Map, hidden: Map, widths: NDArray[np.int64], nearest: float, cover: Map, lines: _Lines,
+            uprights: Array, upright: Upright) -> None:
     """Move the poses in place. nearest: metres from the camera, from which on a pose is nonsense: better to stay."""
     count = len(poses)
     offset, certainty = np.empty(lines.trust.shape), np.empty(lines.trust.shape)
@@ -98,6 +102,7 @@ def _refine(poses: Array, views: _Views, spots: Spots, origins: Array, firm: Fir
                     matrices[h, i, k] *= _PRIOR
         _add(poses, views.full, lines, offset, certainty, matrices, rights)
         for h in range(count):
+            add_upright(poses[h], uprights, upright, matrices[h], rights[h])
             for i in range(6):
                 matrices[h, i, i] += 1e-3 * max(matrices[h, i, i], 1e-9)
             solve(matrices[h], rights[h], step)
@@ -148,13 +153,14 @@ def _drawn(surface: Surface) -> Map:
 
 
 def information(pose: Array, evidence: Evidence, surface: Surface) -> Array:
-    """Gauss-Newton Hessian (6, 6) of outline and coordinates together at a pose, as in `refine`."""
+    """Gauss-Newton Hessian (6, 6) of outline, coordinates and standing together at a pose, as in `refine`."""
     region = evidence.region
     assert region is not None
     lines = _lines(pose[None], region, surface)
     _, matrices, rights = linearise(pose[None], evidence, Prior(evidence.origin))
     matrices *= _PRIOR
     _add(pose[None], region.K, lines, *_measured(lines, region, FINE[-1]), matrices, rights)
+    add_upright(pose, surface.uprights, evidence.upright or NOTHING, matrices[0], rights[0])
     return np.asarray(matrices[0])
 
 

@@ -20,6 +20,7 @@ from posebot.stages.localize import Localization
 from posebot.stages.posing.landmarks import Pairs, matched
 from posebot.stages.posing.region import Region, region_of
 from posebot.stages.posing.sharpen import sharpened
+from posebot.stages.posing.standing import Upright
 
 SIZE = 64
 Map = NDArray[np.float32]
@@ -41,7 +42,8 @@ class Evidence:
         sigma: (N,) their expected error, metres. weight: (N,) probability that the pixel belongs to the object.
         origin: (3,) camera-frame position of the object's origin that the network guesses from the whole crop.
         region, bins: the crop's own pixels and the network's probabilities (M, M, 3, B), see `closer`; None with depth,
-            `bins` also of a network that gives none. pairs: what is seen of the object's print, if it has one.
+            `bins` also of a network that gives none. pairs: what is seen of the object's print, if it has one. upright:
+            which way is up, where that is known.
     """
 
     model: ObjectModel
@@ -59,6 +61,7 @@ class Evidence:
     region: Region | None = field(default=None, repr=False)
     pairs: Pairs | None = field(default=None, repr=False)
     bins: Map | None = field(default=None, repr=False)
+    upright: Upright | None = None
 
     @property
     def focal(self) -> float:

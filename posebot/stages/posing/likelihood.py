@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.coordinates import coordinate_symmetries, facing
-from posebot.core.objects import ObjectModel
+from posebot.core.coordinates import facing
 from posebot.core.transforms import Array, inverse
 from posebot.stages.posing.compiled import compiled
+from posebot.stages.posing.surface import Surface
 
 Map = NDArray[np.float32]
 _LEAST = 1e-3  # probability that any point lies anywhere, whatever the network says
@@ -20,31 +20,28 @@ _SEEN = 0.35  # probability from which a pixel counts
 
 
 def likelihood(poses: Array, drawn: NDArray[np.int32], covered: NDArray[np.bool_], visible: Map, bins: Map,
-               points: Map, model: ObjectModel) -> Array:
+               surface: Surface) -> Array:
     """Mean log-probability (H,) of the points that poses (H, 4, 4) show where the object is seen; 0..1, 1 = certain.
 
     Args:
-        drawn: (H, S, S) index into `points` (P, 3), metres, object frame; -1 = none. covered: (H, S, S) where anything
-            is drawn. visible: (S, S) probabilities. bins: (M, M, 3, B) probabilities, those of `Localization.bins`.
+        drawn: (H, S, S) index into the surface's points; -1 = none. covered: (H, S, S) where anything is drawn.
+            visible: (S, S) probabilities. bins: (M, M, 3, B) probabilities, those of `Localization.bins`.
     """
     fits = np.zeros(len(poses))
     if len(poses):
-        maps = _to_coordinates(poses, model).astype(np.float32)
-        _mean_log(drawn, covered, visible, bins, points, maps, fits)
+        _mean_log(drawn, covered, visible, bins, surface.points, _to_coordinates(poses, surface), fits)
     return fits
 
 
-def _to_coordinates(poses: Array, model: ObjectModel) -> Array:
+def _to_coordinates(poses: Array, surface: Surface) -> Map:
     """Maps (H, S, 3, 4) from points in metres to the coordinates that a network may give them, by symmetry.
 
     Which side of a continuously symmetric object has which coordinates depends on the pose; of others, one for all.
     """
-    scale = np.diag(1.0 / model.extents)
-    normalised = np.vstack([np.column_stack([scale, -scale @ model.box_min]), [0, 0, 0, 1]])
-    maps = coordinate_symmetries(model) @ normalised
+    maps, model = surface.coordinate_maps, surface.model
     if not model.symmetries_continuous:
-        return maps[None]
-    return np.stack([maps @ inverse(facing(model, pose)) for pose in poses])
+        return maps[None].astype(np.float32)
+    return np.stack([maps @ inverse(facing(model, pose)) for pose in poses]).astype(np.float32)
 
 
 @compiled

@@ -14,6 +14,7 @@ from posebot.stages.posing.evidence import SIZE, Evidence
 
 MIN_PIXELS = 12
 _PIXEL = 0.7  # working pixels: error of a perfect coordinate, from the map's grid
+_SAMPLED = 300  # most pixels that poses are drawn from and judged by: neighbours say the same
 _STILL = 1e-9  # least damping
 _NEAREST = 1e-3  # metres: what is nearer is behind the camera
 
@@ -42,6 +43,7 @@ def ransac(evidence: Evidence, tries: int = 3, iterations: int = 80) -> Array:
     order = np.argsort(evidence.sigma / evidence.weight)
     for attempt in range(tries):
         best = order[:max(MIN_PIXELS, len(order) >> attempt)]
+        best = best[::1 + len(best) // _SAMPLED]
         cv2.setRNGSeed(attempt + 1)  # the same crop gives the same pose
         found, turn, shift, _ = cv2.solvePnPRansac(
             evidence.coordinates[best], evidence.pixels[best], evidence.K, None, iterationsCount=iterations,

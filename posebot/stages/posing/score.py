@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.transforms import Array
-from posebot.stages.posing import landmarks
+from posebot.stages.posing import landmarks, standing
 from posebot.stages.posing.compiled import compiled
 from posebot.stages.posing.contour import agreement
 from posebot.stages.posing.evidence import Evidence
@@ -45,6 +45,8 @@ class Scores:
             share of the silhouette's rim that lies where the colours change from the object's to others (0 with depth,
             and in a halved picture). landmarks: how much of the print is where it should be (0 where none is known).
         likelihood: what the network's distributions say (0 where it gives none).
+
+    Where it is known which way is up, `total` is less for poses that do not stand.
     """
 
     silhouette: Array
@@ -81,11 +83,12 @@ def score(poses: Array, evidence: Evidence, surface: Surface, count: int | None 
              "contour": np.zeros(len(poses)) if region is None else agreement(poses, region, surface),
              "likelihood": np.zeros(len(poses))}
     if evidence.bins is not None:
-        parts["likelihood"] = likelihood(poses, drawn.index, there, evidence.visible, evidence.bins, surface.points,
-                                         surface.model)
+        parts["likelihood"] = likelihood(poses, drawn.index, there, evidence.visible, evidence.bins, surface)
     total = sum(weight * parts[name] for name, weight in weights.items()) / sum(weights.values())
     parts["landmarks"] = np.zeros(len(poses)) if evidence.pairs is None else \
         landmarks.agreement(poses, evidence.pairs, evidence.K)
+    if evidence.upright is not None:
+        total += standing.WEIGHT * standing.log_chance(poses, surface.uprights, evidence.upright)
     return Scores(**parts, total=np.asarray(total + printed * parts["landmarks"]))
 
 

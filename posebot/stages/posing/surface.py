@@ -7,15 +7,18 @@ poses can be refined and scored at once.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from posebot.core.coordinates import coordinate_symmetries
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array
 from posebot.stages.posing.compiled import compiled
 from posebot.stages.posing.creases import Creases
+from posebot.stages.posing.symmetry import symmetries
 from posebot.stages.posing.templates import Templates
 
 Points = NDArray[np.float32]
@@ -51,6 +54,19 @@ class Surface:
     creases: Creases = field(repr=False)
     templates: Templates | None = field(default=None, repr=False)
     ambiguities: Array = field(default_factory=lambda: np.eye(4)[None], repr=False)
+
+    @cached_property
+    def coordinate_maps(self) -> Array:
+        """Maps (S, 3, 4) from points in metres to the coordinates that a network may give them, one for each discrete
+        symmetry."""
+        scale = np.diag(1.0 / self.model.extents)
+        normalised = np.vstack([np.column_stack([scale, -scale @ self.model.box_min]), [0, 0, 0, 1]])
+        return np.asarray(coordinate_symmetries(self.model) @ normalised)
+
+    @cached_property
+    def uprights(self) -> Array:
+        """Directions (U, 3), object frame, that may point up when it stands: z, and what symmetry makes of that."""
+        return np.unique(np.round(symmetries(self.model)[:, :3, 2], 3) + 0.0, axis=0)
 
     def nearest(self, points_obj: Points) -> NDArray[np.int32]:
         """Index of a sample near each of the points (..., 3), float32, object frame. Exact to about one table cell."""

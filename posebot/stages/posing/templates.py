@@ -41,7 +41,7 @@ class Templates:
     Attributes:
         rotations: (V, 3, 3), object to view. middles: (V, 2) centroid of the silhouette, seen from the origin.
         mask: (V, C) share of each cell that is covered; depth, depth2: (V, C) it times z, z squared.
-        coordinates: (3, V, C) it times x, y, z of the object; coordinates2: (V, C) it times their square.
+        squares: (V, 4 C) it times p.p, then -2 x, -2 y, -2 z, of the object's points p.
     """
 
     rotations: Array
@@ -49,8 +49,7 @@ class Templates:
     mask: Map
     depth: Map
     depth2: Map
-    coordinates: Map
-    coordinates2: Map
+    squares: Map
 
 
 def build_templates(model: ObjectModel, points: Map, normals: Map, closed: bool) -> Templates:
@@ -86,9 +85,9 @@ def build_templates(model: ObjectModel, points: Map, normals: Map, closed: bool)
         return image.reshape(-1, CELLS, 2, CELLS, 2).mean(axis=(2, 4)).reshape(-1, CELLS * CELLS).astype(np.float32)
 
     middles -= (centre - shift) * (_SPAN / fine)
-    coordinates = np.stack([coarse(mask * place[..., axis]) for axis in range(3)])
-    return Templates(rotations, middles, coarse(mask), coarse(mask * z), coarse(mask * z * z), coordinates,
-                     coarse(mask * (place**2).sum(axis=-1)))
+    squares = [coarse(mask * (place**2).sum(axis=-1)), *(coarse(-2 * mask * place[..., axis]) for axis in range(3))]
+    return Templates(rotations, middles, coarse(mask), coarse(mask * z), coarse(mask * z * z),
+                     np.concatenate(squares, axis=1))
 
 
 def _closed(index: NDArray[np.int64], z: Map) -> NDArray[np.int64]:
@@ -205,21 +204,21 @@ def _maps(evidence: Evidence, visible: Map, amodal: Map, upright: Array, depth: 
 
 def _agreement(templates: Templates, columns: Map, depth: bool) -> tuple[Map, Map]:
     """Score (V, T) of each drawing and column, 0..1, and how much farther (V, T) the object is than guessed."""
-    amodal, weight, *rest = columns
-    places, places2 = np.stack(rest[:3]), rest[3]
-    common = templates.mask @ amodal
+    amodal, weight = columns[:2]
+    common, heard, error = (templates.mask @ np.concatenate([amodal, weight, columns[5]], axis=1)).reshape(
+        len(templates.mask), 3, -1).transpose(1, 0, 2)
     area = templates.mask.sum(axis=1, keepdims=True)
     overlap = common / (area + amodal.sum(axis=0) - common)
-    heard = np.maximum(templates.mask @ weight, 1e-6)
-    error = templates.coordinates2 @ weight + templates.mask @ places2
-    error -= 2 * sum(one @ other for one, other in zip(templates.coordinates, places))
+    heard = np.maximum(heard, 1e-6)
+    # squares of differences: those of either side, and twice the product, in one sum
+    error = error + templates.squares @ columns[1:5].reshape(-1, columns.shape[-1])
     # weights are 1 / variance, so that this is the mean of squared errors in units of their own variance
     trusted = np.maximum(weight.sum(axis=0), 1e-6)
-    fit = 1 / (1 + error / np.maximum(heard, 1e-6) / _COORDINATE_ERROR**2 / 4)
+    fit = 1 / (1 + error / heard / _COORDINATE_ERROR**2 / 4)
     total = 2.0 * overlap + 1.0 * fit * heard / trusted
     if not depth:
         return total, np.zeros_like(total)
-    trust, first, second = rest[4:]
+    trust, first, second = columns[6:]
     count = np.maximum(templates.mask @ trust, 1e-6)
     seen, drawn = (templates.mask @ first) / count, (templates.depth @ trust) / count
     square = (templates.mask @ second + templates.depth2 @ trust - 2 * templates.depth @ first) / count
