@@ -14,7 +14,7 @@ from posebot.stages.pose import PoseSolution
 
 ROBOT = "where the camera is, is not known well enough"
 FEATURES = ("silhouette", "coordinates", "geometry", "print", "margin", "visibility", "score", "sharpness", "precision",
-            "views", "outline", "contour", "landmarks", "likelihood")
+            "views", "outline", "contour", "landmarks", "likelihood", "standing")
 _COUNTS = ("two", "three", "four", "five")
 
 
@@ -31,7 +31,7 @@ def features(solution: PoseSolution, diameter: float, views: int = 1) -> Array:
         solution.silhouette, solution.coordinates, solution.geometry, solution.print, min(solution.margin, 0.2) * 5,
         solution.visibility, solution.localization.detection.score, -np.log(max(solution.sigma, 1e-3)) / 3,
         -log_det / 48, np.log(views), solution.outline, solution.contour, solution.landmarks,
-        solution.likelihood,
+        solution.likelihood, solution.standing,
     ])
 
 

@@ -40,6 +40,7 @@ class PoseSolution:
         covariance: 6x6 of the weighted Hessian alone, as if all pixels were independent; None without a pose.
         silhouette, coordinates, geometry, print, outline, contour, landmarks, likelihood: the scores of
             `posing.score`, 0..1.
+        standing: how well it goes with standing on the ground that others stand on, 0..1; 0 where that is not known.
         total: their weighted mean. margin: `total` minus that of the best clearly different pose.
         alternatives: where that is less than `ambiguity.NEAR`, the other poses that come so near.
         visibility: visible / amodal mask area, 0..1. sigma: mean expected coordinate error, diameters.
@@ -64,6 +65,7 @@ class PoseSolution:
     landmarks: float = 0.0
     likelihood: float = 0.0
     alternatives: tuple[Alternative, ...] = ()
+    standing: float = 0.0
 
 
 class PoseSolver:
@@ -202,6 +204,7 @@ def _solution(information: Array, candidates: Array, scores: Scores, evidence: E
 
 def _moved(solution: PoseSolution, move: Move) -> PoseSolution:
     """Farther along its ray by a share of its distance, which is then less unsure."""
+    solution = replace(solution, standing=move.stands)
     if not move.sure:
         return solution
     assert solution.pose is not None and solution.covariance is not None

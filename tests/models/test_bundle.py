@@ -100,7 +100,7 @@ def test_sums_stay_inside_the_bundle(folder, line):
     (("schema",), 2, "schema: 2; this posebot reads schema 1"),
     (("schema",), None, "schema is None"),
     (("colour",), 1, "colour: unknown key"),
-    (("standing",), 85, "standing is 85; expected 0 to 1"),
+    (("standing",), 85, "standing is 85; 0 to 1"),
     (("name",), 3, "name is 3"),
     (("objects",), [], "objects: empty"),
     (("objects",), [{"obj_id": 3, "label": "a"}, {"obj_id": 3, "label": "b"}], "one obj_id twice"),

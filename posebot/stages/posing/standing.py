@@ -124,10 +124,12 @@ class Thing(NamedTuple):
 
 
 class Move(NamedTuple):
-    """farther: along its ray, as a share of its distance. sure: how much of its distance's variance that takes away."""
+    """farther: along its ray, as a share of its distance. sure: how much of its distance's variance that takes away.
+    stands: how well attitude and height go with standing on the ground, 0..1; 0 where there is none."""
 
-    farther: float
-    sure: float
+    farther: float = 0.0
+    sure: float = 0.0
+    stands: float = 0.0
 
 
 def on_ground(things: Sequence[Thing]) -> list[Move]:
@@ -141,15 +143,16 @@ def on_ground(things: Sequence[Thing]) -> list[Move]:
     spread = own + (_UNEVEN * diameter) ** 2
     weight = np.where(lean < 2 * _SPREAD, trust / np.maximum(spread, 1e-12), 0.0)
     if (weight > 0).sum() < _FEWEST:
-        return [Move(0.0, 0.0)] * len(things)
+        return [Move()] * len(things)
     order = np.argsort(lowest)
     along = np.cumsum(weight[order])
     off = lowest[order[np.searchsorted(along, along[-1] / 2)]] - lowest
     spread = spread + np.pi / 2 * (weight**2 @ spread) / weight.sum() ** 2  # and that of a median
-    stands = (weight > 0) & (np.abs(off) < _OFF * np.sqrt(spread)) & (level != 0)
-    sure = np.where(stands, own / spread, 0.0)
-    return [Move(float(share * far / height) if share else 0.0, float(share))
-            for share, far, height in zip(sure, off, level, strict=True)]
+    there = (weight > 0) & (np.abs(off) < _OFF * np.sqrt(spread)) & (level != 0)
+    sure = np.where(there, own / spread, 0.0)
+    stands = np.exp(-0.5 * ((lean / _SPREAD) ** 2 + off**2 / spread))
+    return [Move(float(share * far / height) if share else 0.0, float(share), float(well))
+            for share, far, height, well in zip(sure, off, level, stands, strict=True)]
 
 
 @compiled
