@@ -18,8 +18,8 @@ from posebot.stages.posing.surface import Surface
 from posebot.stages.posing.templates import guess
 
 _DRAWN = 1600  # surface points, in a halved picture
-_GUESSES, _PLACED, _OUTLINED, _FINISHED, _TURNED = 32, 10, 6, 4, 2  # candidates, step by step
-_UNMOVED = 3  # that stay in the race as they were before the outline
+_GUESSES, _PLACED, _OUTLINED, _FINISHED, _TURNED = 24, 10, 5, 3, 2  # candidates, step by step
+_UNMOVED = 2  # that stay in the race as they were before the outline
 _TOLD = 0.25  # agreement of landmarks, see there, from which the print is believed
 _COORDINATES = 200  # most that a pose is fitted to: neighbours say the same
 
