@@ -7,7 +7,8 @@ Detector: instances at least 30 % visible, found with IoU 0.5 (whole object's bo
 score of 0.03; "first": the best-scored box of the class is one; then the recall where so many false boxes a picture are
 allowed. Poses: BOP's recalls of MSPD and MSSD on instances at least 10 % visible; boxes are the detector's that fit
 best ("matched", IoU over 0.4; none counts as missed) or the true ones; "oracle": the best of the chosen pose and its
-alternatives. Prints a table; --json for machines.
+alternatives. Each object is solved by itself: what others tell of which way is up is not asked. Prints a table; --json
+for machines.
 """
 
 from __future__ import annotations
