@@ -13,7 +13,7 @@ from posebot.stages.posing.depth import distinct
 from posebot.stages.posing.evidence import SIZE, Evidence
 from posebot.stages.posing.score import Scores, score
 from posebot.stages.posing.splat import covered
-from posebot.stages.posing.standing import WEIGHT, Upright, log_chance
+from posebot.stages.posing.standing import Upright, rated
 from posebot.stages.posing.surface import Surface
 from posebot.stages.posing.templates import guess
 
@@ -69,9 +69,7 @@ def finish(begun: Draft, surface: Surface, upright: Upright | None = None) -> tu
     """The second half: candidate poses (H, 4, 4) and their scores. The best few are refined by the colours of their own
     silhouettes and, where it is known which way is up, upright."""
     full, thinned, rough = (replace(each, upright=upright) for each in (begun.evidence, begun.thinned, begun.rough))
-    totals = begun.totals
-    if upright is not None:
-        totals = totals + WEIGHT * log_chance(begun.poses, surface.uprights, upright)
+    totals = rated(begun.totals, begun.poses, surface.uprights, upright)
     found = begun.poses[distinct(begun.poses, totals, surface.model.diameter)[:_FINISHED]]
     found = np.concatenate([contour.settle(found, thinned, surface), begun.others])
     scores = score(found, full, surface)

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.transforms import Array
-from posebot.stages.posing import landmarks, standing
+from posebot.stages.posing import landmarks
 from posebot.stages.posing.compiled import compiled
 from posebot.stages.posing.contour import agreement
 from posebot.stages.posing.evidence import Evidence
 from posebot.stages.posing.likelihood import likelihood
 from posebot.stages.posing.splat import Splats, splat
+from posebot.stages.posing.standing import rated
 from posebot.stages.posing.surface import Surface
 
 Map = NDArray[np.float32]
@@ -87,9 +88,8 @@ def score(poses: Array, evidence: Evidence, surface: Surface, count: int | None 
     total = sum(weight * parts[name] for name, weight in weights.items()) / sum(weights.values())
     parts["landmarks"] = np.zeros(len(poses)) if evidence.pairs is None else \
         landmarks.agreement(poses, evidence.pairs, evidence.K)
-    if evidence.upright is not None:
-        total += standing.WEIGHT * standing.log_chance(poses, surface.uprights, evidence.upright)
-    return Scores(**parts, total=np.asarray(total + printed * parts["landmarks"]))
+    total = rated(np.asarray(total + printed * parts["landmarks"]), poses, surface.uprights, evidence.upright)
+    return Scores(**parts, total=total)
 
 
 def coordinate_fit(poses: Array, evidence: Evidence) -> Array:

@@ -20,7 +20,7 @@ from posebot.core.transforms import Array
 from posebot.stages.posing.compiled import compiled
 
 Points = NDArray[np.float32]
-WEIGHT = 0.02  # of the log-probability of a pose's lean, in its total score
+_WEIGHT = 0.02  # of the log-probability of a pose's lean, in its total score
 _SPREAD = float(np.radians(6))  # sigma of how far a thing that stands seems to lean
 _ELSE = _SPREAD**2 / 2  # density of all other attitudes, evenly over the sphere, as a share of the peak of those
 _FIRM = float(1 / np.radians(2) ** 2)  # what a squared radian of lean costs beside pixels of the outline
@@ -41,6 +41,9 @@ class Upright(NamedTuple):
     standing: float
 
 
+NOTHING = Upright(np.array([0.0, 0.0, 1.0]), 0.0)  # stands, as far as is known
+
+
 class Vote(NamedTuple):
     """One object's candidates: poses (H, 4, 4) and their scores (H,); `Surface.uprights` (U, 3); and how likely it is
     there at all."""
@@ -56,7 +59,7 @@ def agreed(votes: Sequence[Vote], standing: float) -> Upright | None:
     votes = [vote for vote in votes if len(vote.poses)]
     if standing <= 0 or len(votes) < 2:
         return None
-    directions = [np.einsum("hij,uj->hui", vote.poses[:, :3, :3], vote.uprights) for vote in votes]
+    directions = [_directions(vote.poses, vote.uprights) for vote in votes]
     shares = [_shares(vote.totals) for vote in votes]
     trust = np.array([vote.trust for vote in votes])
     seeds = np.concatenate([_seeds(each, share) for each, share in zip(directions, shares, strict=True)])
@@ -70,6 +73,11 @@ def agreed(votes: Sequence[Vote], standing: float) -> Upright | None:
         up = up / np.linalg.norm(up)
     agree = np.array([share[each @ up > _CLEARLY].sum() for share, each in zip(shares, nearest, strict=True)]) > 0.5
     return Upright(up, standing) if agree.sum() > 1 and trust[agree].sum() > _AGREED * trust.sum() else None
+
+
+def _directions(poses: Array, uprights: Array) -> Array:
+    """Which ways (H, U, 3), camera frame, may be up for poses (H, 4, 4)."""
+    return np.einsum("hij,uj->hui", poses[:, :3, :3], uprights)
 
 
 def _shares(totals: Array) -> Array:
@@ -95,7 +103,7 @@ def _stands(cosine: Array) -> Array:
 
 def cosines(poses: Array, uprights: Array, up: Array) -> Array:
     """Cosine (H,) of how far poses (H, 4, 4) lean from a direction (3,), the least over `Surface.uprights` (U, 3)."""
-    return np.asarray((np.einsum("hij,uj->hui", poses[:, :3, :3], uprights) @ up).max(axis=1))
+    return np.asarray((_directions(poses, uprights) @ up).max(axis=1))
 
 
 def log_chance(poses: Array, uprights: Array, upright: Upright) -> Array:
@@ -103,6 +111,11 @@ def log_chance(poses: Array, uprights: Array, upright: Upright) -> Array:
     stands = _stands(cosines(poses, uprights, upright.up))
     other = (1 - upright.standing) * _ELSE
     return np.asarray(np.log((upright.standing * stands + other) / (upright.standing + other)))
+
+
+def rated(totals: Array, poses: Array, uprights: Array, upright: Upright | None) -> Array:
+    """Scores (H,) of poses (H, 4, 4), less for those that lean where it is known which way is up."""
+    return totals if upright is None else totals + _WEIGHT * log_chance(poses, uprights, upright)
 
 
 class Thing(NamedTuple):
@@ -179,5 +192,3 @@ def add_upright(pose: Array, uprights: Array, upright: Upright, matrix: Array, r
         for j in range(3):
             matrix[3 + i, 3 + j] += firm * ((1.0 if i == j else 0.0) - own[i] * own[j])
 
-
-NOTHING = Upright(np.array([0.0, 0.0, 1.0]), 0.0)
