@@ -64,6 +64,8 @@ def _print(described: dict[str, Any]) -> None:
         screen.print(f"{name}: {size:.1f} MB, {told}", markup=False)
     samples = ", ".join(f"{mode} {numbers['samples']} samples" for mode, numbers in described["calibration"].items())
     screen.print(f"calibration: {samples}", markup=False)
+    if described["standing"]:
+        screen.print(f"standing: {100 * described['standing']:g} % of the objects: they tell which way is up")
     for key, value in described["provenance"].items():
         screen.print(f"{key}: {value}", markup=False)
     printed = [entry["landmarks"] for entry in described["objects"] if entry["landmarks"]]

@@ -1,11 +1,15 @@
 """`posebot models show`."""
 
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from posebot.cli.main import run
+from posebot.models.bundle import Bundle, rewrite_manifest
+from posebot.stages.pipeline import Pipeline
 
 
 def test_show_as_json(tiny_bundle: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -23,6 +27,17 @@ def test_show_for_people(tiny_bundle: Path, capsys: pytest.CaptureFixture[str]) 
     text = capsys.readouterr().out
     assert "tiny 0.0.1, licence MIT" in text
     assert "60.0 x 80.0 x 100.0" in text
+
+
+def test_show_says_whether_objects_stand(tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copied = shutil.copytree(tiny_bundle, tmp_path / "standing")
+    rewrite_manifest(copied, replace(Bundle.open(copied).manifest, standing=0.85))
+    told = []
+    for folder in (tiny_bundle, copied):
+        assert run(["models", "show", str(folder)]) == 0
+        told.append("standing: 85 % of the objects" in capsys.readouterr().out)
+    assert told == [False, True]
+    assert Pipeline(Bundle.open(copied)).solver.standing == 0.85
 
 
 def test_an_unknown_name(capsys: pytest.CaptureFixture[str]) -> None:
