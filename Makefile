@@ -45,7 +45,7 @@ test: $(INSTALLED)  ## the tests, without the long ones
 test-long: $(INSTALLED)  ## the long tests: synthesise, train, infer; the installed wheel
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
-check: $(INSTALLED)  ## ruff, mypy and the floors of docs/architecture.md
+check: $(INSTALLED)  ## ruff, mypy and the floors of docs/explanation/architecture.md
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@PYTHONPATH=. $(BIN)/lint-imports --no-logo --no-cache

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class ServiceError(PosebotError):
-    """The service said no. `code` as in docs/serve.md; `status` the HTTP status, 0 where it could not be reached."""
+    """The service said no. `code` as in docs/how-to/serve.md; `status` of HTTP, 0 where it could not be reached."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
         self.status, self.code = status, code
@@ -105,7 +105,7 @@ class Client:
         return list(self._call("GET", "/v1/jobs")["jobs"])
 
     def submit(self, kind: Literal["train", "tune", "evaluate", "synth"], **arguments: Any) -> dict[str, Any]:
-        """Start a job; see docs/serve.md for the arguments."""
+        """Start a job; see docs/how-to/serve.md for the arguments."""
         return self._call("POST", "/v1/jobs", json={"kind": kind, "arguments": arguments})
 
     def job(self, job_id: str) -> dict[str, Any]:

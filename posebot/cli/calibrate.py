@@ -27,7 +27,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
-    help="Intrinsics, hand-eye pose, printable targets. How to: docs/hand-eye.md.",
+    help="Intrinsics, hand-eye pose, printable targets. How to: docs/how-to/hand-eye.md.",
     epilog="Exit codes: 0 calibrated, with or without warnings; 2 pictures, poses or options cannot be used.",
 )
 

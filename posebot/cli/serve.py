@@ -19,7 +19,7 @@ class Profile(StrEnum):
 
 
 def serve(
-    config: Annotated[Path | None, typer.Option("--config", help="Cameras, bundles, limits: docs/serve.md.")] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="Cameras and limits: docs/how-to/serve.md.")] = None,
     profile: Annotated[Profile | None, typer.Option("--profile", help="All stages in one process, or spread.")] = None,
     host: Annotated[str | None, typer.Option("--host", help="Address to listen on; default 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Default 8000.")] = None,

@@ -27,7 +27,7 @@ class DetectorKind(StrEnum):
 def train(
     out: Annotated[Path, typer.Option(help="Folder of the bundle; its name is the bundle's.")],
     dataset: Annotated[Path | None, typer.Option(help="BOP data set with models/ and a train split.")] = None,
-    config: Annotated[Path | None, typer.Option(help="YAML file with settings; see docs/training.md.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file with settings; see docs/how-to/training.md.")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Time for both networks together.")] = None,
     crops: Annotated[int | None, typer.Option(min=1, help="Samples for the localizer, instead of minutes.")] = None,
     pictures: Annotated[int | None, typer.Option(min=1, help="Samples for the detector, instead of minutes.")] = None,

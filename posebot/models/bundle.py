@@ -1,4 +1,4 @@
-"""A bundle: the folder (or a zip of it) that holds all that inference needs. See docs/architecture.md, "A bundle"."""
+"""A bundle: the folder (or a zip of it) that holds all that inference needs. See docs/explanation/architecture.md."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def _verify(folder: Path, where: Path) -> set[str]:
     """Check every file of SHA256SUMS; returns their names."""
     sums = folder / SUMS
     if not sums.is_file():
-        raise InputError(where, f"{SUMS} is missing", "a posebot bundle (see docs/architecture.md)")
+        raise InputError(where, f"{SUMS} is missing", "a posebot bundle (see docs/explanation/architecture.md)")
     listed = {}
     for number, line in enumerate(sums.read_text(errors="replace").splitlines(), 1):
         digest, _, name = line.partition("  ")

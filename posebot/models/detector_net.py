@@ -2,7 +2,7 @@
 
 Zhou et al., "Objects as Points", 2019: one peak per object at the centre of its box; boxes as distances to the four
 sides (Tian et al., "FCOS", ICCV 2019). Boxes are amodal (the whole object, cut at the picture's edge): the crop that
-follows then keeps its scale when something stands in front. Inputs and outputs: docs/architecture.md.
+follows then keeps its scale when something stands in front. Inputs and outputs: docs/explanation/architecture.md.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 Dense coordinates with classified bins (Li et al., "CDPN", ICCV 2019; Hodan et al., "EPOS", CVPR 2020): each axis of the
 object's bounding box is a distribution over bins, trained on the two bins nearest to the truth (as the distribution
 focal loss of Li et al., NeurIPS 2020). Plain regression shrinks to the mean while it is unsure; the peak of a
-distribution does not. Inputs and outputs: docs/architecture.md.
+distribution does not. Inputs and outputs: docs/explanation/architecture.md.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def decode_bins(bins: Tensor) -> Tensor:
 
 
 class LocalizerExport(nn.Module):
-    """The network as it is exported: uint8 crops in, decoded maps out (docs/architecture.md)."""
+    """The network as it is exported: uint8 crops in, decoded maps out (docs/explanation/architecture.md)."""
 
     input_names = ("crops", "classes")
     output_names = ("visible", "amodal", "coordinates", "scale", "center", "bins")

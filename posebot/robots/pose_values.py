@@ -29,7 +29,7 @@ from posebot.core.transforms import (
 )
 
 MATRIX_NAMES = ("base_from_gripper", "effector_wrt_world", "matrix", "gripper_from_base")
-EXPECTED = ("for example {position: [0.4, 0, 0.5], quaternion_xyzw: [0, 1, 0, 0]}, metres; see docs/hand-eye.md")
+EXPECTED = ("for example {position: [0.4, 0, 0.5], quaternion_xyzw: [0, 1, 0, 0]}, metres; see docs/how-to/hand-eye.md")
 _REACH = 10.0  # metres: no arm is longer, so larger numbers are millimetres
 _WHOLE_TURN = 2 * np.pi + 1e-3
 _POSITIONS = ("position", "translation", "xyz")

@@ -1,1 +1,1 @@
-"""posebot as a service: FastAPI behind Ray Serve, live streams, jobs, models. The API is described in docs/serve.md."""
+"""posebot as a service: FastAPI behind Ray Serve, live streams, jobs, models. The API: docs/how-to/serve.md."""

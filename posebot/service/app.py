@@ -28,7 +28,7 @@ log = logging.getLogger("posebot.service")
 _RESUME_S = 3.0
 _ABOUT = """Objects and their poses in a robot's camera. Metres, radians, seconds, transforms `a_from_b` as 4x4
 matrices, quaternions xyzw, OpenCV camera frame; pixel centres at whole numbers; covariances 6x6 (x, y, z, rx, ry, rz).
-Every request but the public ones needs `Authorization: Bearer <key>`. See docs/serve.md for the WebSocket."""
+Every request but the public ones needs `Authorization: Bearer <key>`. See docs/how-to/serve.md for the WebSocket."""
 
 
 def create_app(services: Services) -> FastAPI:

@@ -24,7 +24,7 @@ _CODES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_
 
 
 class ApiError(PosebotError):
-    """An answer other than the one hoped for. `code` as in docs/serve.md."""
+    """An answer other than the one hoped for. `code` as in docs/how-to/serve.md."""
 
     def __init__(self, status: int, message: str, code: str | None = None,
                  headers: Mapping[str, str] | None = None) -> None:

@@ -30,7 +30,7 @@ def warnings(settings: Settings) -> list[str]:
     """What is not wrong but should be known."""
     told = []
     if settings.tls is None and settings.host not in LOOPBACK:
-        told.append(f"no TLS: keys and pictures go to and from {settings.host} in the clear; see tls in docs/serve.md")
+        told.append(f"no TLS: keys and images go to and from {settings.host} in the clear; tls in docs/how-to/serve.md")
     if not settings.auth.enabled:
         told.append("authentication is off: whoever can log in on this machine can do everything")
     return told

@@ -180,11 +180,11 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
         raise InputError(file, f"not readable ({getattr(error, 'strerror', None) or 'not text'})") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)  # the text itself may hold a password
-        raise InputError(f"{file}:{mark.line + 1}" if mark else file, "no YAML", "see docs/serve.md") from None
+        raise InputError(f"{file}:{mark.line + 1}" if mark else file, "no YAML", "see docs/how-to/serve.md") from None
     if data is None:
         return {}, {}
     if not isinstance(data, dict):
-        raise InputError(file, f"is a {type(data).__name__}", "keys and values; see docs/serve.md")
+        raise InputError(file, f"is a {type(data).__name__}", "keys and values; see docs/how-to/serve.md")
     return {str(key): value for key, value in data.items()}, dict(_lines(node, ()))
 
 
@@ -205,7 +205,7 @@ def _told(file: Path | None, lines: dict[tuple[str, ...], int], loc: tuple[Any, 
     where = "settings" if file is None else f"{file}:{line}" if line else str(file)
     key = ".".join(path)
     if kind == "extra_forbidden":
-        return where, f"{key}: unknown key", "the keys of docs/serve.md"
+        return where, f"{key}: unknown key", "the keys of docs/how-to/serve.md"
     shown = "" if isinstance(value, dict | list) else f" is {value!r:.60}:"
     return where, f"{key}{shown} {message.removeprefix('Value error, ')}", ""
 

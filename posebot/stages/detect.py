@@ -41,7 +41,7 @@ class OnnxDetector:
     """The bundle's detector.
 
     Args:
-        network: `detector.onnx`, inputs and outputs as in docs/architecture.md. spec: input size and threshold.
+        network: `detector.onnx`, see docs/explanation/architecture.md. spec: input size and threshold.
         limit: most detections returned for one picture.
     """
 

@@ -24,7 +24,7 @@ _FEW = 0.01  # of a crop's pixels: what covers less is no object
 
 @dataclass(frozen=True)
 class Localization:
-    """What the network says about one crop; the maps as in docs/architecture.md.
+    """What the network says about one crop; the maps as in docs/explanation/architecture.md.
 
     Attributes:
         detection: the box that was cut. crop: uint8 (S, S, 3) RGB. crop_from_picture: 3x3, picture to crop pixels.

@@ -150,7 +150,7 @@ def load_config(path: Path, base: TrainConfig | None = None) -> TrainConfig:
         text = path.read_text("utf-8")
         node = yaml.compose(text, yaml.SafeLoader)
     except OSError as error:
-        raise InputError(path, error.strerror or "cannot be read", "a YAML file, see docs/training.md") from None
+        raise InputError(path, error.strerror or "cannot be read", "a YAML file, see docs/how-to/training.md") from None
     except yaml.YAMLError as error:
         raise InputError(path, f"is no YAML: {error}", "key: value") from None
     base = base or TrainConfig()

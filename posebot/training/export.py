@@ -27,7 +27,7 @@ _SMALLEST_HALVED = 1024
 
 
 class ExportView(Protocol):
-    """A `torch.nn.Module` with the inputs and outputs of docs/architecture.md, such as `DetectorExport`."""
+    """A `torch.nn.Module` with the inputs and outputs of docs/explanation/architecture.md, such as `DetectorExport`."""
 
     @property
     def input_names(self) -> tuple[str, ...]: ...

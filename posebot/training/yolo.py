@@ -2,7 +2,8 @@
 
 The network is built from the YAML file inside the package and starts without weights; nothing is downloaded, and
 settings, caches and runs stay in the folder that is given. What comes out obeys the detector's contract
-(docs/architecture.md), so inference does not know who trained it. The one-to-one head leaves no duplicates to remove.
+(docs/explanation/architecture.md), so inference does not know who trained it. The one-to-one head leaves no
+duplicates to remove.
 """
 
 from __future__ import annotations

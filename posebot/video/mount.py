@@ -123,7 +123,7 @@ def load_mount(hand_eye: Path, poses: Path | None, errors: Mapping[str, float | 
     found = load_hand_eye(hand_eye)
     if poses is not None and (found.mode != "eye-in-hand" or kind not in _RECORDED):
         raise InputError(where, f"robot_poses with kind {kind} and {found.mode}",
-                         "a recording (file, folder, video) of a wrist camera; a live one's are pushed, docs/serve.md")
+                         "a recording (file, folder, video) of a wrist camera; others are pushed: docs/how-to/serve.md")
     mm, deg, ms = (errors.get(name) for name in ("arm_mm", "arm_deg", "latency_ms"))
     arm = (found.arm[0] if mm is None else mm / 1000, found.arm[1] if deg is None else radians(deg))
     return Mount(found, arm, (ms or 0.0) / 1000, poses)

@@ -1,4 +1,4 @@
-"""The networks: shapes, pre-trained weights, decoding, and the exported views of docs/architecture.md."""
+"""The networks: shapes, pre-trained weights, decoding, and the exported views of docs/explanation/architecture.md."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ async def _from_form(parts: dict[str, Any], count: int) -> tuple[InferIn, bytes,
     fields: dict[str, Any] = {}
     for name, part in parts.items():
         if isinstance(part, UploadFile) != (name in _FILES):
-            raise InputError(name, "is text" if name in _FILES else "is a file", "see docs/serve.md")
+            raise InputError(name, "is text" if name in _FILES else "is a file", "see docs/how-to/serve.md")
         if isinstance(part, UploadFile):
             files[name] = await part.read()
         else:
@@ -82,7 +82,7 @@ def _json(text: str, where: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
-        raise InputError(where, f"{text[:40]!r} is no JSON", "see docs/serve.md") from None
+        raise InputError(where, f"{text[:40]!r} is no JSON", "see docs/how-to/serve.md") from None
 
 
 def _from_base64(text: str, where: str) -> bytes:

@@ -93,7 +93,7 @@ async def mjpeg(name: str, held: Held, overlay: bool = True, fps: Rate = None) -
 @needs("read", viewer=True)
 async def results(socket: WebSocket, name: str, held: Held, picture: Picture = "none", fps: Rate = None,
                   ticket: str = "") -> None:
-    """Results as they come, see docs/serve.md for the messages."""
+    """Results as they come, see docs/how-to/serve.md for the messages."""
     await socket.accept()
     if name not in held.settings.cameras:
         await socket.close(4404, "no such stream")

@@ -53,7 +53,7 @@ class PoseTrack:
 
 
 def load_poses(path: Path, max_gap_s: float) -> PoseTrack:
-    """A table of robot poses with `time` or `stamp`, in any of the forms that calibration reads (docs/hand-eye.md).
+    """A table of robot poses with `time` or `stamp`, in any form that calibration reads (docs/how-to/hand-eye.md).
 
     Raises:
         InputError: as `robots.table.read_pose_table`.

@@ -1,6 +1,6 @@
 // The API, with errors in words. The session's cookie goes along by itself.
 
-/** What the service says is wrong. `code` as in docs/serve.md; "offline" where nothing answered. */
+/** What the service says is wrong. `code` as in docs/how-to/serve.md; "offline" where nothing answered. */
 export class ApiError extends Error {
   /** @param {string} code @param {string} message @param {number} status */
   constructor(code, message, status) {

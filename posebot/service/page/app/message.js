@@ -1,4 +1,4 @@
-// What comes through the WebSocket, see "The WebSocket" in docs/serve.md.
+// What comes through the WebSocket, see "The WebSocket" in docs/how-to/serve.md.
 
 /**
  * @param {ArrayBuffer|string} data

@@ -5,7 +5,7 @@ const HOLD_S = { ok: 10, low_certainty: 2, no_pose: 0 }; // what was doubtful an
 /**
  * @typedef {object} Row
  * @property {string} key the same for the same physical object
- * @property {any} estimate as in docs/formats.md
+ * @property {any} estimate as in docs/reference/formats.md
  * @property {number} capturedAt of the frame in which it was last seen, server's clock
  * @property {boolean} seen whether it is in the newest result
  */
