@@ -26,7 +26,7 @@ from posebot.core.objects import ObjectModel
 from posebot.core.results import PoseEstimate, Region90
 from posebot.core.transforms import Array, inverse, make, perturb
 from posebot.stages.fuse import CameraError, Fuser
-from posebot.video.simcam import SimulatedCamera, TrueObject
+from posebot.video.simulated_camera import GroundTruthObject, SimulatedCamera
 
 LIMIT_MS = 3.0
 TRACKS = 10
@@ -52,7 +52,7 @@ def views(seed: int) -> tuple[dict[int, ObjectModel], list[View]]:
     return objects, shots
 
 
-def _strays(truths: Sequence[TrueObject]) -> list[tuple[int, Array]]:
+def _strays(truths: Sequence[GroundTruthObject]) -> list[tuple[int, Array]]:
     """False alarms that fill the map up to `TRACKS`: the first objects once more, beside the others."""
     return [(truth.obj_id, make(truth.base_from_obj[:3, :3], [0.35, 0.4 + 0.2 * i, 0.1]))
             for i, truth in enumerate(truths[:max(TRACKS - len(truths), 0)])]

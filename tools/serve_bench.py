@@ -26,11 +26,11 @@ from posebot.models.bundle import Bundle
 from posebot.service.decode import decode_depth, decode_picture
 from posebot.service.settings import Limits
 from posebot.stages.pipeline import Pipeline
-from posebot.video.files import PictureSource
 from posebot.video.intrinsics import load_intrinsics
-from posebot.video.simcam import REALSENSE, SimulatedCamera
-from posebot.video.sinks import encoded
-from posebot.video.source import Shot
+from posebot.video.recordings import ImageSource
+from posebot.video.simulated_camera import REALSENSE_D435, SimulatedCamera
+from posebot.video.sinks import encode_image
+from posebot.video.source import CapturedFrame
 
 _FRAMES, _PORT = 8, 8917
 
@@ -45,10 +45,10 @@ def draw(folder: Path) -> None:
     for index in range(_FRAMES):
         frame = camera.frame(10 * index)
         assert frame.depth is not None
-        (folder / "rgb" / f"{index}.png").write_bytes(encoded(frame.rgb, ".png"))
+        (folder / "rgb" / f"{index}.png").write_bytes(encode_image(frame.rgb, ".png"))
         cv2.imwrite(str(folder / "depth" / f"{index}.png"), np.rint(frame.depth * 1e4).astype(np.uint16))
     camera.close()
-    (folder.parent / "camera.json").write_text(json.dumps(REALSENSE.to_dict() | {"depth_scale": 0.1}))
+    (folder.parent / "camera.json").write_text(json.dumps(REALSENSE_D435.to_dict() | {"depth_scale": 0.1}))
 
 
 def configured(folder: Path, bundle: str, profile: str) -> Path:
@@ -70,7 +70,7 @@ def overhead(client: Client, pictures: Path, seconds: float) -> list[float]:
         number = len(left) % _FRAMES
         rgb, depth = ((pictures / kind / f"{number}.png").read_bytes() for kind in ("rgb", "depth"))
         start = time.perf_counter()
-        result = client.infer(rgb, REALSENSE, depth=depth, depth_scale=0.1)
+        result = client.infer(rgb, REALSENSE_D435, depth=depth, depth_scale=0.1)
         whole = 1000 * (time.perf_counter() - start)
         start = time.perf_counter()
         decode_picture(rgb, Limits(), "image")
@@ -96,8 +96,8 @@ def bare(pipeline: Pipeline, folder: Path, seconds: float) -> float:
     """Results a second of a pipeline on the same pictures, as `posebot infer` reads them."""
     count, start = 0, time.monotonic()
     while time.monotonic() - start < seconds:
-        for shot in PictureSource(folder / "pictures", load_intrinsics(folder / "camera.json")).shots():
-            assert isinstance(shot, Shot)
+        for shot in ImageSource(folder / "pictures", load_intrinsics(folder / "camera.json")).frames():
+            assert isinstance(shot, CapturedFrame)
             pipeline(shot.frame)
             count += 1
     return count / (time.monotonic() - start)

@@ -30,8 +30,8 @@ from posebot.evaluation.errors import mspd
 from posebot.models.bundle import Bundle
 from posebot.stages.fuse import CameraError, Fuser
 from posebot.stages.pipeline import Pipeline
-from posebot.video.simcam import SimulatedCamera, TrueObject
-from posebot.video.truth import Judge, Miss, shares
+from posebot.video.ground_truth import GroundTruthMatch, GroundTruthMatcher, summarize_matches
+from posebot.video.simulated_camera import GroundTruthObject, SimulatedCamera
 
 IN_SIGHT = 0.5
 PAUSE_S = 2.0  # between two pictures of a scene
@@ -43,7 +43,7 @@ _STEPS = np.arange(0.05, 0.51, 0.05)
 class Case:
     """A true object, what was found of it, and its MSPD in pixels (infinite where nothing was)."""
 
-    miss: Miss
+    miss: GroundTruthMatch
     mspd: float
 
     @property
@@ -58,7 +58,7 @@ def score(bundle: Bundle, options: argparse.Namespace) -> dict[str, list[Case]]:
     """The cases of every mode ("rgbd, 4 views", …), over all scenes."""
     objects = None if bundle.manifest.name == "kit" else {model.obj_id: model for model in bundle.objects}
     pipelines = {sense: Pipeline(bundle, depth=sense == "rgbd", fuse=False) for sense in options.senses}
-    judge, start = Judge(bundle.objects), time.monotonic()
+    judge, start = GroundTruthMatcher(bundle.objects), time.monotonic()
     sigma = np.array([options.noise_mm / 1000] * 3 + [math.radians(options.noise_deg)] * 3)
     cases: dict[str, list[Case]] = {f"{sense}, {views} views": []
                                     for sense in options.senses for views in options.views}
@@ -89,7 +89,8 @@ def disturbed(frame: Frame, twist: np.ndarray) -> Frame:
     return Frame(frame.rgb, frame.camera, frame.depth, moved, frame.frame_id, frame.captured_at)
 
 
-def judged(judge: Judge, found: Sequence[PoseEstimate], truths: Sequence[TrueObject], frame: Frame) -> list[Case]:
+def judged(judge: GroundTruthMatcher, found: Sequence[PoseEstimate], truths: Sequence[GroundTruthObject],
+           frame: Frame) -> list[Case]:
     """One case for each true object in sight; MSPD as seen from where the camera really is."""
     misses = judge.judge(found, [(truth.obj_id, truth.base_from_obj) for truth in truths])
     assert frame.base_from_cam is not None
@@ -108,8 +109,8 @@ def judged(judge: Judge, found: Sequence[PoseEstimate], truths: Sequence[TrueObj
 
 
 def summary(cases: Sequence[Case], labels: dict[int, str]) -> dict[str, dict[str, float]]:
-    """`truth.shares` by label, with AR, share called ok, how many of those are correct, and coverage."""
-    table = shares([case.miss for case in cases], labels)
+    """`truth.summarize_matches` by label, with AR, share called ok, how many of those are correct, and coverage."""
+    table = summarize_matches([case.miss for case in cases], labels)
     for label, share in table.items():
         group = [case for case in cases if label in ("all", labels[case.miss.obj_id])]
         found = [case for case in group if case.miss.estimate is not None]

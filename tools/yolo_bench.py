@@ -24,7 +24,7 @@ from posebot.models.runtime import Network
 from posebot.stages.detect import OnnxDetector
 from posebot.training import yolo
 from posebot.training.export import export_onnx
-from posebot.video.simcam import SimulatedCamera
+from posebot.video.simulated_camera import SimulatedCamera
 
 TARGET = 2.0
 

@@ -87,11 +87,11 @@ def take_shots(poses: list[RobotPose], images: list[Path], spec: str | None, cam
 def list_images(images: Sequence[Path]) -> list[Path]:
     """The picture files among files and folders, 2.png before 10.png."""
     from posebot.robots.poses import natural
-    from posebot.video.pictures import list_pictures
+    from posebot.video.images import list_image_files
 
     found: list[Path] = []
     for path in images:
-        found += sorted(list_pictures(path), key=natural) if path.is_dir() else [path]
+        found += sorted(list_image_files(path), key=natural) if path.is_dir() else [path]
     if not found:
         raise InputError(images[0], "no pictures in it", "PNG, JPEG, TIFF, BMP or WebP files")
     return found
@@ -102,7 +102,7 @@ def find_target(pictures: Sequence[Path], sought: Target) -> list[Detection | No
     from rich.progress import track
 
     from posebot.robots.detect import make_finder
-    from posebot.video.pictures import read_rgb
+    from posebot.video.images import read_rgb
 
     find, screen = make_finder(sought), console()
     bar = track(pictures, description="looking for the target", console=screen, transient=True,
@@ -121,12 +121,12 @@ def missing_names(pictures: Sequence[Path], found: Sequence[Detection | None]) -
 def write_overlay(folder: Path, path: Path, detection: Detection | None, camera: Camera | None = None,
           cam_from_target: Array | None = None, caption: str = "") -> None:
     from posebot.robots.overlay import draw_detection
-    from posebot.video.pictures import read_rgb
-    from posebot.video.sinks import write_picture
+    from posebot.video.images import read_rgb
+    from posebot.video.sinks import write_image
 
     folder.mkdir(parents=True, exist_ok=True)
     picture = draw_detection(read_rgb(path), detection, camera, cam_from_target, caption)
-    write_picture(folder / f"{path.stem}.jpg", picture)
+    write_image(folder / f"{path.stem}.jpg", picture)
 
 
 def show_camera(result: CameraCalibration, missing: list[str], out: Path) -> None:

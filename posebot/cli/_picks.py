@@ -25,7 +25,7 @@ def picks(bundle: str, scenes: int, depth: bool, out: Path) -> dict[str, Any]:
     from posebot.models.bundle import Bundle
     from posebot.picking import summary, trial
     from posebot.picking.film import Film
-    from posebot.video.simcam import BASE_FROM_WORLD, SimulatedCamera
+    from posebot.video.simulated_camera import BASE_FROM_WORLD, SimulatedCamera
 
     if scenes < 1:
         raise InputError("--scenes", f"{scenes}", "at least 1")

@@ -21,7 +21,7 @@ from posebot.core.frame import Frame
 from posebot.core.results import FrameResult
 from posebot.video.cameras import CameraEntry
 from posebot.video.overlay import Overlay
-from posebot.video.source import Shot, Skipped
+from posebot.video.source import CapturedFrame, FrameEvent, SkippedFrame
 
 if TYPE_CHECKING:
     from posebot.service.settings import Settings
@@ -95,7 +95,7 @@ class ServedSource:
         self.overlay = Received([])
         self._newest: FrameResult | None = None
 
-    def shots(self, done: Container[str] = ()) -> Iterator[Shot | Skipped]:
+    def frames(self, done: Container[str] = ()) -> Iterator[FrameEvent]:
         """Until `close`, or until nothing has come for a minute. A connection that breaks is made again."""
         last, heard = 0, time.monotonic()
         while True:
@@ -104,9 +104,9 @@ class ServedSource:
                     heard = time.monotonic()
                     missed = max(0, live.sequence - last - 1) if last else 0
                     last, self._newest = live.sequence, live.result
-                    yield Shot(self._frame(live), live.result.dropped + missed)
+                    yield CapturedFrame(self._frame(live), live.result.dropped + missed)
             except ServiceError as error:
-                yield Skipped(self.name, str(error))
+                yield SkippedFrame(self.name, str(error))
             if time.monotonic() - heard > _PATIENCE_S:
                 raise PosebotError(f"the service has sent nothing for {_PATIENCE_S:.0f} s; see Ray's log")
             time.sleep(0.5)

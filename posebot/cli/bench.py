@@ -95,7 +95,7 @@ def _frames(bundle: Bundle, dataset: Path | None, split: str, count: int) -> lis
         if not keys:
             raise InputError(dataset / split, "has no pictures", "a BOP split")
         return [data.frame(key) for key in islice(cycle(keys), count)]
-    from posebot.video.simcam import SimulatedCamera
+    from posebot.video.simulated_camera import SimulatedCamera
 
     camera = SimulatedCamera({model.obj_id: model for model in bundle.objects}, fps=2.0)
     frames = [camera.frame(index) for index in range(count)]

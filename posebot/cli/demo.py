@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from posebot.core.results import FrameResult
     from posebot.models.bundle import Bundle
     from posebot.video.cameras import CameraEntry
+    from posebot.video.ground_truth import GroundTruthMatch, GroundTruthMatcher
     from posebot.video.overlay import Overlay
-    from posebot.video.run import Summary
-    from posebot.video.simcam import SimulatedCamera
+    from posebot.video.run import RunSummary
+    from posebot.video.simulated_camera import SimulatedCamera
     from posebot.video.sinks import Output, Sink
-    from posebot.video.source import Skipped, Source
-    from posebot.video.truth import Judge, Miss
+    from posebot.video.source import SkippedFrame, Source
 
 _IN_SIGHT = 0.5  # visible share of an object from which on it is expected to be found
 _PLAIN_EVERY_S = 1.0  # seconds between tables where the screen cannot be redrawn
@@ -53,17 +53,17 @@ def demo(
     """
     from posebot.models.bundle import Bundle, resolve
     from posebot.video.cameras import CameraEntry
-    from posebot.video.opening import simulated_camera
-    from posebot.video.run import Summary, run
+    from posebot.video.ground_truth import GroundTruthMatcher
+    from posebot.video.open_source import simulated_camera
+    from posebot.video.run import RunSummary, run
     from posebot.video.sinks import JsonlSink, VideoSink
-    from posebot.video.truth import Judge
 
     screen = console()
     place = str(resolve(bundle).resolve())  # the service's processes have another working directory
     parts = Bundle.open(place)
     looks = "kit" if parts.manifest.name == "kit" else place  # the kit is shown as it really looks
     entry = CameraEntry("sim", fps=fps, seed=seed, depth=depth, speed=speed, bundle=looks)
-    camera, judge, summary = simulated_camera("wrist", entry), Judge(parts.objects), Summary()
+    camera, judge, summary = simulated_camera("wrist", entry), GroundTruthMatcher(parts.objects), RunSummary()
     out.mkdir(parents=True, exist_ok=True)
     (out / "results.jsonl").write_bytes(b"")
     log = _Log(judge, camera, out / "still.jpg")
@@ -116,7 +116,7 @@ def _alone(screen: Console, parts: Bundle, camera: SimulatedCamera, depth: bool)
     """The camera and the pipeline in this process."""
     from posebot.stages.pipeline import Pipeline
     from posebot.video.overlay import Overlay
-    from posebot.video.simcam import SimulatedSource
+    from posebot.video.simulated_camera import SimulatedSource
 
     screen.print("posebot demo: opening the model and dropping objects on a table (some seconds) …")
     return _Watched(SimulatedSource(camera), Pipeline(parts, depth=depth), Overlay(parts.objects))
@@ -125,15 +125,15 @@ def _alone(screen: Console, parts: Bundle, camera: SimulatedCamera, depth: bool)
 class _Log:
     """Remembers how far results were off, and keeps the picture with most certain poses as the still."""
 
-    def __init__(self, judge: Judge, camera: SimulatedCamera, still: Path) -> None:
+    def __init__(self, judge: GroundTruthMatcher, camera: SimulatedCamera, still: Path) -> None:
         self.judge, self.camera, self.still = judge, camera, still
-        self.misses: list[Miss] = []
+        self.misses: list[GroundTruthMatch] = []
         self._best: Output | None = None
 
-    def add(self, event: Output | Skipped, show: Callable[[Output], None]) -> None:
-        from posebot.video.source import Skipped
+    def add(self, event: Output | SkippedFrame, show: Callable[[Output], None]) -> None:
+        from posebot.video.source import SkippedFrame
 
-        if isinstance(event, Skipped):
+        if isinstance(event, SkippedFrame):
             return
         truths = self.camera.look(int(event.result.frame_id.rpartition("/")[2]))
         misses = self.judge.judge(event.result.estimates, [(truth.obj_id, truth.base_from_obj) for truth in truths])
@@ -143,10 +143,10 @@ class _Log:
         show(event)
 
     def close(self) -> None:
-        from posebot.video.sinks import write_picture
+        from posebot.video.sinks import write_image
 
         if self._best is not None:
-            write_picture(self.still, self._best.picture)
+            write_image(self.still, self._best.picture)
 
 
 def _worth(output: Output) -> float:
@@ -154,7 +154,7 @@ def _worth(output: Output) -> float:
 
 
 @contextmanager
-def _screen(screen: Console, summary: Summary) -> Iterator[Callable[[Output], None]]:
+def _screen(screen: Console, summary: RunSummary) -> Iterator[Callable[[Output], None]]:
     """A table that is redrawn, or where that is not possible, one printed every second."""
     from rich.live import Live
 
@@ -178,11 +178,11 @@ def _screen(screen: Console, summary: Summary) -> Iterator[Callable[[Output], No
     yield print_sometimes
 
 
-def _report(screen: Console, summary: Summary, log: _Log, out: Path, as_json: bool) -> None:
-    from posebot.video.truth import shares
+def _report(screen: Console, summary: RunSummary, log: _Log, out: Path, as_json: bool) -> None:
+    from posebot.video.ground_truth import summarize_matches
 
     labels = {number: model.label for number, model in log.judge.models.items()}
-    accuracy = shares(log.misses, labels)
+    accuracy = summarize_matches(log.misses, labels)
     if as_json:
         print_json(summary.to_dict() | {"accuracy": _finite(accuracy), "out": str(out)})
     elif not summary.frames:
@@ -191,7 +191,7 @@ def _report(screen: Console, summary: Summary, log: _Log, out: Path, as_json: bo
         _print_report(screen, summary, accuracy, out)
 
 
-def _print_report(screen: Console, summary: Summary, accuracy: dict[str, dict[str, float]], out: Path) -> None:
+def _print_report(screen: Console, summary: RunSummary, accuracy: dict[str, dict[str, float]], out: Path) -> None:
     from rich.table import Table
 
     median, high = summary.times()["total"]

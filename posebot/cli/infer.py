@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from posebot.core.results import FrameResult
     from posebot.stages.pipeline import Pipeline
     from posebot.stages.untrained import UntrainedPipeline
-    from posebot.video.mount import Mount
-    from posebot.video.run import Summary
+    from posebot.video.hand_eye_mount import HandEyeMount
+    from posebot.video.run import RunSummary
     from posebot.video.sinks import Output, Sink
-    from posebot.video.source import Skipped, Source
+    from posebot.video.source import SkippedFrame, Source
 
 _STILL_FPS = 4.0  # overlay videos of pictures that have no rate of their own
 
@@ -55,13 +55,13 @@ def infer(
     The same command after a kill goes on where it stopped. A camera is ended by --frames or Ctrl-C.
     """
     from posebot.cli._looking import look_with
-    from posebot.video.opening import SourceOptions, named_camera, open_source
+    from posebot.video.open_source import SourceOptions, find_camera, open_source
     from posebot.video.resume import resume
-    from posebot.video.run import Summary
+    from posebot.video.run import RunSummary
     from posebot.video.sinks import read_jsonl, write_bop
 
     opened = open_source(source, SourceOptions(split, camera, config, depth, scale_camera))
-    entry = named_camera(source, config)
+    entry = find_camera(source, config)
     mount = None if entry is None else entry.mount
     if bop is not None and split is None:
         raise InputError("--bop", "a BOP csv needs scene and image numbers", "a BOP data set as --source, with --split")
@@ -69,7 +69,7 @@ def infer(
     looking = look_with(None if no_training else bundle, objects, depth, joined, None if mount is None else mount.error)
     made_from = _made_from(source, looking, split, depth, joined, camera, mount, scale_camera)
     known = resume(out, made_from, overwrite, opened.live)
-    summary = Summary()
+    summary = RunSummary()
     pictures = _picture_sinks(opened, video, overlays, mcap)
     interrupted = _work_through(opened, looking, known, out, pictures, frames, summary)
     _refuse_nothing(opened, summary, interrupted)
@@ -81,7 +81,7 @@ def infer(
 
 
 def _work_through(opened: Source, looking: Looking, known: list[FrameResult], out: Path, pictures: list[Sink],
-                  frames: int | None, summary: Summary) -> bool:
+                  frames: int | None, summary: RunSummary) -> bool:
     """All frames of the source into `out` and the sinks; whether it was interrupted."""
     from posebot.video.overlay import Overlay
     from posebot.video.run import run
@@ -99,10 +99,10 @@ def _work_through(opened: Source, looking: Looking, known: list[FrameResult], ou
     return interruption.asked
 
 
-def _fuses(source: Source, mount: Mount | None, fuse: bool | None) -> bool:
+def _fuses(source: Source, mount: HandEyeMount | None, fuse: bool | None) -> bool:
     """Views are joined where they follow each other in time, or a robot says where they are from; other pictures and
     data sets are judged one by one."""
-    from posebot.video.files import VideoSource
+    from posebot.video.recordings import VideoSource
 
     told = mount is not None and mount.poses is not None
     return fuse if fuse is not None else source.live or told or isinstance(source, VideoSource)
@@ -124,7 +124,7 @@ def _scene_by_scene(pipeline: Pipeline | UntrainedPipeline) -> Callable[[Frame],
 
 
 def _made_from(source: str, looking: Looking, split: str | None, depth: bool, fuse: bool, camera: Path | None,
-               mount: Mount | None, scale_camera: bool) -> dict[str, Any]:
+               mount: HandEyeMount | None, scale_camera: bool) -> dict[str, Any]:
     """What the results depend on, for a later run that wants to go on."""
     intrinsics = None if camera is None else hashlib.sha256(camera.read_bytes()).hexdigest()
     name = str(Path(source).resolve()) if Path(source).exists() else source
@@ -134,13 +134,13 @@ def _made_from(source: str, looking: Looking, split: str | None, depth: bool, fu
 
 def _picture_sinks(source: Source, video: Path | None, overlays: Path | None, mcap: Path | None) -> list[Sink]:
     from posebot.video.mcap import McapSink
-    from posebot.video.sinks import PictureSink, VideoSink
+    from posebot.video.sinks import ImageSink, VideoSink
 
     sinks: list[Sink] = []
     if video is not None:
         sinks.append(VideoSink(video, None if source.live else source.fps or _STILL_FPS))
     if overlays is not None:
-        sinks.append(PictureSink(overlays))
+        sinks.append(ImageSink(overlays))
     if mcap is not None:
         sinks.append(McapSink(mcap))
     return sinks
@@ -151,15 +151,15 @@ def _progress(source: Source, limit: int | None, known: int) -> Iterator[Any]:
     """A bar on stderr that begins at `known`, and a line for every bad picture. Yields what `run` is to tell events."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from posebot.video.source import Skipped
+    from posebot.video.source import SkippedFrame
 
     screen = console()
     total = min(limit, source.total or limit) if limit else source.total
     bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
                    console=screen, disable=not screen.is_terminal, transient=True)
 
-    def tell(event: Output | Skipped) -> None:
-        if isinstance(event, Skipped):
+    def tell(event: Output | SkippedFrame) -> None:
+        if isinstance(event, SkippedFrame):
             screen.print(f"skipped {event.frame_id}: {event.reason}", markup=False, soft_wrap=True)
         bar.advance(task)
 
@@ -168,13 +168,13 @@ def _progress(source: Source, limit: int | None, known: int) -> Iterator[Any]:
         yield tell
 
 
-def _refuse_nothing(source: Source, summary: Summary, interrupted: bool) -> None:
+def _refuse_nothing(source: Source, summary: RunSummary, interrupted: bool) -> None:
     if not summary.frames and summary.bad_frames and not interrupted and not source.live:
         raise InputError(source.name, f"none of {summary.skipped} pictures can be used",
                          f"the first: {summary.bad_frames[0].reason}")
 
 
-def _report(summary: Summary, out: Path, as_json: bool) -> None:
+def _report(summary: RunSummary, out: Path, as_json: bool) -> None:
     if as_json:
         return print_json(summary.to_dict() | {"out": str(out)})
     from rich.table import Table

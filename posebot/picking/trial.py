@@ -28,7 +28,7 @@ _HOPELESS = 0.15  # metres: a gripper that closes so far away from an object can
 
 
 class WristCamera(Protocol):
-    """What `video.simcam.SimulatedCamera` offers, so that picking need not know it."""
+    """What `video.simulated_camera.SimulatedCamera` offers, so that picking need not know it."""
 
     seed: int
 

@@ -75,13 +75,13 @@ def _object(model: ObjectModel) -> dict[str, Any]:
 
 
 def _mesh(model: ObjectModel) -> dict[str, Any]:
-    from posebot.video.outline import Outline
+    from posebot.video.mesh_outline import MeshOutline
 
     mesh = model.mesh
     return {"obj_id": model.obj_id, "label": model.label, "vertices": _flat(mesh.vertices),
             "faces": mesh.faces.ravel().tolist(),
             "colors": None if mesh.colors is None else mesh.colors.ravel().tolist(),
-            "edges": _flat(Outline(mesh).creases), "diameter_m": model.diameter, "box_min_m": _flat(model.box_min),
+            "edges": _flat(MeshOutline(mesh).creases), "diameter_m": model.diameter, "box_min_m": _flat(model.box_min),
             "extents_m": _flat(model.extents)}
 
 

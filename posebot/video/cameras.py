@@ -33,7 +33,7 @@ from posebot.video.intrinsics import Intrinsics, depth_scale_from, intrinsics_fr
 from posebot.video.source import redacted
 
 if TYPE_CHECKING:
-    from posebot.video.mount import Mount
+    from posebot.video.hand_eye_mount import HandEyeMount
 
 KINDS = ("file", "folder", "video", "device", "rtsp", "sim")
 _MOUNTED = ("robot_poses", "arm_mm", "arm_deg", "latency_ms")  # only with hand_eye
@@ -61,7 +61,7 @@ class CameraEntry:
     depth: bool = True
     speed: float = 1.0
     bundle: str = "kit"
-    mount: Mount | None = None
+    mount: HandEyeMount | None = None
 
     def __repr__(self) -> str:
         return f"CameraEntry({self.kind}, {redacted(self.source)})"
@@ -108,7 +108,7 @@ def _entry(data: Any, where: str, folder: Path) -> CameraEntry:
                        str(data.get("bundle", "kit")), mount)
 
 
-def _mount(data: Mapping[str, Any], where: str, folder: Path) -> Mount | None:
+def _mount(data: Mapping[str, Any], where: str, folder: Path) -> HandEyeMount | None:
     given = [name for name in _MOUNTED if data.get(name) is not None]
     if data.get("hand_eye") is None:
         if given:
@@ -116,11 +116,13 @@ def _mount(data: Mapping[str, Any], where: str, folder: Path) -> Mount | None:
         return None
     if data.get("base_from_cam") is not None or data["kind"] == "sim":
         raise InputError(where, "hand_eye, but where the camera is, is known already", "hand_eye or base_from_cam")
-    from posebot.video.mount import load_mount  # it needs sources, which few that read a configuration do
+    from posebot.video.hand_eye_mount import (
+        load_hand_eye_mount,  # it needs sources, which few that read a configuration do
+    )
 
     errors = {name: _positive(data[name], name, where) for name in given if name != "robot_poses"}
     poses = folder / str(data["robot_poses"]) if "robot_poses" in given else None
-    return load_mount(folder / str(data["hand_eye"]), poses, errors, data["kind"], where)
+    return load_hand_eye_mount(folder / str(data["hand_eye"]), poses, errors, data["kind"], where)
 
 
 def _address(kind: str, source: Any, where: str, folder: Path) -> str:

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from posebot.core.errors import InputError
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array
-from posebot.video.files import decoded, open_video
 from posebot.video.intrinsics import Intrinsics
-from posebot.video.latest import Latest
-from posebot.video.source import Shot, Skipped, redacted
+from posebot.video.latest_slot import LatestSlot
+from posebot.video.recordings import decoded, open_video
+from posebot.video.source import CapturedFrame, FrameEvent, SkippedFrame, redacted
 
 BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
 OPEN_TIMEOUT_S, READ_TIMEOUT_S = 10.0, 10.0
@@ -43,14 +43,14 @@ class LiveSource:
                  backoff_s: tuple[float, ...] = BACKOFF_S) -> None:
         self.name, self.fps = name, fps
         self._opened, self._backoff_s = opened, backoff_s
-        self._slot: Latest[Frame] = Latest()
-        self._events: queue.SimpleQueue[Skipped] = queue.SimpleQueue()
+        self._slot: LatestSlot[Frame] = LatestSlot()
+        self._events: queue.SimpleQueue[SkippedFrame] = queue.SimpleQueue()
         self._failure: BaseException | None = None
         self._count = 0
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def shots(self, done: Container[str] = ()) -> Iterator[Shot | Skipped]:
+    def frames(self, done: Container[str] = ()) -> Iterator[FrameEvent]:
         """Endless, until `close`.
 
         Raises:
@@ -65,7 +65,7 @@ class LiveSource:
                 while True:
                     yield self._events.get_nowait()
             if taken is not None:
-                yield Shot(*taken)
+                yield CapturedFrame(*taken)
             elif self._failure is not None:
                 raise self._failure
             elif self._slot.closed:
@@ -113,7 +113,7 @@ class LiveSource:
                 return
 
     def _skip(self, reason: str) -> None:
-        self._events.put(Skipped(f"{self.name}/{self._count}", redacted(reason)))
+        self._events.put(SkippedFrame(f"{self.name}/{self._count}", redacted(reason)))
 
 
 @dataclass(frozen=True)

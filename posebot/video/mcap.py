@@ -7,10 +7,10 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from posebot.video.sinks import Output, encoded
+from posebot.video.sinks import Output, encode_image
 
-RESULT_TOPIC, PICTURE_TOPIC, OVERLAY_TOPIC = "/posebot/result", "/posebot/image", "/posebot/overlay"
-_RESULT_SCHEMA = {
+RESULT_TOPIC, IMAGE_TOPIC, OVERLAY_TOPIC = "/posebot/result", "/posebot/image", "/posebot/overlay"
+RESULT_SCHEMA = {
     "title": "posebot.FrameResult", "type": "object",
     "properties": {
         "schema": {"type": "integer"}, "frame_id": {"type": "string"}, "captured_at": {"type": "number"},
@@ -20,7 +20,7 @@ _RESULT_SCHEMA = {
 }
 _TIME = {"type": "object", "properties": {"sec": {"type": "integer"}, "nsec": {"type": "integer"}}}
 # Foxglove's well-known schema: https://docs.foxglove.dev/docs/visualization/message-schemas/compressed-image
-_PICTURE_SCHEMA = {
+IMAGE_SCHEMA = {
     "title": "foxglove.CompressedImage", "type": "object",
     "properties": {"timestamp": _TIME, "frame_id": {"type": "string"}, "format": {"type": "string"},
                    "data": {"type": "string", "contentEncoding": "base64"}},
@@ -30,7 +30,7 @@ _PICTURE_SCHEMA = {
 class McapSink:
     """Writes one result, its picture and its overlay per frame; closed properly, the file has an index."""
 
-    needs_picture = True
+    needs_image = True
 
     def __init__(self, path: str | Path) -> None:
         from mcap.writer import Writer
@@ -39,18 +39,18 @@ class McapSink:
         self._file = Path(path).open("wb")  # noqa: SIM115 (closed by close)
         self._writer = Writer(self._file)
         self._writer.start(profile="", library="posebot")
-        result = self._schema("posebot.FrameResult", _RESULT_SCHEMA)
-        picture = self._schema("foxglove.CompressedImage", _PICTURE_SCHEMA)
+        result = self._schema("posebot.FrameResult", RESULT_SCHEMA)
+        picture = self._schema("foxglove.CompressedImage", IMAGE_SCHEMA)
         self._channels = {topic: self._writer.register_channel(topic, "json", schema) for topic, schema in
-                          ((RESULT_TOPIC, result), (PICTURE_TOPIC, picture), (OVERLAY_TOPIC, picture))}
+                          ((RESULT_TOPIC, result), (IMAGE_TOPIC, picture), (OVERLAY_TOPIC, picture))}
 
     def write(self, output: Output) -> None:
         time_ns = round(output.frame.captured_at * 1e9)
         self._add(RESULT_TOPIC, output.result.to_json().encode(), time_ns)
-        for topic, rgb in ((PICTURE_TOPIC, output.frame.rgb), (OVERLAY_TOPIC, output.picture)):
+        for topic, rgb in ((IMAGE_TOPIC, output.frame.rgb), (OVERLAY_TOPIC, output.picture)):
             message = {"timestamp": {"sec": time_ns // 10**9, "nsec": time_ns % 10**9},
                        "frame_id": output.frame.frame_id, "format": "jpeg",
-                       "data": base64.b64encode(encoded(rgb)).decode("ascii")}
+                       "data": base64.b64encode(encode_image(rgb)).decode("ascii")}
             self._add(topic, json.dumps(message).encode(), time_ns)
 
     def close(self) -> None:

@@ -17,8 +17,8 @@ from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
 from posebot.core.results import FrameResult, PoseEstimate
 from posebot.core.transforms import Array, apply
-from posebot.video.outline import Outline
-from posebot.video.text import Color, chip, paste, text_width
+from posebot.video.mesh_outline import MeshOutline
+from posebot.video.text_labels import Color, alpha_blend, render_label, text_width
 
 COLORS: dict[str, Color] = {"ok": (61, 220, 132), "low_certainty": (255, 179, 0), "no_pose": (255, 82, 110)}
 NAMES = {"ok": "ok", "low_certainty": "low certainty", "no_pose": "no pose"}
@@ -37,7 +37,7 @@ class Overlay:
 
     def __init__(self, objects: Iterable[ObjectModel], scale: int = 1) -> None:
         self.objects = {model.obj_id: model for model in objects}
-        self.outlines: dict[int, Outline] = {}
+        self.outlines: dict[int, MeshOutline] = {}
         self.scale = scale
 
     def draw(self, frame: Frame, result: FrameResult) -> NDArray[np.uint8]:
@@ -65,7 +65,7 @@ class Overlay:
         if model is None or estimate.cam_from_obj is None:
             return
         if estimate.obj_id not in self.outlines:
-            self.outlines[estimate.obj_id] = Outline(model.mesh)
+            self.outlines[estimate.obj_id] = MeshOutline(model.mesh)
         height, width = picture.shape[:2]
         lines = self.outlines[estimate.obj_id].lines(K, estimate.cam_from_obj, width, height)
         sure = estimate.status == "ok"  # a doubtful pose is drawn thin and without detail
@@ -80,10 +80,10 @@ class Overlay:
         boxes = [_scaled_box(estimate.box_xyxy, self.scale) for estimate in estimates]
         placed: list[Array] = []
         for index in sorted(range(len(estimates)), key=lambda i: float(boxes[i][1])):
-            label = chip(label_of(estimates[index]), size, COLORS[estimates[index].status])
+            label = render_label(label_of(estimates[index]), size, COLORS[estimates[index].status])
             at = _place(label.shape[1], label.shape[0], boxes[index], boxes, placed, picture.shape[1], picture.shape[0])
             placed.append(at)
-            paste(picture, label, int(at[0]), int(at[1]))
+            alpha_blend(picture, label, int(at[0]), int(at[1]))
 
 
 def label_of(estimate: PoseEstimate) -> str:
@@ -102,16 +102,16 @@ def _draw_footer(strip: NDArray[np.uint8], result: FrameResult) -> None:
     x = width
     for status in reversed(COLORS):
         text = f"{counts[status]} {NAMES[status]}"
-        label = chip(text, size, COLORS[status], opacity=1.0)
+        label = render_label(text, size, COLORS[status], opacity=1.0)
         x -= label.shape[1]
-        paste(strip, label, x, (height - label.shape[0]) // 2)
+        alpha_blend(strip, label, x, (height - label.shape[0]) // 2)
     facts = [result.frame_id, f"age {result.age_ms:.0f} ms", f"pipeline {result.stage_ms.get('total', 0.0):.0f} ms"]
     if result.dropped:
         facts.append(f"dropped {result.dropped}")
     while len(facts) > 1 and text_width("   ".join(facts), size) > x - 2 * size:
         facts.pop()
-    label = chip("   ".join(facts), size, _DARK, opacity=1.0)
-    paste(strip, label[:, :max(x, 1)], 0, (height - label.shape[0]) // 2)
+    label = render_label("   ".join(facts), size, _DARK, opacity=1.0)
+    alpha_blend(strip, label[:, :max(x, 1)], 0, (height - label.shape[0]) // 2)
 
 
 def _draw_axes(picture: NDArray[np.uint8], K: Array, cam_from_obj: Array, length: float) -> None:

@@ -16,13 +16,13 @@ from posebot.core.results import FrameResult
 from posebot.stages.pipeline import straight
 from posebot.video.overlay import Overlay
 from posebot.video.sinks import Output, Sink
-from posebot.video.source import Skipped, Source
+from posebot.video.source import SkippedFrame, Source
 
 _SHOWN_SKIPS = 20
 
 
 @dataclass
-class Summary:
+class RunSummary:
     """Counts and times of a run.
 
     Attributes:
@@ -38,7 +38,7 @@ class Summary:
     seconds: float = 0.0
     objects: Counter[str] = field(default_factory=Counter)
     stage_ms: dict[str, list[float]] = field(default_factory=dict)
-    bad_frames: list[Skipped] = field(default_factory=list)
+    bad_frames: list[SkippedFrame] = field(default_factory=list)
 
     def add(self, result: FrameResult, resumed: bool) -> None:
         """Count a result."""
@@ -51,7 +51,7 @@ class Summary:
         for stage, milliseconds in result.stage_ms.items():
             self.stage_ms.setdefault(stage, []).append(milliseconds)
 
-    def skip(self, skipped: Skipped) -> None:
+    def skip(self, skipped: SkippedFrame) -> None:
         """Count a picture that could not be used."""
         self.skipped += 1
         if len(self.bad_frames) < _SHOWN_SKIPS:
@@ -73,8 +73,8 @@ class Summary:
 
 
 def run(source: Source, pipeline: Callable[[Frame], FrameResult], sinks: Sequence[Sink], overlay: Overlay,
-        summary: Summary, *, limit: int | None = None, known: Mapping[str, FrameResult] | None = None,
-        progress: Callable[[Output | Skipped], None] = lambda event: None) -> None:
+        summary: RunSummary, *, limit: int | None = None, known: Mapping[str, FrameResult] | None = None,
+        progress: Callable[[Output | SkippedFrame], None] = lambda event: None) -> None:
     """Work through a source until its end, or until `limit` frames have a result. Fills `summary` as it goes.
 
     Args:
@@ -82,7 +82,7 @@ def run(source: Source, pipeline: Callable[[Frame], FrameResult], sinks: Sequenc
             them once more, since videos cannot be continued. progress: is told of every frame and every bad picture.
     """
     known = known or {}
-    redraw = [sink for sink in sinks if sink.needs_picture]
+    redraw = [sink for sink in sinks if sink.needs_image]
     if not redraw:
         for result in known.values():
             summary.add(result, resumed=True)
@@ -90,12 +90,12 @@ def run(source: Source, pipeline: Callable[[Frame], FrameResult], sinks: Sequenc
     try:
         if limit is not None and summary.frames >= limit:
             return
-        for shot in source.shots(done=() if redraw else known):
-            if isinstance(shot, Skipped):
-                event: Output | Skipped = shot
+        for shot in source.frames(done=() if redraw else known):
+            if isinstance(shot, SkippedFrame):
+                event: Output | SkippedFrame = shot
             else:
                 event = _processed(straight(shot.frame), shot.dropped, pipeline, known, overlay)
-            if isinstance(event, Skipped):
+            if isinstance(event, SkippedFrame):
                 summary.skip(event)
             else:
                 resumed = event.result.frame_id in known
@@ -110,11 +110,11 @@ def run(source: Source, pipeline: Callable[[Frame], FrameResult], sinks: Sequenc
 
 
 def _processed(frame: Frame, dropped: int, pipeline: Callable[[Frame], FrameResult], known: Mapping[str, FrameResult],
-               overlay: Overlay) -> Output | Skipped:
+               overlay: Overlay) -> Output | SkippedFrame:
     result = known.get(frame.frame_id)
     if result is None:
         try:
             result = pipeline(frame).replace(dropped=dropped)
         except InputError as error:
-            return Skipped(frame.frame_id, str(error))
+            return SkippedFrame(frame.frame_id, str(error))
     return Output(frame, result, overlay)

@@ -49,9 +49,9 @@ class Output:
 
 
 class Sink(Protocol):
-    """Takes outputs in order. `needs_picture`: whether it wants frames whose results are known already."""
+    """Takes outputs in order. `needs_image`: whether it wants frames whose results are known already."""
 
-    needs_picture: bool
+    needs_image: bool
 
     def write(self, output: Output) -> None: ...
 
@@ -61,7 +61,7 @@ class Sink(Protocol):
 class JsonlSink:
     """results.jsonl: one line per frame, flushed, appended to what is there."""
 
-    needs_picture = False
+    needs_image = False
 
     def __init__(self, path: str | Path) -> None:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +131,7 @@ class VideoSink:
         fps: frames a second of a recording. None: each frame is shown as long as it was the newest (live sources).
     """
 
-    needs_picture = True
+    needs_image = True
 
     def __init__(self, path: str | Path, fps: float | None) -> None:
         self.path, self.fps = Path(path), fps
@@ -177,31 +177,31 @@ class VideoSink:
             self._stream.options = {"preset": "veryfast", "crf": "21", "tune": "zerolatency"}
 
 
-class PictureSink:
+class ImageSink:
     """One overlay picture per frame in a folder: `000002_000038.jpg`."""
 
-    needs_picture = True
+    needs_image = True
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, output: Output) -> None:
-        write_picture(self.folder / f"{output.result.frame_id.replace('/', '_')}.jpg", output.picture)
+        write_image(self.folder / f"{output.result.frame_id.replace('/', '_')}.jpg", output.picture)
 
     def close(self) -> None:
         """Nothing is held open."""
 
 
-def write_picture(path: str | Path, rgb: NDArray[np.uint8]) -> None:
+def write_image(path: str | Path, rgb: NDArray[np.uint8]) -> None:
     """Write a picture, uint8 (H, W, 3) red first; the file appears whole or not at all."""
     path = Path(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_bytes(encoded(rgb, path.suffix))
+    partial.write_bytes(encode_image(rgb, path.suffix))
     os.replace(partial, path)
 
 
-def encoded(rgb: NDArray[np.uint8], suffix: str = ".jpg") -> bytes:
+def encode_image(rgb: NDArray[np.uint8], suffix: str = ".jpg") -> bytes:
     """The bytes of a picture file."""
     import cv2
 

@@ -13,7 +13,7 @@ _SECRET_FIELD = re.compile(r"([?&][^=\s&]*(?:pass|pwd|token|key|secret|user|auth
 
 
 @dataclass(frozen=True)
-class Shot:
+class CapturedFrame:
     """A frame, and how many of its source were dropped since the one before because newer ones came."""
 
     frame: Frame
@@ -21,11 +21,15 @@ class Shot:
 
 
 @dataclass(frozen=True)
-class Skipped:
+class SkippedFrame:
     """A picture that could not be used, or an interruption of a camera, and why."""
 
     frame_id: str
     reason: str
+
+
+FrameEvent = CapturedFrame | SkippedFrame
+"""What a source yields."""
 
 
 class Source(Protocol):
@@ -41,10 +45,10 @@ class Source(Protocol):
     total: int | None
     fps: float | None
 
-    def shots(self, done: Container[str] = ()) -> Iterator[Shot | Skipped]:
+    def frames(self, done: Container[str] = ()) -> Iterator[FrameEvent]:
         """Frames in order, as the camera saw them. Those whose frame_id is in `done` are left out, unread if possible.
 
-        A bad picture is reported as Skipped and never ends the source.
+        A bad picture is reported as SkippedFrame and never ends the source.
         """
 
     def close(self) -> None:

@@ -17,7 +17,7 @@ from posebot.core.results import FrameResult
 from posebot.evaluation.csv import read_csv
 from posebot.video.sinks import read_jsonl
 from tests.video.conftest import bop_root, bundle_dir, camera_file, folder, rgbd_folder, video_file  # noqa: F401
-from tests.video.made import write_video
+from tests.video.image_files import write_video
 from tests.video.plumbing import CAM_FROM_BRICK
 
 

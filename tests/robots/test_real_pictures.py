@@ -8,7 +8,7 @@ import pytest
 
 from posebot.robots.detect import make_finder
 from posebot.robots.targets import parse_target
-from posebot.video.pictures import list_pictures, read_rgb
+from posebot.video.images import list_image_files, read_rgb
 
 
 @pytest.mark.parametrize(("folder", "spec", "pictures", "points", "turns"), [
@@ -17,7 +17,7 @@ from posebot.video.pictures import list_pictures, read_rgb
 ])
 def test_found_in_every_picture(handeye: Path, folder: str, spec: str, pictures: int, points: int, turns: int) -> None:
     find = make_finder(parse_target(spec))
-    found = [find(read_rgb(path), path.name) for path in list_pictures(handeye / folder)]
+    found = [find(read_rgb(path), path.name) for path in list_image_files(handeye / folder)]
     assert len(found) == pictures
     assert all(entry is not None and len(entry.ids) == points and entry.turns == turns for entry in found)
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.video.made import picture, write_png, write_video
+from tests.video.image_files import picture, write_png, write_video
 from tests.video.plumbing import CAMERA, HEIGHT, WIDTH, write_plumbing_bundle
 
 

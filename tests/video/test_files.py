@@ -10,26 +10,26 @@ import pytest
 from posebot.core.errors import InputError
 from posebot.core.frame import Frame
 from posebot.core.transforms import make
-from posebot.video.files import BopSource, PictureSource, VideoSource
 from posebot.video.intrinsics import Intrinsics
-from posebot.video.source import Shot, Skipped, Source
-from tests.video.made import picture, write_png, write_video
+from posebot.video.recordings import BopSource, ImageSource, VideoSource
+from posebot.video.source import CapturedFrame, SkippedFrame, Source
+from tests.video.image_files import picture, write_png, write_video
 from tests.video.plumbing import CAMERA, HEIGHT, WIDTH
 
 INTRINSICS = Intrinsics(CAMERA, depth_scale=1.0, where="camera.json")
 
 
 def frames(source: Source, done: set[str] = frozenset()) -> list[Frame]:  # type: ignore[assignment]
-    return [shot.frame for shot in source.shots(done) if isinstance(shot, Shot)]
+    return [shot.frame for shot in source.frames(done) if isinstance(shot, CapturedFrame)]
 
 
-def skips(source: Source) -> Iterator[Skipped]:
-    return (shot for shot in source.shots() if isinstance(shot, Skipped))
+def skips(source: Source) -> Iterator[SkippedFrame]:
+    return (shot for shot in source.frames() if isinstance(shot, SkippedFrame))
 
 
 def test_a_picture_comes_as_it_is(tmp_path: Path) -> None:
     path = write_png(tmp_path / "one.png", picture(3))
-    (frame,) = frames(PictureSource(path, INTRINSICS, base_from_cam=make(translation=[0, 0, 1])))
+    (frame,) = frames(ImageSource(path, INTRINSICS, base_from_cam=make(translation=[0, 0, 1])))
     assert np.array_equal(frame.rgb, picture(3))
     assert frame.frame_id == "one/one"
     assert frame.depth is None
@@ -41,11 +41,11 @@ def test_a_picture_comes_as_it_is(tmp_path: Path) -> None:
 def test_a_single_corrupt_picture_is_an_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.png").write_bytes(content)
     with pytest.raises(InputError, match=r"bad\.png"):
-        frames(PictureSource(tmp_path / "bad.png", INTRINSICS))
+        frames(ImageSource(tmp_path / "bad.png", INTRINSICS))
 
 
 def test_a_corrupt_picture_in_a_folder_is_skipped(folder: Path) -> None:
-    source = PictureSource(folder, INTRINSICS)
+    source = ImageSource(folder, INTRINSICS)
     assert source.total == 4
     assert [frame.frame_id for frame in frames(source)] == ["shots/000", "shots/001", "shots/003"]
     (skipped,) = skips(source)
@@ -54,48 +54,48 @@ def test_a_corrupt_picture_in_a_folder_is_skipped(folder: Path) -> None:
 
 
 def test_pictures_that_are_done_are_not_even_read(folder: Path) -> None:
-    shots = list(PictureSource(folder, INTRINSICS).shots({"shots/000", "shots/002"}))
-    assert [shot.frame.frame_id for shot in shots if isinstance(shot, Shot)] == ["shots/001", "shots/003"]
-    assert not [shot for shot in shots if isinstance(shot, Skipped)]
+    shots = list(ImageSource(folder, INTRINSICS).frames({"shots/000", "shots/002"}))
+    assert [shot.frame.frame_id for shot in shots if isinstance(shot, CapturedFrame)] == ["shots/001", "shots/003"]
+    assert not [shot for shot in shots if isinstance(shot, SkippedFrame)]
 
 
 def test_frame_ids_are_unique_where_names_differ_in_the_suffix_only(tmp_path: Path) -> None:
     for suffix in ("png", "jpg"):
         write_png(tmp_path / "twins" / f"a.{suffix}", picture(1))
-    assert {frame.frame_id for frame in frames(PictureSource(tmp_path / "twins", INTRINSICS))} == {
+    assert {frame.frame_id for frame in frames(ImageSource(tmp_path / "twins", INTRINSICS))} == {
         "twins/a.png", "twins/a.jpg"}
 
 
 def test_depth_is_metres(rgbd_folder: Path) -> None:
-    first, second, third = frames(PictureSource(rgbd_folder, INTRINSICS))
+    first, second, third = frames(ImageSource(rgbd_folder, INTRINSICS))
     assert first.depth is not None
     assert second.depth is not None
     assert np.allclose(first.depth, 0.400)
     assert np.allclose(second.depth, 0.401)
     assert third.depth is None
-    assert all(frame.depth is None for frame in frames(PictureSource(rgbd_folder, INTRINSICS, with_depth=False)))
+    assert all(frame.depth is None for frame in frames(ImageSource(rgbd_folder, INTRINSICS, with_depth=False)))
 
 
 def test_depth_without_a_scale_is_not_guessed(rgbd_folder: Path) -> None:
     with pytest.raises(InputError, match=r"camera\.json: no depth_scale"):
-        PictureSource(rgbd_folder, Intrinsics(CAMERA, None, "camera.json"))
-    PictureSource(rgbd_folder, Intrinsics(CAMERA, None, "camera.json"), with_depth=False)
+        ImageSource(rgbd_folder, Intrinsics(CAMERA, None, "camera.json"))
+    ImageSource(rgbd_folder, Intrinsics(CAMERA, None, "camera.json"), with_depth=False)
 
 
 def test_a_coloured_depth_map_is_refused(rgbd_folder: Path) -> None:
     assert cv2.imwrite(str(rgbd_folder / "depth" / "0.png"), np.zeros((HEIGHT, WIDTH, 3), np.uint8))
-    (skipped,) = skips(PictureSource(rgbd_folder, INTRINSICS))
+    (skipped,) = skips(ImageSource(rgbd_folder, INTRINSICS))
     assert "16 bits" in skipped.reason
 
 
 def test_a_picture_of_another_size_is_skipped(folder: Path) -> None:
     write_png(folder / "000.png", picture(0)[:100])
-    assert next(skips(PictureSource(folder, INTRINSICS))).reason.startswith("camera.json: intrinsics are for 320x240")
+    assert next(skips(ImageSource(folder, INTRINSICS))).reason.startswith("camera.json: intrinsics are for 320x240")
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no picture"):
-        PictureSource(tmp_path, INTRINSICS)
+        ImageSource(tmp_path, INTRINSICS)
 
 
 def test_bop_takes_the_official_targets_only(bop_root: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_video_damaged_in_the_middle_goes_on(tmp_path: Path) -> None:
     middle = len(data) // 2
     data[middle:middle + 300] = bytes(300)
     path.write_bytes(data)
-    ends = [shot.frame.frame_id for shot in VideoSource(path, INTRINSICS).shots() if isinstance(shot, Shot)]
+    ends = [shot.frame.frame_id for shot in VideoSource(path, INTRINSICS).frames() if isinstance(shot, CapturedFrame)]
     assert len(ends) >= 8
 
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from posebot.core.errors import InputError
 from posebot.core.frame import Frame
 from posebot.video.intrinsics import Intrinsics
-from posebot.video.latest import Latest
+from posebot.video.latest_slot import LatestSlot
 from posebot.video.live import CameraSettings, LiveSource, device_frames, network_frames
-from posebot.video.source import Shot, Skipped, redacted
-from tests.video.made import picture, write_video
+from posebot.video.source import CapturedFrame, SkippedFrame, redacted
+from tests.video.image_files import picture, write_video
 from tests.video.plumbing import CAMERA
 
 SETTINGS = CameraSettings("wrist", Intrinsics(CAMERA, where="camera.json"))
@@ -28,7 +28,7 @@ def frame(number: int = 0) -> Frame:
 
 
 def test_the_newest_wins_and_the_others_are_counted() -> None:
-    slot: Latest[int] = Latest()
+    slot: LatestSlot[int] = LatestSlot()
     for number in range(5):
         slot.put(number)
     assert slot.take() == (4, 4)
@@ -40,7 +40,7 @@ def test_the_newest_wins_and_the_others_are_counted() -> None:
 
 
 def test_nothing_is_lost_without_being_counted_across_threads() -> None:
-    slot: Latest[int] = Latest()
+    slot: LatestSlot[int] = LatestSlot()
 
     def produce() -> None:
         for number in range(2000):
@@ -71,14 +71,14 @@ def test_a_slow_consumer_sees_the_newest_frame() -> None:
             yield frame(50)
 
     source = LiveSource("wrist", camera)
-    shots = source.shots()
+    shots = source.frames()
     first = next(shots)
     released.set()
     time.sleep(0.2)
     second = next(shots)
     source.close()
-    assert isinstance(first, Shot)
-    assert isinstance(second, Shot)
+    assert isinstance(first, CapturedFrame)
+    assert isinstance(second, CapturedFrame)
     assert first.frame.frame_id == "wrist/0"
     assert second.dropped >= 49
     assert second.frame.frame_id == f"wrist/{second.dropped + 1}"
@@ -96,15 +96,16 @@ def test_a_camera_that_breaks_off_comes_back() -> None:
 
     source = LiveSource("wrist", camera, backoff_s=(0.01,))
     events = []
-    for event in source.shots():
+    for event in source.frames():
         events.append(event)
-        if sum(isinstance(event, Shot) for event in events) == 3:
+        if sum(isinstance(event, CapturedFrame) for event in events) == 3:
             break
     source.close()
-    reasons = [event.reason for event in events if isinstance(event, Skipped)]
+    reasons = [event.reason for event in events if isinstance(event, SkippedFrame)]
     assert any("***@host is gone; trying again" in reason for reason in reasons)
     assert not any("secret" in reason for reason in reasons)
-    assert [event.frame.frame_id for event in events if isinstance(event, Shot)] == ["wrist/0", "wrist/1", "wrist/2"]
+    assert [event.frame.frame_id for event in events if isinstance(event, CapturedFrame)] == [
+        "wrist/0", "wrist/1", "wrist/2"]
 
 
 def test_a_bad_picture_is_reported_and_the_stream_goes_on() -> None:
@@ -116,10 +117,10 @@ def test_a_bad_picture_is_reported_and_the_stream_goes_on() -> None:
         time.sleep(0.3)
 
     source = LiveSource("wrist", camera)
-    events = [event for event, _ in zip(source.shots(), range(3))]
+    events = [event for event, _ in zip(source.frames(), range(3))]
     source.close()
-    assert [type(event) for event in events].count(Skipped) == 1
-    assert [event.frame.frame_id for event in events if isinstance(event, Shot)] == ["wrist/0", "wrist/1"]
+    assert [type(event) for event in events].count(SkippedFrame) == 1
+    assert [event.frame.frame_id for event in events if isinstance(event, CapturedFrame)] == ["wrist/0", "wrist/1"]
 
 
 def test_a_camera_that_never_opens_is_an_error() -> None:
@@ -128,7 +129,7 @@ def test_a_camera_that_never_opens_is_an_error() -> None:
         yield
 
     with pytest.raises(InputError, match="device 7"):
-        next(LiveSource("wrist", camera).shots())
+        next(LiveSource("wrist", camera).frames())
 
 
 def test_a_bug_in_a_camera_is_not_swallowed() -> None:
@@ -138,14 +139,14 @@ def test_a_bug_in_a_camera_is_not_swallowed() -> None:
 
     source = LiveSource("wrist", camera)
     with pytest.raises(ZeroDivisionError):
-        list(source.shots())
+        list(source.frames())
 
 
 def test_close_may_be_called_at_any_time() -> None:
     source = LiveSource("wrist", lambda: iter([frame()]))
     source.close()
     source.close()
-    assert len(list(source.shots())) <= 1
+    assert len(list(source.frames())) <= 1
 
 
 def test_a_device_that_is_not_there_is_an_error(capfd: pytest.CaptureFixture[str]) -> None:
@@ -180,8 +181,8 @@ def http_camera(tmp_path: Path) -> Iterator[str]:
 def test_a_network_stream_is_read_and_reconnected(http_camera: str) -> None:
     source = LiveSource("wrist", lambda: network_frames(SETTINGS, http_camera), backoff_s=(0.01,))
     shots, reconnected = [], False
-    for event in source.shots():
-        if isinstance(event, Skipped):
+    for event in source.frames():
+        if isinstance(event, SkippedFrame):
             reconnected |= "trying again" in event.reason
         else:
             shots.append(event)

@@ -10,9 +10,9 @@ from posebot.core.frame import Frame
 from posebot.core.results import FrameResult, PoseEstimate, Region90
 from posebot.core.transforms import apply, make, perturb
 from posebot.objects.bop_models import make_object
-from posebot.video.outline import MAX_FACES, Outline
+from posebot.video.mesh_outline import MAX_FACES, MeshOutline
 from posebot.video.overlay import COLORS, Overlay, label_of
-from tests.video.made import picture
+from tests.video.image_files import picture
 from tests.video.plumbing import BOX, CAM_FROM_BRICK, CAMERA, HEIGHT, SIZE, WIDTH, brick
 
 BRICK = make_object(1, "brick", brick())
@@ -33,7 +33,7 @@ def near(drawn: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
 
 
 def test_the_outline_of_a_brick_is_its_projected_front() -> None:
-    lines = Outline(brick()).lines(CAMERA.K, CAM_FROM_BRICK, WIDTH, HEIGHT)
+    lines = MeshOutline(brick()).lines(CAMERA.K, CAM_FROM_BRICK, WIDTH, HEIGHT)
     points = np.concatenate(lines.contours)
     assert np.allclose(points.min(axis=0), BOX[:2], atol=1.0)
     assert np.allclose(points.max(axis=0), BOX[2:], atol=1.0)
@@ -41,7 +41,7 @@ def test_the_outline_of_a_brick_is_its_projected_front() -> None:
 
 def test_creases_behind_the_surface_are_not_drawn() -> None:
     tilted = perturb(CAM_FROM_BRICK, [0, 0, 0, 0.5, 0.5, 0])
-    lines = Outline(brick()).lines(CAMERA.K, tilted, WIDTH, HEIGHT)
+    lines = MeshOutline(brick()).lines(CAMERA.K, tilted, WIDTH, HEIGHT)
     hidden = np.array([0.5, -0.5, 0.5]) * SIZE  # the corner of the brick that is farthest from the camera
     corners = apply(tilted, (np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) / 2) * SIZE)
     farthest = project(CAMERA.K, corners[corners[:, 2].argmax()])
@@ -54,7 +54,7 @@ def test_creases_behind_the_surface_are_not_drawn() -> None:
 @settings(max_examples=40)
 def test_no_pose_breaks_the_outline(twist: tuple[float, ...], scale: float) -> None:
     pose = perturb(make(translation=[0, 0, 0.3]), np.array(twist) * [scale, scale, scale, 1, 1, 1])
-    lines = Outline(brick()).lines(CAMERA.K, pose, WIDTH, HEIGHT)
+    lines = MeshOutline(brick()).lines(CAMERA.K, pose, WIDTH, HEIGHT)
     for contour in lines.contours:
         assert np.isfinite(contour).all()
         assert (contour > -3).all()
@@ -67,7 +67,7 @@ def test_a_fine_mesh_is_made_coarse_and_keeps_its_extents() -> None:
     from posebot.core.objects import Mesh
 
     sphere = trimesh.creation.icosphere(subdivisions=5, radius=0.05)
-    outline = Outline(Mesh(np.asarray(sphere.vertices), np.asarray(sphere.faces, np.int32)))
+    outline = MeshOutline(Mesh(np.asarray(sphere.vertices), np.asarray(sphere.faces, np.int32)))
     assert len(outline.faces) <= MAX_FACES
     assert np.allclose(np.ptp(outline.vertices, axis=0), 0.1, atol=0.003)
     assert len(outline.creases) == 0

@@ -11,8 +11,8 @@ from posebot.core.frame import Frame
 from posebot.core.results import FrameResult
 from posebot.evaluation.csv import read_csv
 from posebot.video.resume import resume
-from posebot.video.sinks import JsonlSink, Output, PictureSink, VideoSink, read_jsonl, write_bop, write_picture
-from tests.video.made import picture
+from posebot.video.sinks import ImageSink, JsonlSink, Output, VideoSink, read_jsonl, write_bop, write_image
+from tests.video.image_files import picture
 from tests.video.plumbing import CAMERA
 from tests.video.test_overlay import ESTIMATE, Overlay
 
@@ -110,10 +110,10 @@ def test_a_video_without_frames_is_no_file(tmp_path: Path) -> None:
 
 
 def test_pictures_are_named_by_frame(tmp_path: Path) -> None:
-    sink = PictureSink(tmp_path / "drawn")
+    sink = ImageSink(tmp_path / "drawn")
     sink.write(output(3))
     assert [path.name for path in (tmp_path / "drawn").iterdir()] == ["000003_000003.jpg"]
-    write_picture(tmp_path / "exact.png", picture(1))
+    write_image(tmp_path / "exact.png", picture(1))
     import cv2
 
     assert np.array_equal(cv2.imread(str(tmp_path / "exact.png"))[..., ::-1], picture(1))

@@ -10,8 +10,8 @@ from dataclasses import replace
 from posebot.service.settings import Stream
 from posebot.video.cameras import CameraEntry
 from posebot.video.live import LiveSource
-from posebot.video.opening import open_camera
-from posebot.video.source import Shot, Skipped, Source
+from posebot.video.open_source import open_camera
+from posebot.video.source import CapturedFrame, FrameEvent, SkippedFrame, Source
 
 _RECORDED = ("file", "folder", "video")
 
@@ -29,7 +29,7 @@ class Feed:
         """Whether it comes to an end by itself."""
         return self.entry.kind in _RECORDED and not self.stream.loop
 
-    def shots(self) -> Iterator[Shot | Skipped]:
+    def frames(self) -> Iterator[FrameEvent]:
         """Frames until `end`, or until a recording is over that is not to be repeated.
 
         A recording with an `fps` is played at that pace, and what comes too late is dropped as with a camera; without,
@@ -40,7 +40,7 @@ class Feed:
         while not self._stop.is_set():
             came = False
             for shot in self._once():
-                came = came or isinstance(shot, Shot)
+                came = came or isinstance(shot, CapturedFrame)
                 yield shot
                 if self._stop.is_set():
                     return
@@ -53,29 +53,29 @@ class Feed:
         if isinstance(self._source, LiveSource):  # the others must be closed by the thread that reads them
             self._source.close()
 
-    def _once(self) -> Iterator[Shot | Skipped]:
+    def _once(self) -> Iterator[FrameEvent]:
         self._source = source = open_camera(self.name, self.entry)
         try:
             if self._stop.is_set():
                 return
             if self.entry.kind in _RECORDED and self.entry.fps:
-                yield from _paced(source.shots(), self.entry.fps, self._stop)
+                yield from _paced(source.frames(), self.entry.fps, self._stop)
             else:
-                yield from source.shots()
+                yield from source.frames()
         finally:
             source.close()
 
 
-def _paced(shots: Iterator[Shot | Skipped], fps: float, stop: threading.Event) -> Iterator[Shot | Skipped]:
+def _paced(shots: Iterator[FrameEvent], fps: float, stop: threading.Event) -> Iterator[FrameEvent]:
     start, late = time.time(), 0
     for index, shot in enumerate(shots):
         due = start + index / fps
-        if isinstance(shot, Skipped):
+        if isinstance(shot, SkippedFrame):
             yield shot
         elif time.time() > due + 1 / fps:
             late += 1
         else:
             if stop.wait(max(0.0, due - time.time())):
                 return
-            yield Shot(replace(shot.frame, captured_at=due), shot.dropped + late)
+            yield CapturedFrame(replace(shot.frame, captured_at=due), shot.dropped + late)
             late = 0

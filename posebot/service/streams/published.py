@@ -40,13 +40,13 @@ class Published:
         return tuple(self.overlay.objects.values())
 
     def jpeg(self, kind: Picture) -> bytes:
-        """The frame as it is, or with the result drawn into it; encoded once, whoever asks."""
-        from posebot.video.sinks import encoded
+        """The frame as it is, or with the result drawn into it; encode_image once, whoever asks."""
+        from posebot.video.sinks import encode_image
 
         with self._lock:
             if kind not in self._jpegs:
                 drawn = self.frame.rgb if kind == "raw" else self.overlay.draw(self.frame, self.result)
-                self._jpegs[kind] = encoded(drawn)
+                self._jpegs[kind] = encode_image(drawn)
             return self._jpegs[kind]
 
     def header(self) -> dict[str, Any]:

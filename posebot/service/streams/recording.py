@@ -17,9 +17,8 @@ from posebot.core.objects import ObjectModel
 from posebot.service.settings import Record
 from posebot.service.streams import ros
 from posebot.service.streams.published import Published
-from posebot.video.mcap import _PICTURE_SCHEMA as PICTURE_SCHEMA
-from posebot.video.mcap import _RESULT_SCHEMA as RESULT_SCHEMA
-from posebot.video.mcap import PICTURE_TOPIC, RESULT_TOPIC
+from posebot.video.mcap import IMAGE_SCHEMA, IMAGE_TOPIC, RESULT_TOPIC
+from posebot.video.mcap import RESULT_SCHEMA as RESULT_SCHEMA
 
 _SYNC_S = 1.0
 DETECTIONS_TOPIC, POSE_TOPIC = "/posebot/detections", "/posebot/pose/"
@@ -117,7 +116,7 @@ class McapWriter:
         self._encode = {name: serialize_dynamic(name, text)[name] for name, text in ros.DEFINITIONS.items()}
         self._schemas = {name: self._writer.register_schema(name, "ros2msg", text.encode())
                          for name, text in ros.DEFINITIONS.items()}
-        for name, schema in (("posebot.FrameResult", RESULT_SCHEMA), ("foxglove.CompressedImage", PICTURE_SCHEMA)):
+        for name, schema in (("posebot.FrameResult", RESULT_SCHEMA), ("foxglove.CompressedImage", IMAGE_SCHEMA)):
             self._schemas[name] = self._writer.register_schema(name, "jsonschema", json.dumps(schema).encode())
         self._channels: dict[str, int] = {}
 
@@ -126,7 +125,7 @@ class McapWriter:
         result, objects = published.result, published.objects
         boxes = {model.obj_id: _box(model) for model in objects}
         self._json(RESULT_TOPIC, "posebot.FrameResult", result.to_json(), result.captured_at)
-        self._json(PICTURE_TOPIC, "foxglove.CompressedImage", self._picture(published), result.captured_at)
+        self._json(IMAGE_TOPIC, "foxglove.CompressedImage", self._picture(published), result.captured_at)
         self._ros(DETECTIONS_TOPIC, ros.DETECTIONS_TYPE, ros.detections(result, boxes, self._stream),
                   result.captured_at)
         for estimate in result.estimates:

@@ -25,7 +25,7 @@ from posebot.service.streams.trouble import code_of, retry_s
 from posebot.stages.pipeline import straight
 from posebot.video.live import BACKOFF_S
 from posebot.video.overlay import Overlay
-from posebot.video.source import Shot, Skipped, redacted
+from posebot.video.source import CapturedFrame, SkippedFrame, redacted
 
 log = logging.getLogger("posebot.service")
 _ENGINE_PAUSE_S = 0.5
@@ -129,7 +129,7 @@ class StreamRunner:
         pause = BACKOFF_S[min(attempt, len(BACKOFF_S) - 1)]
         try:
             self._record()
-            for shot in self._feed.shots():
+            for shot in self._feed.frames():
                 self._take(shot)
             if self._feed.finite or self._stop.is_set():
                 return True
@@ -147,8 +147,8 @@ class StreamRunner:
         if self.stream.record is not None and self._recorder is None:
             self._recorder = Recorder(self.settings.state / "streams" / self.name, self.stream.record, self.name)
 
-    def _take(self, shot: Shot | Skipped) -> None:
-        if isinstance(shot, Skipped):
+    def _take(self, shot: CapturedFrame | SkippedFrame) -> None:
+        if isinstance(shot, SkippedFrame):
             self.meter.skipped += 1
             pause, reason = retry_s(shot.reason), redacted(shot.reason)
             if pause is not None:

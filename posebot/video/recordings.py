@@ -15,9 +15,9 @@ from posebot.core.errors import InputError
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array
 from posebot.datasets.bop import BopDataset
+from posebot.video.images import list_image_files, read_depth, read_rgb
 from posebot.video.intrinsics import Intrinsics
-from posebot.video.pictures import list_pictures, read_depth, read_rgb
-from posebot.video.source import Shot, Skipped
+from posebot.video.source import CapturedFrame, FrameEvent, SkippedFrame
 
 if TYPE_CHECKING:
     from posebot.datasets.bop import ImageKey
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts")
 
 
-class PictureSource:
+class ImageSource:
     """Picture files. A single file that is bad is an error; in a folder a bad one is skipped.
 
     Args:
@@ -50,18 +50,18 @@ class PictureSource:
                              "millimetres per unit, such as 1.0; or --no-depth")
         self.total: int | None = len(self.files)
 
-    def shots(self, done: Container[str] = ()) -> Iterator[Shot | Skipped]:
+    def frames(self, done: Container[str] = ()) -> Iterator[FrameEvent]:
         stems = [file.stem for file in self.files]
         for file in self.files:
             frame_id = f"{self.name}/{file.stem if stems.count(file.stem) == 1 else file.name}"
             if frame_id in done:
                 continue
             try:
-                yield Shot(self._frame(file, frame_id))
+                yield CapturedFrame(self._frame(file, frame_id))
             except InputError as error:
                 if self.path.is_file():
                     raise
-                yield Skipped(frame_id, str(error))
+                yield SkippedFrame(frame_id, str(error))
 
     def _frame(self, file: Path, frame_id: str) -> Frame:
         rgb = read_rgb(file)
@@ -99,14 +99,14 @@ class BopSource:
         """Whether the data set names the pictures that count."""
         return (self.dataset.root / "test_targets_bop19.json").is_file() and self.dataset.split.startswith("test")
 
-    def shots(self, done: Container[str] = ()) -> Iterator[Shot | Skipped]:
+    def frames(self, done: Container[str] = ()) -> Iterator[FrameEvent]:
         for key in self.keys:
             if key.frame_id in done:
                 continue
             try:
-                yield Shot(self._frame(key))
+                yield CapturedFrame(self._frame(key))
             except InputError as error:
-                yield Skipped(key.frame_id, str(error))
+                yield SkippedFrame(key.frame_id, str(error))
 
     def _frame(self, key: ImageKey) -> Frame:
         frame = self.dataset.frame(key)
@@ -134,20 +134,20 @@ class VideoSource:
             self.fps = float(stream.average_rate) if stream.average_rate else None
             self.total: int | None = stream.frames or None
 
-    def shots(self, done: Container[str] = ()) -> Iterator[Shot | Skipped]:
+    def frames(self, done: Container[str] = ()) -> Iterator[FrameEvent]:
         with open_video(str(self.path)) as container:
             for index, picture in enumerate(decoded(container)):
                 frame_id = f"{self.name}/{index:06d}"
                 if isinstance(picture, str):
-                    yield Skipped(frame_id, f"{self.path}: {picture}")
+                    yield SkippedFrame(frame_id, f"{self.path}: {picture}")
                 elif frame_id not in done:
                     yield self._shot(picture, frame_id)
 
-    def _shot(self, rgb: NDArray[np.uint8], frame_id: str) -> Shot | Skipped:
+    def _shot(self, rgb: NDArray[np.uint8], frame_id: str) -> FrameEvent:
         try:
-            return Shot(Frame(rgb, self.camera, None, self.base_from_cam, frame_id, time.time()))
+            return CapturedFrame(Frame(rgb, self.camera, None, self.base_from_cam, frame_id, time.time()))
         except InputError as error:
-            return Skipped(frame_id, str(error))
+            return SkippedFrame(frame_id, str(error))
 
     def close(self) -> None:
         """Nothing is held open between calls of `shots`."""
@@ -200,8 +200,8 @@ def _picture_files(path: Path, with_depth: bool) -> tuple[list[Path], dict[str, 
     if not path.is_dir():
         raise InputError(path, "no such file or folder", "a picture, a folder of pictures, a BOP data set or a video")
     folder = path / "rgb" if (path / "rgb").is_dir() else path
-    files = list_pictures(folder)
+    files = list_image_files(folder)
     if not files:
         raise InputError(folder, "holds no picture", "PNG, JPEG, TIFF, BMP or WebP files")
-    depth = list_pictures(path / "depth") if with_depth and (path / "depth").is_dir() else []
+    depth = list_image_files(path / "depth") if with_depth and (path / "depth").is_dir() else []
     return files, {file.stem: file for file in depth}

@@ -14,8 +14,8 @@ from posebot.core.transforms import Array, make, rotation_from_vector
 from posebot.service.settings import Stream
 from posebot.service.streams.placing import Placing
 from posebot.video.cameras import load_cameras
-from posebot.video.opening import SourceOptions, open_source
-from posebot.video.source import Shot
+from posebot.video.open_source import SourceOptions, open_source
+from posebot.video.source import CapturedFrame
 
 INTRINSICS = {"K": [300, 0, 159.5, 0, 300, 119.5, 0, 0, 1], "width": 320, "height": 240}
 GRIPPER_FROM_CAM = make(rotation_from_vector([0.1, -0.2, 1.5]), [0.03, -0.05, 0.02])
@@ -53,8 +53,8 @@ def config(folder: Path, **entry: object) -> Path:
 
 def frames(path: Path) -> dict[str, Array | None]:
     """base_from_cam by frame."""
-    shots = list(open_source("wrist", SourceOptions(config=path)).shots())
-    return {shot.frame.frame_id: shot.frame.base_from_cam for shot in shots if isinstance(shot, Shot)}
+    shots = list(open_source("wrist", SourceOptions(config=path)).frames())
+    return {shot.frame.frame_id: shot.frame.base_from_cam for shot in shots if isinstance(shot, CapturedFrame)}
 
 
 def test_pictures_of_a_wrist_camera_know_where_they_were_taken(tmp_path: Path, folder: Path) -> None:
@@ -113,8 +113,8 @@ def test_pushed_poses_need_no_other_numbers_than_the_calibration(tmp_path: Path,
     entry = load_cameras(config(tmp_path, kind="folder", source=folder.name, hand_eye="hand_eye.yaml"))["wrist"]
     placing = Placing(entry, Stream(robot_pose="pushed"))
     placing.push(100.0, arm_at(3))
-    (shot, *_) = open_source("wrist", SourceOptions(config=tmp_path / "cameras.yaml")).shots()
-    assert isinstance(shot, Shot)
+    (shot, *_) = open_source("wrist", SourceOptions(config=tmp_path / "cameras.yaml")).frames()
+    assert isinstance(shot, CapturedFrame)
     assert shot.frame.base_from_cam is None
     frame = placing.placed(replace(shot.frame, captured_at=100.0))
     np.testing.assert_allclose(frame.base_from_cam, arm_at(3) @ GRIPPER_FROM_CAM, atol=1e-9)

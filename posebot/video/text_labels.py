@@ -12,7 +12,7 @@ Color = tuple[int, int, int]
 _GROUND = np.array([18, 20, 24], np.float32)
 
 
-def chip(text: str, size: int, edge: Color, opacity: float = 0.78) -> NDArray[np.float32]:
+def render_label(text: str, size: int, edge: Color, opacity: float = 0.78) -> NDArray[np.float32]:
     """A label as premultiplied RGBA float32 (h, w, 4), 0..255, alpha 0..1: white text, a strip of the edge colour."""
     alpha = _glyphs(text, size)
     pad_x, pad_y, strip = max(3, size // 3), max(2, size // 6), max(3, size // 4)
@@ -26,7 +26,7 @@ def chip(text: str, size: int, edge: Color, opacity: float = 0.78) -> NDArray[np
     return picture
 
 
-def paste(canvas: NDArray[np.uint8], picture: NDArray[np.float32], x: int, y: int) -> None:
+def alpha_blend(canvas: NDArray[np.uint8], picture: NDArray[np.float32], x: int, y: int) -> None:
     """Lay a premultiplied RGBA picture onto the canvas at (x, y), cut at its borders, in place."""
     height, width = canvas.shape[:2]
     x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + picture.shape[1], width), min(y + picture.shape[0], height)

@@ -17,8 +17,8 @@ import numpy as np
 from posebot.core.camera import Camera
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array, make
-from posebot.video.source import Shot, Skipped
-from posebot.video.wrist import WristPath
+from posebot.video.camera_trajectory import CameraTrajectory
+from posebot.video.source import CapturedFrame, FrameEvent
 
 if TYPE_CHECKING:
     from posebot.core.objects import ObjectModel
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from posebot.synth.raster import RasterRenderer
     from posebot.synth.scene import Scene
 
-REALSENSE = Camera(np.array([[615.0, 0, 319.5], [0, 615.0, 239.5], [0, 0, 1]]), 640, 480)
+REALSENSE_D435 = Camera(np.array([[615.0, 0, 319.5], [0, 615.0, 239.5], [0, 0, 1]]), 640, 480)
 """Close to the colour camera of a D435 at 640x480, depth registered to it."""
 BASE_FROM_WORLD = make(translation=[0.55, 0.0, 0.0])
 _REMEMBERED = 1000  # frames whose truth can be asked for
@@ -35,7 +35,7 @@ _SEEDS = 7_000_000  # training sets count their scenes from 0: these are never a
 
 
 @dataclass(frozen=True)
-class TrueObject:
+class GroundTruthObject:
     """Where an object really is. visib_fract: visible share of its silhouette in this frame, 0..1."""
 
     obj_id: int
@@ -54,11 +54,11 @@ class SimulatedCamera:
     """
 
     def __init__(self, objects: Mapping[int, ObjectModel] | None = None, seed: int = 0, fps: float = 10.0,
-                 depth: bool = True, speed: float = 1.0, camera: Camera = REALSENSE, name: str = "wrist") -> None:
+                 depth: bool = True, speed: float = 1.0, camera: Camera = REALSENSE_D435, name: str = "wrist") -> None:
         self.seed, self.fps, self.depth, self.camera, self.name = seed, fps, depth, camera, name
         self._given = objects
-        self._truths: dict[int, list[TrueObject]] = {}
-        self.path = WristPath(_SEEDS + seed, speed=speed)
+        self._truths: dict[int, list[GroundTruthObject]] = {}
+        self.path = CameraTrajectory(_SEEDS + seed, speed=speed)
 
     def frames(self, count: int) -> Iterator[Frame]:
         """The first `count` frames, in order, as fast as they can be drawn."""
@@ -78,11 +78,11 @@ class SimulatedCamera:
             depth = sensor_depth(labels.depth, self.camera.K, np.random.default_rng([self.seed, index]))
         return Frame(rgb, self.camera, depth, self.base_from_cam(index), f"{self.name}/{index}", time.time())
 
-    def truth(self, frame_id: str) -> list[TrueObject]:
+    def truth(self, frame_id: str) -> list[GroundTruthObject]:
         """The truth about a frame that was taken; may be asked in any thread. Empty for one long ago."""
         return self._truths.get(int(frame_id.rpartition("/")[2]), [])
 
-    def look(self, index: int) -> list[TrueObject]:
+    def look(self, index: int) -> list[GroundTruthObject]:
         """The truth about the frame at `index`, whoever took it; in the camera's thread."""
         if index not in self._truths:
             scene = self._seen(index)
@@ -93,7 +93,7 @@ class SimulatedCamera:
     def _remember(self, index: int, scene: Scene, labels: Labels) -> None:
         self._truths.pop(index - _REMEMBERED, None)
         self._truths[index] = [
-            TrueObject(item.obj_id, BASE_FROM_WORLD @ item.world_from_item, _visible_share(label))
+            GroundTruthObject(item.obj_id, BASE_FROM_WORLD @ item.world_from_item, _visible_share(label))
             for item, label in zip(scene.targets, labels.truths)]
 
     def base_from_cam(self, index: int) -> Array:
@@ -159,16 +159,16 @@ class SimulatedSource:
         self.fps: float | None = camera.fps
         self._stopped = False
 
-    def shots(self, done: Container[str] = ()) -> Iterator[Shot | Skipped]:
+    def frames(self, done: Container[str] = ()) -> Iterator[FrameEvent]:
         """Endless, until `close`. The camera's clock starts when its first frame has been drawn."""
         first = self.camera.frame(0)
         start, last = time.monotonic(), 0
-        yield Shot(first)
+        yield CapturedFrame(first)
         while not self._stopped:
             now = (time.monotonic() - start) * self.camera.fps
             index = max(int(now), last + 1)
             time.sleep(max(0.0, (index - now) / self.camera.fps))
-            yield Shot(self.camera.frame(index), dropped=index - last - 1)
+            yield CapturedFrame(self.camera.frame(index), dropped=index - last - 1)
             last = index
 
     def close(self) -> None:

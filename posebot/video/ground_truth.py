@@ -12,12 +12,12 @@ from posebot.core.results import PoseEstimate
 from posebot.core.transforms import Array
 from posebot.evaluation.errors import mssd, rotation_error, translation_error
 
-CORRECT = 0.1  # of the diameter
+CORRECT_MSSD = 0.1  # of the diameter
 _STEPS = 72  # rotations into which a continuous symmetry is cut: 2.5 degrees at most off, 2 % of the diameter
 
 
 @dataclass(frozen=True)
-class Miss:
+class GroundTruthMatch:
     """One true object and the estimate that was taken for it.
 
     Attributes:
@@ -34,10 +34,10 @@ class Miss:
     @property
     def correct(self) -> bool:
         """Whether the error is below a tenth of the diameter."""
-        return self.mssd < CORRECT
+        return self.mssd < CORRECT_MSSD
 
 
-class Judge:
+class GroundTruthMatcher:
     """Compares estimates with truth, both in the base frame."""
 
     def __init__(self, objects: Iterable[ObjectModel]) -> None:
@@ -45,13 +45,13 @@ class Judge:
         self._symmetries = {number: model.symmetry_transforms(_STEPS) for number, model in self.models.items()}
         self._vertices = {number: np.unique(model.mesh.vertices, axis=0) for number, model in self.models.items()}
 
-    def judge(self, estimates: Sequence[PoseEstimate], truths: Sequence[tuple[int, Array]]) -> list[Miss]:
-        """One Miss per truth (number, base_from_obj), in order.
+    def judge(self, estimates: Sequence[PoseEstimate], truths: Sequence[tuple[int, Array]]) -> list[GroundTruthMatch]:
+        """One GroundTruthMatch per truth (number, base_from_obj), in order.
 
         An object's estimates choose in the order of their certainty, each the nearest truth that is left, as in BOP's
         localisation.
         """
-        misses = [Miss(obj_id) for obj_id, _ in truths]
+        misses = [GroundTruthMatch(obj_id) for obj_id, _ in truths]
         for estimate in sorted(estimates, key=lambda e: e.rank, reverse=True):
             free = [i for i, miss in enumerate(misses) if miss.estimate is None and miss.obj_id == estimate.obj_id]
             if estimate.base_from_obj is not None and free:
@@ -60,25 +60,25 @@ class Judge:
                 misses[index] = best
         return misses
 
-    def _miss(self, estimate: PoseEstimate, base_from_obj: Array) -> Miss:
+    def _miss(self, estimate: PoseEstimate, base_from_obj: Array) -> GroundTruthMatch:
         number, pose = estimate.obj_id, estimate.base_from_obj
         assert pose is not None
         symmetries = self._symmetries[number]
         surface = mssd(pose, base_from_obj, self._vertices[number], symmetries)[0] / self.models[number].diameter
-        return Miss(number, float(surface), float(1000 * translation_error(pose, base_from_obj)[0]),
+        return GroundTruthMatch(number, float(surface), float(1000 * translation_error(pose, base_from_obj)[0]),
                     float(np.rad2deg(rotation_error(pose, base_from_obj, symmetries)[0])), estimate)
 
 
-def shares(misses: Iterable[Miss], labels: Mapping[int, str]) -> dict[str, dict[str, float]]:
+def summarize_matches(misses: Iterable[GroundTruthMatch], labels: Mapping[int, str]) -> dict[str, dict[str, float]]:
     """By label, and "all": count, share correct, and the median errors of those that were found."""
-    groups: dict[str, list[Miss]] = {}
+    groups: dict[str, list[GroundTruthMatch]] = {}
     for miss in misses:
         groups.setdefault(labels[miss.obj_id], []).append(miss)
     everything = [miss for group in groups.values() for miss in group]
     return {label: _share(group) for label, group in [*sorted(groups.items()), ("all", everything)] if group}
 
 
-def _share(group: Sequence[Miss]) -> dict[str, float]:
+def _share(group: Sequence[GroundTruthMatch]) -> dict[str, float]:
     found = [miss for miss in group if miss.estimate is not None]
 
     def median(values: list[float]) -> float:

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 from posebot.core.errors import InputError
 from posebot.video.cameras import CameraEntry, load_cameras
-from posebot.video.files import VIDEO_SUFFIXES, BopSource, PictureSource, VideoSource
+from posebot.video.hand_eye_mount import with_robot_poses
 from posebot.video.intrinsics import load_intrinsics
 from posebot.video.live import CameraSettings, LiveSource, device_frames, network_frames
-from posebot.video.mount import placed
+from posebot.video.recordings import VIDEO_SUFFIXES, BopSource, ImageSource, VideoSource
 from posebot.video.source import Source, redacted
 
 if TYPE_CHECKING:
-    from posebot.video.simcam import SimulatedCamera
+    from posebot.video.simulated_camera import SimulatedCamera
 
 _BOP_ROOT = "*/*/scene_camera.json"
 
@@ -42,7 +42,7 @@ def open_source(source: str, options: SourceOptions) -> Source:
     Raises:
         InputError: there is no such thing, or it has no intrinsics.
     """
-    entry = named_camera(source, options.config)
+    entry = find_camera(source, options.config)
     if entry is not None:
         return open_camera(source, entry, options)
     if "://" in source:
@@ -50,7 +50,7 @@ def open_source(source: str, options: SourceOptions) -> Source:
     return _open_path(Path(source), options)
 
 
-def named_camera(name: str, config: Path | None) -> CameraEntry | None:
+def find_camera(name: str, config: Path | None) -> CameraEntry | None:
     """The camera of this name in a configuration; None where it is a path instead, or there is no configuration.
 
     Raises:
@@ -82,7 +82,7 @@ def _open_path(path: Path, options: SourceOptions) -> Source:
     intrinsics = load_intrinsics(options.camera)
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return VideoSource(path, intrinsics, scale_camera=options.scale_camera)
-    return PictureSource(path, intrinsics, options.depth, scale_camera=options.scale_camera)
+    return ImageSource(path, intrinsics, options.depth, scale_camera=options.scale_camera)
 
 
 def open_camera(name: str, entry: CameraEntry, options: SourceOptions | None = None) -> Source:
@@ -95,9 +95,11 @@ def open_camera(name: str, entry: CameraEntry, options: SourceOptions | None = N
     if intrinsics is None:
         raise InputError(f"camera {name}", "has no intrinsics", "intrinsics: FILE or numbers, or --camera FILE")
     if entry.kind == "video":
-        return placed(VideoSource(entry.source, intrinsics, entry.base_from_cam, scale), entry.mount, entry.fps)
+        video = VideoSource(entry.source, intrinsics, entry.base_from_cam, scale)
+        return with_robot_poses(video, entry.mount, entry.fps)
     if entry.kind in ("file", "folder"):
-        return placed(PictureSource(entry.source, intrinsics, with_depth, entry.base_from_cam, scale), entry.mount)
+        images = ImageSource(entry.source, intrinsics, with_depth, entry.base_from_cam, scale)
+        return with_robot_poses(images, entry.mount)
     settings = CameraSettings(name, intrinsics, entry.base_from_cam, scale)
     if entry.kind == "device":
         return LiveSource(name, lambda: device_frames(settings, int(entry.source)), entry.fps)
@@ -105,7 +107,7 @@ def open_camera(name: str, entry: CameraEntry, options: SourceOptions | None = N
 
 
 def _sim_source(name: str, entry: CameraEntry, with_depth: bool) -> Source:
-    from posebot.video.simcam import SimulatedSource
+    from posebot.video.simulated_camera import SimulatedSource
 
     return SimulatedSource(simulated_camera(name, entry, with_depth))
 
@@ -113,7 +115,7 @@ def _sim_source(name: str, entry: CameraEntry, with_depth: bool) -> Source:
 def simulated_camera(name: str, entry: CameraEntry, with_depth: bool = True) -> SimulatedCamera:
     """The camera of an entry of kind sim. The kit is shown as it really looks, other objects as their bundle does."""
     from posebot.models.bundle import Bundle
-    from posebot.video.simcam import SimulatedCamera
+    from posebot.video.simulated_camera import SimulatedCamera
 
     models = None
     if entry.bundle != "kit":

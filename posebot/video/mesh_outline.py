@@ -32,7 +32,7 @@ class Lines:
     creases: Array
 
 
-class Outline:
+class MeshOutline:
     """A mesh prepared for drawing; `lines` takes some milliseconds."""
 
     def __init__(self, mesh: Mesh) -> None:

@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Latest(Generic[T]):
+class LatestSlot(Generic[T]):
     """One slot between a thread that produces and one that consumes. A new item replaces the one not yet taken."""
 
     def __init__(self) -> None:

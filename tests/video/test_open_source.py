@@ -7,11 +7,11 @@ import pytest
 
 from posebot.core.errors import InputError
 from posebot.video.cameras import load_cameras
-from posebot.video.files import BopSource, PictureSource, VideoSource
 from posebot.video.live import LiveSource
-from posebot.video.opening import SourceOptions, open_camera, open_source
-from posebot.video.simcam import SimulatedSource
-from posebot.video.source import Shot
+from posebot.video.open_source import SourceOptions, open_camera, open_source
+from posebot.video.recordings import BopSource, ImageSource, VideoSource
+from posebot.video.simulated_camera import SimulatedSource
+from posebot.video.source import CapturedFrame
 from tests.video.plumbing import CAMERA
 
 INTRINSICS = "{K: [300, 0, 159.5, 0, 300, 119.5, 0, 0, 1], width: 320, height: 240}"
@@ -25,8 +25,8 @@ def config(tmp_path: Path, text: str) -> Path:
 
 def test_a_path_is_what_it_looks_like(folder: Path, video_file: Path, bop_root: Path, camera_file: Path) -> None:
     options = SourceOptions(camera=camera_file)
-    assert isinstance(open_source(str(folder), options), PictureSource)
-    assert isinstance(open_source(str(folder / "000.png"), options), PictureSource)
+    assert isinstance(open_source(str(folder), options), ImageSource)
+    assert isinstance(open_source(str(folder / "000.png"), options), ImageSource)
     assert isinstance(open_source(str(video_file), options), VideoSource)
     assert isinstance(open_source(str(bop_root), SourceOptions(split="test")), BopSource)
 
@@ -75,12 +75,12 @@ cameras:
 """)
     cameras = load_cameras(path)
     kinds = {name: type(open_camera(name, entry)) for name, entry in cameras.items()}
-    assert kinds == {"shelf": PictureSource, "single": PictureSource, "clip": VideoSource, "web": LiveSource,
+    assert kinds == {"shelf": ImageSource, "single": ImageSource, "clip": VideoSource, "web": LiveSource,
                      "wrist": LiveSource, "sim": SimulatedSource}
     assert cameras["wrist"].source == "rtsp://me:secret@host/live"
     assert "secret" not in repr(cameras["wrist"])
-    (first, *_) = open_source("shelf", SourceOptions(config=path)).shots()
-    assert isinstance(first, Shot)
+    (first, *_) = open_source("shelf", SourceOptions(config=path)).frames()
+    assert isinstance(first, CapturedFrame)
     assert first.frame.base_from_cam is not None
     assert np.allclose(first.frame.base_from_cam[:3, 3], [0.1, 0, 0])
     assert first.frame.camera.to_dict() == CAMERA.to_dict()

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from posebot.core.transforms import apply, inverse, is_transform, rotation_angle
 from posebot.objects.bop_models import make_object
-from posebot.video.simcam import BASE_FROM_WORLD, SimulatedCamera, SimulatedSource
-from posebot.video.source import Shot
-from posebot.video.wrist import WristPath
+from posebot.video.camera_trajectory import CameraTrajectory
+from posebot.video.simulated_camera import BASE_FROM_WORLD, SimulatedCamera, SimulatedSource
+from posebot.video.source import CapturedFrame
 from tests.video.plumbing import brick
 
 pytest.importorskip("moderngl", reason="the simulated camera needs the synth extra")
@@ -28,7 +28,7 @@ def camera() -> Iterator[SimulatedCamera]:
 
 @given(seed=st.integers(0, 10**6), seconds=st.floats(0, 1e4))
 def test_the_hand_moves_smoothly_and_looks_at_the_table(seed: int, seconds: float) -> None:
-    path = WristPath(seed)
+    path = CameraTrajectory(seed)
     here, soon = path.world_from_cam(seconds), path.world_from_cam(seconds + 0.1)
     assert is_transform(here, tolerance=1e-9)
     assert np.linalg.norm(here[:3, 3] - soon[:3, 3]) < 0.03
@@ -40,7 +40,7 @@ def test_the_hand_moves_smoothly_and_looks_at_the_table(seed: int, seconds: floa
 
 
 def test_a_hand_without_speed_rests() -> None:
-    path = WristPath(1, speed=0)
+    path = CameraTrajectory(1, speed=0)
     assert np.array_equal(path.world_from_cam(0), path.world_from_cam(50))
 
 
@@ -102,8 +102,8 @@ def test_frames_are_counted(camera: SimulatedCamera) -> None:
 def test_a_live_simulation_passes_over_what_nobody_looked_at() -> None:
     source = SimulatedSource(SimulatedCamera(OBJECTS, seed=3, fps=50.0, depth=False))
     shots = []
-    for shot in source.shots():
-        assert isinstance(shot, Shot)
+    for shot in source.frames():
+        assert isinstance(shot, CapturedFrame)
         shots.append(shot)
         if len(shots) == 3:
             break

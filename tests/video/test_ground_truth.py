@@ -7,12 +7,12 @@ from posebot.core.objects import ContinuousSymmetry
 from posebot.core.results import PoseEstimate
 from posebot.core.transforms import Array, make, rotation_from_vector
 from posebot.objects.bop_models import make_object
-from posebot.video.truth import Judge, shares
+from posebot.video.ground_truth import GroundTruthMatcher, summarize_matches
 from tests.video.plumbing import brick
 
 BRICK = make_object(1, "brick", brick())
 ROUND = make_object(2, "round", brick(), symmetries_continuous=(ContinuousSymmetry(np.array([0, 0, 1.0])),))
-JUDGE = Judge([BRICK, ROUND])
+JUDGE = GroundTruthMatcher([BRICK, ROUND])
 HERE, THERE = make(translation=[0.3, 0, 0]), make(translation=[0.5, 0.2, 0])
 
 
@@ -61,10 +61,10 @@ def test_what_was_not_found_is_infinitely_wrong() -> None:
 
 def test_shares_by_object_and_over_all() -> None:
     misses = JUDGE.judge([estimate(HERE)], [(1, HERE), (1, THERE), (2, THERE)])
-    table = shares(misses, {1: "brick", 2: "round"})
+    table = summarize_matches(misses, {1: "brick", 2: "round"})
     assert list(table) == ["brick", "round", "all"]
     assert table["brick"]["correct"] == table["brick"]["found"] == 0.5
     assert table["round"]["correct"] == 0
     assert np.isnan(table["round"]["translation_mm"])
     assert table["all"]["count"] == 3
-    assert shares([], {}) == {}
+    assert summarize_matches([], {}) == {}

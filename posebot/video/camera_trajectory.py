@@ -12,7 +12,7 @@ _DOWN = np.diag([1.0, -1.0, -1.0])  # world_from_cam of a camera that looks stra
 
 
 @dataclass(frozen=True)
-class WristPath:
+class CameraTrajectory:
     """Where the camera is at any time.
 
     Each coordinate is a sum of two slow sines of its own rates and phases, so that speed and acceleration are bounded:

@@ -16,15 +16,15 @@ from posebot.robots.poses import RobotPose, pair, read_poses
 from posebot.robots.report import HandEye, load_hand_eye
 from posebot.robots.table import PoseTable, table_of
 from posebot.stages.fuse import CameraError
-from posebot.video.files import PictureSource, VideoSource
-from posebot.video.source import Shot, Skipped, Source
+from posebot.video.recordings import ImageSource, VideoSource
+from posebot.video.source import FrameEvent, SkippedFrame, Source
 
 _RECORDED = ("file", "folder", "video")
 _EPOCH = 1e8  # times below are seconds since a recording's first picture, not since 1970
 
 
 @dataclass(frozen=True)
-class Mount:
+class HandEyeMount:
     """What the camera sits on.
 
     Attributes:
@@ -66,7 +66,7 @@ class Mount:
         return found.hexdigest()
 
 
-class PlacedSource:
+class RobotPosedSource:
     """A recording of a wrist camera: each frame has the `base_from_cam` of its moment, or none where none is known.
 
     Pictures go with the poses by name, number or order, as in hand-eye calibration (`robots.poses.pair`); a video's
@@ -76,22 +76,22 @@ class PlacedSource:
         InputError: the poses cannot be read, or do not belong to these pictures.
     """
 
-    def __init__(self, source: PictureSource | VideoSource, mount: Mount, fps: float | None = None) -> None:
+    def __init__(self, source: ImageSource | VideoSource, mount: HandEyeMount, fps: float | None = None) -> None:
         assert mount.poses is not None
         self.name, self.live, self.total, self.fps = source.name, source.live, source.total, fps or source.fps
         self._source, self._hand_eye = source, mount.hand_eye
         poses = read_poses(mount.poses)
         self._by_name: dict[str, Array] = {}
         self._table: PoseTable | None = None
-        if isinstance(source, PictureSource):
+        if isinstance(source, ImageSource):
             self._by_name = _by_name(poses, source.files, mount.poses)
         else:
             self._table = _by_time(poses, self.fps, mount.poses)
 
-    def shots(self, done: Container[str] = ()) -> Iterator[Shot | Skipped]:
+    def frames(self, done: Container[str] = ()) -> Iterator[FrameEvent]:
         """As the recording's own."""
-        for shot in self._source.shots(done):
-            yield shot if isinstance(shot, Skipped) else replace(shot, frame=self._placed(shot.frame))
+        for shot in self._source.frames(done):
+            yield shot if isinstance(shot, SkippedFrame) else replace(shot, frame=self._placed(shot.frame))
 
     def close(self) -> None:
         """Close the recording."""
@@ -111,7 +111,8 @@ class PlacedSource:
             return None
 
 
-def load_mount(hand_eye: Path, poses: Path | None, errors: Mapping[str, float | None], kind: str, where: str) -> Mount:
+def load_hand_eye_mount(hand_eye: Path, poses: Path | None, errors: Mapping[str, float | None], kind: str,
+                        where: str) -> HandEyeMount:
     """The mount of a camera of the configuration.
 
     Args:
@@ -126,15 +127,15 @@ def load_mount(hand_eye: Path, poses: Path | None, errors: Mapping[str, float | 
                          "a recording (file, folder, video) of a wrist camera; others are pushed: docs/how-to/serve.md")
     mm, deg, ms = (errors.get(name) for name in ("arm_mm", "arm_deg", "latency_ms"))
     arm = (found.arm[0] if mm is None else mm / 1000, found.arm[1] if deg is None else radians(deg))
-    return Mount(found, arm, (ms or 0.0) / 1000, poses)
+    return HandEyeMount(found, arm, (ms or 0.0) / 1000, poses)
 
 
-def placed(source: Source, mount: Mount | None, fps: float | None = None) -> Source:
+def with_robot_poses(source: Source, mount: HandEyeMount | None, fps: float | None = None) -> Source:
     """The source, its frames with the camera's pose where the mount has a table of the robot's poses."""
     if mount is None or mount.poses is None:
         return source
-    assert isinstance(source, PictureSource | VideoSource)  # `video.cameras` allows no others
-    return PlacedSource(source, mount, fps)
+    assert isinstance(source, ImageSource | VideoSource)  # `video.cameras` allows no others
+    return RobotPosedSource(source, mount, fps)
 
 
 def _by_name(poses: Sequence[RobotPose], files: Sequence[Path], where: Path) -> dict[str, Array]:

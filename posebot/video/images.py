@@ -41,7 +41,7 @@ def read_depth(path: Path, depth_scale: float) -> NDArray[np.float32]:
     return raw.astype(np.float32) * np.float32(depth_scale * 1e-3)
 
 
-def list_pictures(folder: Path) -> list[Path]:
+def list_image_files(folder: Path) -> list[Path]:
     """The picture files of a folder, sorted by name; hidden files left out."""
     return sorted(path for path in folder.iterdir()
                   if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file())
