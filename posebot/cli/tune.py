@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from posebot.cli._common import JsonFlag, print_json
+from posebot.core.files import write_atomic
 
 
 class Network(StrEnum):
@@ -49,6 +50,6 @@ def tune(
     found = search(study, say=partial(typer.echo, err=True))
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_bytes(Path(found["config"]).read_bytes())
+        write_atomic(out, Path(found["config"]).read_bytes())
     if json:
         print_json(found)

@@ -6,7 +6,6 @@ Format: https://bop.felk.cvut.cz/challenges/bop-challenge-2019/#formatofresults
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from posebot.core.errors import InputError
+from posebot.core.files import write_atomic
 from posebot.core.results import FrameResult
 from posebot.core.transforms import Array, is_transform, make
 
@@ -66,11 +66,7 @@ def write_csv(path: str | Path, rows: Iterable[Row]) -> None:
     """Write a BOP csv in one step: it is whole or not there. Every digit of a pose is kept."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = target.with_name(f".{target.name}.{os.getpid()}")
-    with partial.open("w", encoding="utf-8") as file:
-        file.write(HEADER + "\n")
-        file.writelines(f"{_line(row)}\n" for row in rows)
-    os.replace(partial, target)
+    write_atomic(target, "".join(f"{line}\n" for line in (HEADER, *map(_line, rows))))
 
 
 def rows_of(result: FrameResult, scene_id: int, im_id: int) -> list[Row]:

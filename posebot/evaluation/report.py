@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from posebot.core.files import write_atomic
 from posebot.evaluation.localization import table
 from posebot.evaluation.page import page
 from posebot.evaluation.records import Record
@@ -23,13 +23,7 @@ def write_report(out: Path, split: Split, records: Sequence[Record], subject: di
     """Score the records and write the report into `out`; returns what report.json holds. subject: what was judged."""
     dataset = split.open()
     report = {"subject": subject, **summarise(records, dataset.objects, partial_truth)}
-    _write(out / JSON_FILE, json.dumps(report, indent=2, allow_nan=False) + "\n")
+    write_atomic(out / JSON_FILE, json.dumps(report, indent=2, allow_nan=False) + "\n")
     rows = table(records, dataset.objects)
-    _write(out / HTML_FILE, page(report, rows, worst_cases(dataset, records, rows)))
+    write_atomic(out / HTML_FILE, page(report, rows, worst_cases(dataset, records, rows)))
     return report
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from posebot.core.errors import InputError
+from posebot.core.files import write_atomic
 from posebot.datasets.bop import ImageKey
 from posebot.evaluation.records import Record
 from posebot.evaluation.worker import Source, Split, Worker
@@ -95,22 +96,16 @@ def _resume(path: Path, fingerprint: dict[str, Any]) -> dict[str, Record]:
     header = json.dumps(fingerprint, sort_keys=True)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, header + "\n")
+        write_atomic(path, header + "\n")
         return {}
     first, *lines = path.read_text(encoding="utf-8").split("\n")
     if first != header:
         raise InputError(path, "belongs to another evaluation", "another --out, or delete that folder")
     if not lines or lines[-1]:  # what follows the last line break was cut off
         lines[-1:] = [""]
-        _replace(path, "\n".join([first, *lines]))
+        write_atomic(path, "\n".join([first, *lines]))
     try:
         records = [Record.from_json(line) for line in lines[:-1]]
     except (ValueError, KeyError, TypeError):
         raise InputError(path, "holds a damaged line", "delete the file to begin anew") from None
     return {record.frame_id: record for record in records}
-
-
-def _replace(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)

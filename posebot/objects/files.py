@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from posebot.core.errors import InputError
+from posebot.core.files import write_atomic
 
 
 def read_json_object(path: Path) -> dict[str, Any]:
@@ -26,11 +26,4 @@ def read_json_object(path: Path) -> dict[str, Any]:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Write a JSON object, one line for each key, in one step: a reader sees the old file or the new, never half."""
     lines = [f"  {json.dumps(key)}: {json.dumps(value)}" for key, value in content.items()]
-    write_bytes(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file in one step (a temporary file, then a rename)."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    write_atomic(path, "{\n" + ",\n".join(lines) + "\n}\n")

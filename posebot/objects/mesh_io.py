@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.errors import InputError
+from posebot.core.files import write_atomic
 from posebot.core.objects import Mesh
-from posebot.objects.files import write_bytes
 from posebot.objects.geometry import vertex_normals
 
 SUFFIXES = (".stl", ".obj", ".ply", ".glb", ".gltf", ".off")
@@ -57,10 +57,10 @@ def write_ply(path: str | Path, mesh: Mesh) -> None:
         columns += [(name, "<f4", mesh.uv[:, i]) for i, name in enumerate(("texture_u", "texture_v"))]
         texture = path.with_suffix(".png")
         comments.append(f"TextureFile {texture.name}")
-        write_bytes(texture, _png(mesh.texture))
+        write_atomic(texture, _png(mesh.texture))
     elif mesh.colors is not None:
         columns += [(name, "u1", mesh.colors[:, i]) for i, name in enumerate(("red", "green", "blue"))]
-    write_bytes(path, _ply(columns, mesh.faces, comments))
+    write_atomic(path, _ply(columns, mesh.faces, comments))
 
 
 def write_mesh(path: str | Path, mesh: Mesh) -> None:
@@ -80,7 +80,7 @@ def write_mesh(path: str | Path, mesh: Mesh) -> None:
         visual = ColorVisuals(vertex_colors=mesh.colors)
     whole = Trimesh(mesh.vertices, mesh.faces, visual=visual, vertex_normals=vertex_normals(mesh), process=False)
     content: Any = whole.export(file_type=path.suffix[1:].lower())
-    write_bytes(path, content)
+    write_atomic(path, content)
 
 
 def _ply(columns: list[tuple[str, str, NDArray[Any]]], faces: NDArray[np.int32], comments: list[str]) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,6 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from posebot.core.files import write_atomic
 from posebot.picking.attempt import LIFT
 from posebot.picking.trial import Attempt
 
@@ -64,8 +64,8 @@ def write(folder: Path, subject: dict[str, Any], attempts: Sequence[Attempt], pi
     """picks.json and picks.html into `folder`; returns what picks.json holds besides the attempts."""
     report = {"subject": subject, **summarise(attempts)}
     everything = {**report, "attempts": [asdict(attempt) for attempt in attempts]}
-    _write(folder / "picks.json", json.dumps(everything, indent=1, allow_nan=False) + "\n")
-    _write(folder / "picks.html", _page(report, picture))
+    write_atomic(folder / "picks.json", json.dumps(everything, indent=1, allow_nan=False) + "\n")
+    write_atomic(folder / "picks.html", _page(report, picture))
     return report
 
 
@@ -90,9 +90,3 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _percent(share: float | None) -> str:
     return "–" if share is None else f"{100 * share:.0f} %"
-
-
-def _write(path: Path, text: str) -> None:
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from posebot.core.errors import InputError
+from posebot.core.files import write_atomic
 from posebot.core.transforms import Array
-from posebot.objects.files import write_bytes
 from posebot.robots.drawing import Drawing, draw, raster
 from posebot.robots.targets import Target
 
@@ -34,7 +34,7 @@ def write_target(path: Path, target: Target, caption: str, paper: str = "", dpi:
         raise InputError(path, f"cannot write {path.suffix or 'a file without suffix'}", ".pdf or .png")
     path.parent.mkdir(parents=True, exist_ok=True)
     write = _pdf if path.suffix.lower() == ".pdf" else _png
-    write_bytes(path, write(drawing, sheet, caption, dpi))
+    write_atomic(path, write(drawing, sheet, caption, dpi))
     return sheet
 
 

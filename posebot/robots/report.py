@@ -10,8 +10,8 @@ import numpy as np
 import yaml
 
 from posebot.core.errors import InputError
+from posebot.core.files import write_atomic
 from posebot.core.transforms import Array, quaternion_from_rotation
-from posebot.objects.files import write_bytes
 from posebot.robots.camera_calibration import CameraCalibration
 from posebot.robots.hand_eye import HandEyeResult
 from posebot.robots.pose_values import matrix_from
@@ -120,7 +120,7 @@ def _summary(result: HandEyeResult, unit: str, factor: float) -> dict[str, Any]:
 def write_yaml(path: Path, content: dict[str, Any]) -> None:
     """Write a calibration in one step; short lists stay on one line."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_bytes(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None,
+    write_atomic(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None,
                                      width=120).encode())
 
 

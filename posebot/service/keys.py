@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from posebot.core.errors import InputError
+from posebot.core.files import write_atomic
 from posebot.service.identity import SCOPES, Identity
 
 _SCHEMA = 1
@@ -124,10 +125,7 @@ class KeyStore:
             keys = dict(self._load())
             yield keys
             data = {"schema": _SCHEMA, "keys": [asdict(key) for key in keys.values()]}
-            partial = self._file.with_suffix(f".{os.getpid()}")
-            partial.touch(mode=0o600)
-            partial.write_text(json.dumps(data, indent=1))
-            os.replace(partial, self._file)
+            write_atomic(self._file, json.dumps(data, indent=1), mode=0o600)
 
 
 def _secret(path: Path) -> bytes:

@@ -17,6 +17,7 @@ from typing import Any
 
 from posebot import __version__
 from posebot.core.errors import InputError, PosebotError
+from posebot.core.files import write_atomic
 from posebot.synth.config import SynthConfig, require_same
 
 DATASET_FILE = "dataset.json"
@@ -90,9 +91,7 @@ def _record(config: SynthConfig) -> None:
         os.replace(config.out / ".models", models)
     (config.out / config.split).mkdir(exist_ok=True)
     record["splits"][config.split] = config.to_dict()
-    aside = record_file.with_suffix(".tmp")
-    aside.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    os.replace(aside, record_file)
+    write_atomic(record_file, json.dumps(record, indent=1) + "\n")
 
 
 def _read_record(path: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ all sums stay in 32 bits (runtimes fold the Cast into the constants when they lo
 from __future__ import annotations
 
 import os
+import tempfile
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.errors import InputError
+from posebot.core.files import write_atomic
 
 if TYPE_CHECKING:
     import torch
@@ -46,20 +48,19 @@ def export_onnx(view: ExportView, path: Path) -> None:
     import torch
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".writing")
     assert isinstance(view, torch.nn.Module)
     module = view.cpu().eval()
     names = (*view.input_names, *view.output_names)
-    with warnings.catch_warnings(), torch.no_grad():
+    with warnings.catch_warnings(), torch.no_grad(), tempfile.TemporaryDirectory() as folder:
         # The TorchScript exporter needs no further package, is four times as fast and gives the smaller graph here.
         warnings.simplefilter("ignore")
-        torch.onnx.export(module, view.example(2), str(temporary), input_names=list(view.input_names),
+        exported = Path(folder) / path.name
+        torch.onnx.export(module, view.example(2), exported, input_names=list(view.input_names),
                           output_names=list(view.output_names), opset_version=OPSET, dynamo=False,
                           dynamic_axes={name: {0: "n"} for name in names})
-    model = halve_weights(onnx.load(temporary))
+        model = halve_weights(onnx.load(exported))
     onnx.checker.check_model(model)
-    onnx.save(model, temporary)
-    os.replace(temporary, path)
+    write_atomic(path, model.SerializeToString())
 
 
 def halve_weights(model: ModelProto) -> ModelProto:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from posebot.core.errors import InputError
+from posebot.core.files import write_atomic
 
 STATE, LOCK = "state.json", "lock"
 
@@ -54,9 +54,7 @@ class RunState:
         return result
 
     def _save(self) -> None:
-        temporary = self.path.with_suffix(".part")
-        temporary.write_text(json.dumps(self._content, indent=1))
-        os.replace(temporary, self.path)
+        write_atomic(self.path, json.dumps(self._content, indent=1))
 
 
 def token(*parts: Any) -> str:

@@ -21,6 +21,7 @@ import torch
 import yaml
 
 from posebot.core.errors import InputError, PosebotError
+from posebot.core.files import write_atomic
 from posebot.datasets import stream
 from posebot.datasets.bop import BopDataset
 from posebot.datasets.cache import Cache
@@ -213,8 +214,9 @@ def _told(study: Study, grid: Any, say: Say) -> dict[str, Any]:
         {"loss": round(float(result.metrics["loss"]), 5), "progress": round(float(result.metrics["progress"]), 3),
          "settings": dict(result.config)} for result in done]
     path = study.folder / "best.yaml"
-    path.write_text(f"# found by posebot tune on {study.dataset.resolve().name}: {study.network}, {study.trials} "
-                    f"trials of {study.minutes:g} minutes\n" + yaml.safe_dump({study.network: trials[0]["settings"]}))
+    title = (f"# found by posebot tune on {study.dataset.resolve().name}: {study.network}, {study.trials} trials of "
+             f"{study.minutes:g} minutes\n")
+    write_atomic(path, title + yaml.safe_dump({study.network: trials[0]["settings"]}))
     first = study.first()
     own = [trial["loss"] for trial in trials if _same(trial["settings"], first)]
     say(f"{'best':<10} loss {trials[0]['loss']:.4f}  {shown(trials[0]['settings'])}")

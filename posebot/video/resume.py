@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from posebot.core.errors import InputError
+from posebot.core.files import write_atomic
 from posebot.core.results import FrameResult
 from posebot.video.sinks import read_jsonl
 
@@ -32,9 +32,7 @@ def resume(path: Path, made_from: Mapping[str, Any], overwrite: bool, live: bool
         return read_jsonl(path, mend=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"")
-    partial = record.with_name(f".{record.name}.{os.getpid()}")
-    partial.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-    partial.replace(record)
+    write_atomic(record, json.dumps(settings, indent=2) + "\n")
     return []
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.errors import InputError
+from posebot.core.files import write_atomic
 from posebot.core.frame import Frame
 from posebot.core.results import FrameResult
 from posebot.evaluation.csv import Row, write_csv
@@ -195,10 +196,7 @@ class ImageSink:
 
 def write_image(path: str | Path, rgb: NDArray[np.uint8]) -> None:
     """Write a picture, uint8 (H, W, 3) red first; the file appears whole or not at all."""
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_bytes(encode_image(rgb, path.suffix))
-    os.replace(partial, path)
+    write_atomic(path, encode_image(rgb, Path(path).suffix), durable=False)
 
 
 def encode_image(rgb: NDArray[np.uint8], suffix: str = ".jpg") -> bytes:

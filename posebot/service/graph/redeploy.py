@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import time
 from collections.abc import Callable
 from typing import Any
 
 from posebot.core.errors import InputError
+from posebot.core.files import write_atomic
 from posebot.service.errors import ApiError
 from posebot.service.graph.shelf import digest_of
 from posebot.service.settings import Settings
@@ -63,9 +63,7 @@ def user_config(settings: Settings) -> dict[str, str]:
 def remember(settings: Settings, name: str) -> None:
     """Over restarts."""
     settings.state.mkdir(parents=True, exist_ok=True)
-    partial = settings.state / f".active.{os.getpid()}"
-    partial.write_text(json.dumps({"active": name}))
-    os.replace(partial, settings.state / "active.json")
+    write_atomic(settings.state / "active.json", json.dumps({"active": name}))
 
 
 def _set_user_config(app: str, config: dict[str, str]) -> None:

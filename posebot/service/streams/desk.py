@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from posebot.core.files import write_atomic
 from posebot.core.transforms import Array
 from posebot.service.settings import Settings
 from posebot.service.streams.published import Picture
@@ -100,9 +100,7 @@ class Wanted:
         """Remember it."""
         data = _read(self._file) | {name: wanted}
         self._file.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._file.with_suffix(f".{os.getpid()}")
-        partial.write_text(json.dumps(data))
-        os.replace(partial, self._file)
+        write_atomic(self._file, json.dumps(data))
 
     def names(self) -> list[str]:
         """Those that shall run."""
