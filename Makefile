@@ -16,7 +16,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long check bench wheel pins clean
+.PHONY: help install demo test test-long check bench docs wheel pins clean
 
 help:  ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,13 +45,16 @@ test: $(INSTALLED)  ## the tests, without the long ones
 test-long: $(INSTALLED)  ## the long tests: synthesise, train, infer; the installed wheel
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
-check: $(INSTALLED)  ## ruff, mypy and the floors of docs/explanation/architecture.md
+check: $(INSTALLED)  ## ruff, mypy and the layers of docs/explanation/architecture.md
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@PYTHONPATH=. $(BIN)/lint-imports --no-logo --no-cache
 
 bench: $(INSTALLED)  ## every stage's time on this machine, beside the bare runtime's
 	@$(BIN)/posebot bench $(ARGS)
+
+docs: $(INSTALLED)  ## the documentation site, into site/
+	@$(BIN)/python tools/docs_build.py
 
 wheel: $(INSTALLED)  ## dist/posebot-*.whl
 	@$(BIN)/uv build --quiet --wheel --out-dir dist
@@ -61,4 +64,4 @@ pins: $(INSTALLED)  ## resolve requirements.in into requirements.txt
 		--no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
 
 clean:  ## remove what was built, but not .venv and not runs/
-	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

@@ -1,4 +1,4 @@
-"""The house stays in order: small files, light imports, and pins that fit what the package asks for.
+"""The structure holds: small files, light imports, and pins that fit what the package asks for.
 
 Who may import whom is checked by import-linter in `make check`.
 """
