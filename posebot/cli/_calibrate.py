@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posebot.cli._common import console
-from posebot.core.errors import InputError
+from posebot.core.errors import CalibrationError, InputError
 
 if TYPE_CHECKING:
     from posebot.core.camera import Camera
@@ -64,10 +64,10 @@ def take_shots(poses: list[RobotPose], images: list[Path], spec: str | None, cam
         return Shots([view_from_pose(Path(pose.name).name, pose.base_from_gripper, pose.cam_from_target)
                        for pose in poses if pose.cam_from_target is not None])
     if not images and any(pose.image is None for pose in poses):
-        raise InputError("calibrate hand-eye", "no pictures", "IMAGES, or poses that name their image")
+        raise CalibrationError("calibrate hand-eye", "no pictures", "IMAGES, or poses that name their image")
     if spec is None or camera is None:
-        raise InputError("calibrate hand-eye", f"{'--target' if spec is None else '--camera'} is missing",
-                         "what the pictures show (--target) and the intrinsics of their camera (--camera)")
+        raise CalibrationError("calibrate hand-eye", f"{'--target' if spec is None else '--camera'} is missing",
+                               "what the pictures show (--target) and the intrinsics of their camera (--camera)")
     pairs, sought = pair(poses, list_images(images) if images else []), parse_target(spec)
     if not pairs:
         raise InputError("--poses", "names none of the pictures", "file names of IMAGES under `image`")
@@ -93,7 +93,7 @@ def list_images(images: Sequence[Path]) -> list[Path]:
     for path in images:
         found += sorted(list_image_files(path), key=natural) if path.is_dir() else [path]
     if not found:
-        raise InputError(images[0], "no pictures in it", "PNG, JPEG, TIFF, BMP or WebP files")
+        raise CalibrationError(images[0], "no pictures in it", "PNG, JPEG, TIFF, BMP or WebP files")
     return found
 
 
@@ -110,7 +110,8 @@ def find_target(pictures: Sequence[Path], sought: Target) -> list[Detection | No
     found = [find(read_rgb(path), path.name) for path in bar]
     sizes = {detection.size for detection in found if detection is not None}
     if len(sizes) > 1:
-        raise InputError(pictures[0].parent, f"pictures of {len(sizes)} sizes: {sorted(sizes)}", "one camera, one size")
+        raise CalibrationError(pictures[0].parent, f"pictures of {len(sizes)} sizes: {sorted(sizes)}",
+                               "one camera, one size")
     return found
 
 

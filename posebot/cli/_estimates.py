@@ -8,7 +8,7 @@ from math import radians
 from pathlib import Path
 from typing import Any
 
-from posebot.core.errors import InputError
+from posebot.core.errors import InputError, ResultFileError
 from posebot.core.frame import Frame
 from posebot.core.results import PoseEstimate
 from posebot.datasets.bop import ImageKey
@@ -35,7 +35,7 @@ def recipe(split: Split, bundle: str | None, estimates: Path | None,
     path, opened = resolve(str(bundle)), Bundle.open(str(bundle))
     known, asked = {model.obj_id for model in opened.objects}, set(split.open().objects)
     if not known & asked:
-        raise InputError(path, f"knows objects {sorted(known)}", f"one of the data set's: {sorted(asked)}")
+        raise ResultFileError(path, f"knows objects {sorted(known)}", f"one of the data set's: {sorted(asked)}")
     sums = file_sha256(path / "SHA256SUMS" if path.is_dir() else path)
     return (partial(BundleSource, str(path.resolve()), split, threads),
             {"bundle": f"{opened.manifest.name} {opened.manifest.version}", "sha256": sums, "depth": split.depth})

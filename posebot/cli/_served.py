@@ -79,7 +79,7 @@ def free_port(first: int) -> int:
             except OSError:
                 continue
             return port
-    raise InputError("--port", f"{first} and the next {PORTS - 1} are taken", "a free one")
+    raise InputError("--port", f"{first} and the next {PORTS - 1} are taken", "a free one", code="port_in_use")
 
 
 class ServedSource:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from posebot.cli._common import BundleOption, DepthFlag, JsonFlag, SplitOption, print_json
-from posebot.core.errors import InputError
+from posebot.core.errors import DatasetError
 
 if TYPE_CHECKING:
     from posebot.core.frame import Frame
@@ -93,7 +93,7 @@ def _frames(bundle: Bundle, dataset: Path | None, split: str, count: int) -> lis
         data = BopDataset(dataset, split)
         keys = data.keys()
         if not keys:
-            raise InputError(dataset / split, "has no pictures", "a BOP split")
+            raise DatasetError(dataset / split, "has no pictures", "a BOP split")
         return [data.frame(key) for key in islice(cycle(keys), count)]
     from posebot.video.simulated_camera import SimulatedCamera
 

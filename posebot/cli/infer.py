@@ -12,7 +12,7 @@ import typer
 
 from posebot.cli._common import BundleOption, DepthFlag, JsonFlag, console, print_json
 from posebot.cli._stream import until_interrupted
-from posebot.core.errors import InputError
+from posebot.core.errors import ImageError, InputError
 
 if TYPE_CHECKING:
     from posebot.cli._looking import Looking
@@ -170,7 +170,7 @@ def _progress(source: Source, limit: int | None, known: int) -> Iterator[Any]:
 
 def _refuse_nothing(source: Source, summary: RunSummary, interrupted: bool) -> None:
     if not summary.frames and summary.bad_frames and not interrupted and not source.live:
-        raise InputError(source.name, f"none of {summary.skipped} pictures can be used",
+        raise ImageError(source.name, f"none of {summary.skipped} pictures can be used",
                          f"the first: {summary.bad_frames[0].reason}")
 
 

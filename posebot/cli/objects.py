@@ -85,12 +85,12 @@ def build(
     json: JsonFlag = False,
 ) -> None:
     """Write a BOP models folder (millimetres): meshes, models_info.json with symmetries, names.json."""
-    from posebot.core.errors import InputError
+    from posebot.core.errors import OutputError
     from posebot.objects.bop_models import INFO_FILE, save_objects
     from posebot.objects.build import BuildOptions, build_objects
 
     if (out / INFO_FILE).exists() and not overwrite:
-        raise InputError(out / INFO_FILE, "is there already", "another --out, or --overwrite")
+        raise OutputError(out / INFO_FILE, "is there already", "another --out, or --overwrite")
     options = BuildOptions(unit, center, repair, force, symmetries, not geometric, _metres(across, meshes))
     built = build_objects(meshes, label or (), first_id, options)
     save_objects(out, {entry.model.obj_id: entry.model for entry in built})
@@ -123,13 +123,13 @@ def _metres(across: float | None, meshes: list[Path]) -> float | None:
 
 def _refuse(reports: list[Report]) -> None:
     """Raise for the first unusable mesh; the error's one line is what a caller sees on stderr."""
-    from posebot.core.errors import InputError
+    from posebot.core.errors import MeshError
 
     unusable = [report for report in reports if not report.usable]
     if unusable:
         first, more = unusable[0], f" ({len(unusable)} files are unusable)" if len(unusable) > 1 else ""
         finding = first.errors[0]
-        raise InputError(first.path, f"{finding.check}: {finding.found}", f"{finding.advice}{more}")
+        raise MeshError(first.path, f"{finding.check}: {finding.found}", f"{finding.advice}{more}")
 
 
 def _print_report(report: Report) -> None:

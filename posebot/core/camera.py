@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from posebot.core.errors import InputError
+from posebot.core.errors import IntrinsicsError
 
 Array = NDArray[np.float64]
 
@@ -41,15 +41,17 @@ class Camera:
     def __post_init__(self) -> None:
         K = np.asarray(self.K, dtype=float)
         if K.size != 9:
-            raise InputError("camera", f"K has {K.size} numbers", "9 are needed (row-major 3x3, pixels)")
+            raise IntrinsicsError("camera", f"K has {K.size} numbers", "9 are needed (row-major 3x3, pixels)")
         K = K.reshape(3, 3)
         if not np.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0 or not np.allclose(K[2], [0, 0, 1]):
-            raise InputError("camera", f"K = {K.ravel().tolist()} is no pinhole matrix", "fx, fy > 0, last row 0 0 1")
+            raise IntrinsicsError("camera", f"K = {K.ravel().tolist()} is no pinhole matrix",
+                                  "fx, fy > 0, last row 0 0 1")
         if self.width <= 0 or self.height <= 0:
-            raise InputError("camera", f"size {self.width}x{self.height}", "width and height in pixels, > 0")
+            raise IntrinsicsError("camera", f"size {self.width}x{self.height}", "width and height in pixels, > 0")
         distortion = np.asarray(self.distortion, dtype=float).ravel()
         if distortion.size not in (0, 4, 5, 8, 12, 14):
-            raise InputError("camera", f"distortion has {distortion.size} numbers", "0, 4, 5, 8, 12 or 14 (OpenCV)")
+            raise IntrinsicsError("camera", f"distortion has {distortion.size} numbers",
+                                  "0, 4, 5, 8, 12 or 14 (OpenCV)")
         object.__setattr__(self, "K", K)
         object.__setattr__(self, "distortion", distortion)
 

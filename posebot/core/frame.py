@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.camera import Camera
-from posebot.core.errors import InputError
+from posebot.core.errors import DepthError, ImageError, IntrinsicsError, PoseError
 from posebot.core.transforms import Array, is_transform
 
 
@@ -36,14 +36,14 @@ class Frame:
     def __post_init__(self) -> None:
         where = f"frame {self.frame_id or '(unnamed)'}"
         if self.rgb.ndim != 3 or self.rgb.shape[2] != 3 or self.rgb.dtype != np.uint8:
-            raise InputError(where, f"rgb is {self.rgb.dtype} {self.rgb.shape}", "uint8 (height, width, 3)")
+            raise ImageError(where, f"rgb is {self.rgb.dtype} {self.rgb.shape}", "uint8 (height, width, 3)")
         height, width = self.rgb.shape[:2]
         if (width, height) != (self.camera.width, self.camera.height):
             camera_size = f"{self.camera.width}x{self.camera.height}"
-            raise InputError(where, f"picture is {width}x{height}, camera says {camera_size}",
-                             "intrinsics must belong to this picture size")
+            raise IntrinsicsError(where, f"picture is {width}x{height}, camera says {camera_size}",
+                                  "intrinsics must belong to this picture size")
         if self.depth is not None and (self.depth.shape != (height, width) or self.depth.dtype != np.float32):
-            raise InputError(where, f"depth is {self.depth.dtype} {self.depth.shape}",
+            raise DepthError(where, f"depth is {self.depth.dtype} {self.depth.shape}",
                              f"float32 ({height}, {width}), metres")
         if self.base_from_cam is not None and not is_transform(self.base_from_cam):
-            raise InputError(where, "base_from_cam is no rigid transform", "4x4, orthonormal rotation, metres")
+            raise PoseError(where, "base_from_cam is no rigid transform", "4x4, orthonormal rotation, metres")

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.camera import Camera
-from posebot.core.errors import InputError
+from posebot.core.errors import ResultFileError
 from posebot.core.transforms import Array, inverse
 
 SCHEMA = 1
@@ -166,9 +166,9 @@ class FrameResult:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> FrameResult:
-        """Raises InputError where the schema version is not this one."""
+        """Raises ResultFileError where the schema version is not this one."""
         if data.get("schema") != SCHEMA:
-            raise InputError("result", f"schema {data.get('schema')!r}", f"this posebot reads schema {SCHEMA}")
+            raise ResultFileError("result", f"schema {data.get('schema')!r}", f"this posebot reads schema {SCHEMA}")
         camera = data["camera"]
         return cls(
             frame_id=data["frame_id"], captured_at=data["captured_at"], age_ms=data["age_ms"],

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.camera import Camera, box_from_bop, box_from_mask, project
-from posebot.core.errors import InputError
+from posebot.core.errors import DatasetError, MissingFileError
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array, apply, inverse, make, orthonormal
 from posebot.datasets.bop_files import by_image, decode, numbers, read_json
@@ -83,11 +83,11 @@ class BopDataset:
         if not self.folder.is_dir():
             here = sorted(p.parent.parent.name for p in self.root.glob("*/*/scene_camera.json"))
             found = ", ".join(dict.fromkeys(here)) or "no BOP split at all"
-            raise InputError(self.folder, "no such folder", f"a BOP split; {self.root} holds: {found}")
+            raise MissingFileError(self.folder, "no such folder", f"a BOP split; {self.root} holds: {found}")
         names = [path.parent.name for path in self.folder.glob("*/scene_camera.json")]
         self.scenes = sorted(int(name) for name in names if name.isdigit())
         if not self.scenes:
-            raise InputError(self.folder, "holds no scene", "folders like 000001 with scene_camera.json")
+            raise DatasetError(self.folder, "holds no scene", "folders like 000001 with scene_camera.json")
         self._read: dict[int, _Scene] = {}
 
     @cached_property
@@ -134,8 +134,8 @@ class BopDataset:
         infos = scene.info.get(key.im_id)
         truths = scene.truth.get(key.im_id, [])
         if infos is not None and len(infos) != len(truths):
-            raise InputError(self._where(key, "scene_gt_info.json"), f"{len(infos)} entries",
-                             f"{len(truths)}, as in scene_gt.json")
+            raise DatasetError(self._where(key, "scene_gt_info.json"), f"{len(infos)} entries",
+                               f"{len(truths)}, as in scene_gt.json")
         return [self._annotation(key, index, truth, infos[index] if infos else None)
                 for index, truth in enumerate(truths)]
 
@@ -157,7 +157,7 @@ class BopDataset:
             targets = [Target(ImageKey(int(row["scene_id"]), int(row["im_id"])), int(row["obj_id"]),
                               int(row["inst_count"])) for row in rows]
         except (KeyError, TypeError, ValueError) as error:
-            raise InputError(path, f"entry without {error}", "scene_id, im_id, obj_id, inst_count in each") from None
+            raise DatasetError(path, f"entry without {error}", "scene_id, im_id, obj_id, inst_count in each") from None
         return [target for target in targets if target.key.scene_id in self.scenes]
 
     def _own_targets(self) -> list[Target]:
@@ -181,7 +181,7 @@ class BopDataset:
     def _camera(self, key: ImageKey) -> dict[str, Any]:
         entry = self._scene(key.scene_id).camera.get(key.im_id)
         if not isinstance(entry, dict):
-            raise InputError(self._where(key, "scene_camera.json"), "no entry", "an object with cam_K")
+            raise DatasetError(self._where(key, "scene_camera.json"), "no entry", "an object with cam_K")
         return entry
 
     def _find(self, key: ImageKey, folder: str, name: str | None = None) -> Path | None:
@@ -191,7 +191,7 @@ class BopDataset:
     def _rgb(self, key: ImageKey) -> NDArray[np.uint8]:
         path = self._find(key, "rgb") or self._find(key, "gray")
         if path is None:
-            raise InputError(self._where(key, "rgb"), "no picture", f"rgb/{key.im_id:06d}.png or .jpg (or in gray/)")
+            raise DatasetError(self._where(key, "rgb"), "no picture", f"rgb/{key.im_id:06d}.png or .jpg (or in gray/)")
         return np.ascontiguousarray(decode(path, grey=False)[..., ::-1])
 
     def _mask(self, key: ImageKey, index: int, folder: str) -> NDArray[np.bool_] | None:
@@ -201,7 +201,7 @@ class BopDataset:
     def _annotation(self, key: ImageKey, index: int, truth: dict[str, Any], info: dict[str, Any] | None) -> Annotation:
         where = f"{self._where(key, 'scene_gt.json')}, entry {index}"
         if not isinstance(truth, dict) or not isinstance(truth.get("obj_id"), int):
-            raise InputError(where, "no obj_id", "a whole number >= 1")
+            raise DatasetError(where, "no obj_id", "a whole number >= 1")
         pose = make(orthonormal(numbers(truth, "cam_R_m2c", 9, where).reshape(3, 3)),
                     numbers(truth, "cam_t_m2c", 3, where) * _MM)
         if info is None:
@@ -224,8 +224,8 @@ class BopDataset:
 
     def _projected_box(self, key: ImageKey, obj_id: int, pose: Array) -> Array:
         if obj_id not in self.objects:
-            raise InputError(self._where(key, "scene_gt.json"), f"obj_id {obj_id} has no model",
-                             f"one of {sorted(self.objects)}")
+            raise DatasetError(self._where(key, "scene_gt.json"), f"obj_id {obj_id} has no model",
+                               f"one of {sorted(self.objects)}")
         pixels = project(self.camera_K(key), apply(pose, self.objects[obj_id].mesh.vertices))
         return np.concatenate([pixels.min(axis=0), pixels.max(axis=0)])
 

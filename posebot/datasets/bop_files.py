@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.errors import InputError
+from posebot.core.errors import DatasetError, MissingFileError
 from posebot.core.transforms import Array
 
 _ENDS = {b"\x89PNG": b"IEND", b"\xff\xd8\xff\xe0": b"\xff\xd9", b"\xff\xd8\xff\xe1": b"\xff\xd9"}
@@ -20,9 +20,9 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise InputError(path, "no such file", "a BOP scene has it") from None
+        raise MissingFileError(path, "no such file", "a BOP scene has it") from None
     except (ValueError, OSError) as error:
-        raise InputError(path, f"not readable as JSON ({error})", "the file may be cut off; write it again") from None
+        raise DatasetError(path, f"not readable as JSON ({error})", "the file may be cut off; write it again") from None
 
 
 def by_image(path: Path, optional: bool) -> dict[int, Any]:
@@ -31,7 +31,7 @@ def by_image(path: Path, optional: bool) -> dict[int, Any]:
         return {}
     data = read_json(path)
     if not isinstance(data, dict) or not all(key.isdigit() for key in data):
-        raise InputError(path, "keys are not image numbers", 'an object like {"0": ..., "1": ...}')
+        raise DatasetError(path, "keys are not image numbers", 'an object like {"0": ..., "1": ...}')
     return {int(key): value for key, value in data.items()}
 
 
@@ -43,9 +43,9 @@ def numbers(entry: dict[str, Any], field: str, count: int, where: str) -> Array:
     except (TypeError, ValueError):
         found = np.full(count, np.nan)
     if found.size != count:
-        raise InputError(where, f"{field} has {found.size} numbers", f"{count} are needed")
+        raise DatasetError(where, f"{field} has {found.size} numbers", f"{count} are needed")
     if not np.isfinite(found).all():
-        raise InputError(where, f"{field} = {value} is not made of {count} finite numbers")
+        raise DatasetError(where, f"{field} = {value} is not made of {count} finite numbers")
     return found
 
 
@@ -56,9 +56,9 @@ def decode(path: Path, grey: bool) -> NDArray[Any]:
     data = path.read_bytes()
     end = _ENDS.get(data[:4])
     if end is not None and end not in data[-64:]:
-        raise InputError(path, f"the picture is cut off ({len(data)} bytes)", "a whole PNG or JPEG file")
+        raise DatasetError(path, f"the picture is cut off ({len(data)} bytes)", "a whole PNG or JPEG file")
     flags = cv2.IMREAD_UNCHANGED if grey else cv2.IMREAD_COLOR
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     if picture is None:
-        raise InputError(path, "not readable as a picture", "PNG, JPEG or TIFF")
+        raise DatasetError(path, "not readable as a picture", "PNG, JPEG or TIFF")
     return picture[..., 0] if grey and picture.ndim == 3 else picture

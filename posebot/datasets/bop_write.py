@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.camera import box_from_mask, box_to_bop
-from posebot.core.errors import InputError
+from posebot.core.errors import OutputError
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array, inverse
 
@@ -66,7 +66,7 @@ class SceneWriter:
                 (self._aside / name).mkdir(parents=True)
         except OSError as error:
             problem = f"cannot be written ({error.strerror})"
-            raise InputError(folder, problem, "a folder with room that you own") from None
+            raise OutputError(folder, problem, "a folder with room that you own") from None
 
     def add(self, im_id: int, frame: Frame, truths: list[Truth]) -> None:
         """Write one picture with its labels."""
@@ -105,7 +105,7 @@ def _write(path: Path, picture: NDArray[Any], options: list[int]) -> None:
     import cv2
 
     if not cv2.imwrite(str(path), picture, options):
-        raise InputError(path, "cannot be written", "a folder with room that you own")
+        raise OutputError(path, "cannot be written", "a folder with room that you own")
 
 
 def _camera_entry(frame: Frame) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from posebot.core.errors import InputError
+from posebot.core.errors import MissingFileError, ResultFileError
 from posebot.core.files import write_atomic
 from posebot.core.results import FrameResult
 from posebot.core.transforms import Array, is_transform, make
@@ -44,9 +44,9 @@ def read_csv(path: str | Path) -> list[Row]:
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
     except FileNotFoundError:
-        raise InputError(path, "no such file", "a BOP csv of estimates") from None
+        raise MissingFileError(path, "no such file", "a BOP csv of estimates") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, f"not readable ({error})", f"a text file with the header {HEADER}") from None
+        raise ResultFileError(path, f"not readable ({error})", f"a text file with the header {HEADER}") from None
     rows: list[Row] = []
     times: dict[tuple[int, int], float] = {}
     for number, line in enumerate(lines, 1):
@@ -55,8 +55,8 @@ def read_csv(path: str | Path) -> list[Row]:
         row = _row(line, f"{path}: line {number}")
         first = times.setdefault((row.scene_id, row.im_id), row.seconds)
         if abs(first - row.seconds) > _TIME_TOLERANCE:
-            raise InputError(f"{path}: line {number}", f"time is {row.seconds}",
-                             f"{first}, as on the first line of scene {row.scene_id}, image {row.im_id}")
+            raise ResultFileError(f"{path}: line {number}", f"time is {row.seconds}",
+                                  f"{first}, as on the first line of scene {row.scene_id}, image {row.im_id}")
         rows.append(row)
     _check_unit(rows, path)
     return rows
@@ -79,20 +79,21 @@ def rows_of(result: FrameResult, scene_id: int, im_id: int) -> list[Row]:
 def _row(line: str, where: str) -> Row:
     fields = line.split(",")
     if len(fields) != 7:
-        raise InputError(where, f"{len(fields)} fields", f"7: {HEADER}")
+        raise ResultFileError(where, f"{len(fields)} fields", f"7: {HEADER}")
     scene_id, im_id, obj_id = (_whole(field, name, where)
                                for field, name in zip(fields, ("scene_id", "im_id", "obj_id")))
     score, seconds = _floats(fields[3], "score", 1, where)[0], _floats(fields[6], "time", 1, where)[0]
     rotation = np.reshape(_floats(fields[4], "R", 9, where), (3, 3))
     pose = make(rotation, np.multiply(_floats(fields[5], "t", 3, where), _MM))
     if not is_transform(pose):
-        raise InputError(where, f"R = {fields[4].strip()} is no rotation", "orthonormal, row-major, determinant +1")
+        raise ResultFileError(where, f"R = {fields[4].strip()} is no rotation",
+                              "orthonormal, row-major, determinant +1")
     return Row(scene_id, im_id, obj_id, score, pose, seconds)
 
 
 def _whole(text: str, name: str, where: str) -> int:
     if not text.strip().isdecimal():
-        raise InputError(where, f"{name} is {text.strip()!r}", "a whole number >= 0")
+        raise ResultFileError(where, f"{name} is {text.strip()!r}", "a whole number >= 0")
     return int(text)
 
 
@@ -101,16 +102,16 @@ def _floats(text: str, name: str, count: int, where: str) -> list[float]:
     try:
         numbers = [float(word) for word in words]
     except ValueError:
-        raise InputError(where, f"{name} is {text.strip()!r}", f"{count} numbers separated by spaces") from None
+        raise ResultFileError(where, f"{name} is {text.strip()!r}", f"{count} numbers separated by spaces") from None
     if len(numbers) != count or not np.isfinite(numbers).all():
-        raise InputError(where, f"{name} has {len(numbers)} numbers: {text.strip()!r}", f"{count} finite numbers")
+        raise ResultFileError(where, f"{name} has {len(numbers)} numbers: {text.strip()!r}", f"{count} finite numbers")
     return numbers
 
 
 def _check_unit(rows: Sequence[Row], path: str | Path) -> None:
     """Nothing that a camera can see lies within 20 mm of it: a file full of such poses is in metres."""
     if rows and max(float(np.linalg.norm(row.cam_from_obj[:3, 3])) for row in rows) < 0.02:
-        raise InputError(path, "every t is shorter than 20", "millimetres; these look like metres")
+        raise ResultFileError(path, "every t is shorter than 20", "millimetres; these look like metres")
 
 
 def _line(row: Row) -> str:

@@ -13,7 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from posebot.core.errors import InputError
+from posebot.core.errors import OutputError, RunStateError
 from posebot.core.files import write_atomic
 from posebot.datasets.bop import ImageKey
 from posebot.evaluation.records import Record
@@ -37,7 +37,7 @@ def evaluate(split: Split, make_source: Callable[[], Source], out: Path, fingerp
         InputError: no targets, bad data, or `out` is a file or holds another evaluation.
     """
     if out.exists() and not out.is_dir():
-        raise InputError(out, "is a file", "a folder for the report")
+        raise OutputError(out, "is a file", "a folder for the report")
     wanted = split.wanted()
     path = out / FRAMES_FILE
     done = _resume(path, fingerprint)
@@ -100,12 +100,12 @@ def _resume(path: Path, fingerprint: dict[str, Any]) -> dict[str, Record]:
         return {}
     first, *lines = path.read_text(encoding="utf-8").split("\n")
     if first != header:
-        raise InputError(path, "belongs to another evaluation", "another --out, or delete that folder")
+        raise RunStateError(path, "belongs to another evaluation", "another --out, or delete that folder")
     if not lines or lines[-1]:  # what follows the last line break was cut off
         lines[-1:] = [""]
         write_atomic(path, "\n".join([first, *lines]))
     try:
         records = [Record.from_json(line) for line in lines[:-1]]
     except (ValueError, KeyError, TypeError):
-        raise InputError(path, "holds a damaged line", "delete the file to begin anew") from None
+        raise RunStateError(path, "holds a damaged line", "delete the file to begin anew") from None
     return {record.frame_id: record for record in records}

@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from posebot.core.camera import Camera
-from posebot.core.errors import InputError
+from posebot.core.errors import DatasetError
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array, make
 from posebot.datasets.bop import BopDataset, ImageKey
@@ -57,12 +57,12 @@ class Split:
                 wanted.setdefault(target.key, {})[target.obj_id] = target.inst_count
         unknown = {obj_id for counts in wanted.values() for obj_id in counts} - dataset.objects.keys()
         if unknown:
-            raise InputError(dataset.models_dir, f"holds no model of object {min(unknown)}, which is to be found",
-                             f"a mesh and an entry in models_info.json; there are {sorted(dataset.objects)}")
+            raise DatasetError(dataset.models_dir, f"holds no model of object {min(unknown)}, which is to be found",
+                               f"a mesh and an entry in models_info.json; there are {sorted(dataset.objects)}")
         if not wanted:
             objects = f" of the objects {', '.join(map(str, self.objects))}" if self.objects else ""
-            raise InputError(self.root / self.name, f"holds no target{objects}",
-                             "truth in scene_gt.json, and targets in test_targets_bop19.json if there is that file")
+            raise DatasetError(self.root / self.name, f"holds no target{objects}",
+                               "truth in scene_gt.json, and targets in test_targets_bop19.json if there is that file")
         return dict(sorted(wanted.items()))
 
 
@@ -101,11 +101,11 @@ class CsvSource:
         self.rows: dict[ImageKey, list[Row]] = {}
         for row in read_csv(path):
             if row.obj_id not in known:
-                raise InputError(path, f"obj_id {row.obj_id} has no model", f"one of {sorted(known)}")
+                raise DatasetError(path, f"obj_id {row.obj_id} has no model", f"one of {sorted(known)}")
             self.rows.setdefault(ImageKey(row.scene_id, row.im_id), []).append(row)
         if not self.rows.keys() & wanted.keys():
-            raise InputError(path, "tells nothing about the split's targets",
-                             f"scene and image numbers such as {', '.join(key.frame_id for key in list(wanted)[:3])}")
+            raise DatasetError(path, "tells nothing about the split's targets",
+                               f"scene and image numbers such as {', '.join(key.frame_id for key in list(wanted)[:3])}")
 
     def estimate(self, key: ImageKey, frame: Frame) -> Estimates:
         """The rows of the picture."""

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 import posebot
-from posebot.core.errors import InputError
+from posebot.core.errors import BundleError, OutputError
 from posebot.core.objects import ObjectModel
 from posebot.models.manifest import MANIFEST, Manifest
 
@@ -67,7 +67,8 @@ def resolve(path_or_name: str | Path) -> Path:
              for entry in home.glob(f"*/{MANIFEST}")}
     if str(path_or_name) in known:
         return known[str(path_or_name)]
-    raise InputError(path_or_name, "no such bundle", " or ".join(["a folder, a zip", *sorted(known)]))
+    raise BundleError(path_or_name, "no such bundle", " or ".join(["a folder, a zip", *sorted(known)]),
+                      code="unknown_bundle")
 
 
 def write_bundle(directory: str | Path, manifest: Manifest, detector: bytes, localizer: bytes,
@@ -82,7 +83,7 @@ def write_bundle(directory: str | Path, manifest: Manifest, detector: bytes, loc
     """
     target = Path(directory)
     if target.exists() and not (target / MANIFEST).is_file() and (not target.is_dir() or any(target.iterdir())):
-        raise InputError(target, "exists and is no bundle", "a new folder, or a bundle to replace")
+        raise OutputError(target, "exists and is no bundle", "a new folder, or a bundle to replace")
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
@@ -144,8 +145,8 @@ def _open_folder(folder: Path, where: Path, with_weights: bool) -> Bundle:
     known = load_objects(folder / MODELS)
     for reference in manifest.objects:
         if reference.obj_id not in known:
-            raise InputError(where / MODELS, f"object {reference.obj_id} ({reference.label}) is missing",
-                             f"every object of {MANIFEST}")
+            raise BundleError(where / MODELS, f"object {reference.obj_id} ({reference.label}) is missing",
+                              f"every object of {MANIFEST}")
     weights = {}
     if with_weights:
         names = {name: f"weights/{name}.safetensors" for name in WEIGHTS}
@@ -159,21 +160,22 @@ def _verify(folder: Path, where: Path) -> set[str]:
     """Check every file of SHA256SUMS; returns their names."""
     sums = folder / SUMS
     if not sums.is_file():
-        raise InputError(where, f"{SUMS} is missing", "a posebot bundle (see docs/explanation/architecture.md)")
+        raise BundleError(where, f"{SUMS} is missing", "a posebot bundle (see docs/explanation/architecture.md)")
     listed = {}
     for number, line in enumerate(sums.read_text(errors="replace").splitlines(), 1):
         digest, _, name = line.partition("  ")
         if len(digest) != 64 or not name or name.startswith("/") or ".." in Path(name).parts:
-            raise InputError(where / SUMS, f"line {number}: {line[:80]!r}", "sha256, two blanks, a path in the bundle")
+            raise BundleError(where / SUMS, f"line {number}: {line[:80]!r}", "sha256, two blanks, a path in the bundle")
         listed[name] = digest
     for name in (MANIFEST, DETECTOR, LOCALIZER, f"{MODELS}/models_info.json"):
         if name not in listed:
-            raise InputError(where / SUMS, f"{name} is not listed", "every file of the bundle")
+            raise BundleError(where / SUMS, f"{name} is not listed", "every file of the bundle")
     for name, digest in listed.items():
         if not (folder / name).is_file():
-            raise InputError(where / name, "is missing", "copy the bundle again, it is not whole")
+            raise BundleError(where / name, "is missing", "copy the bundle again, it is not whole")
         if file_sha256(folder / name) != digest:
-            raise InputError(where / name, f"does not match {SUMS}", "the file was changed or cut short; copy it again")
+            raise BundleError(where / name, f"does not match {SUMS}",
+                              "the file was changed or cut short; copy it again")
     return set(listed)
 
 
@@ -181,17 +183,17 @@ def _yaml(path: Path, where: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text())
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(where, f"is no YAML: {error}") from error
+        raise BundleError(where, f"is no YAML: {error}") from error
 
 
 def _unzip(path: Path, folder: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > _MAX_BYTES:
-                raise InputError(path, "unpacks to more than 2 GiB", "a posebot bundle")
+                raise BundleError(path, "unpacks to more than 2 GiB", "a posebot bundle")
             archive.extractall(folder)  # zipfile itself keeps entries inside the folder
     except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise InputError(path, f"is no whole zip file ({error})", "a bundle folder or a zip of it") from error
+        raise BundleError(path, f"is no whole zip file ({error})", "a bundle folder or a zip of it") from error
 
 
 def _root(folder: Path) -> Path:

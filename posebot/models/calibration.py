@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from posebot.core.errors import InputError
+from posebot.core.errors import BundleError
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 """Shares of the cases that a region can be asked to hold."""
@@ -134,4 +134,4 @@ def _is_numbers(values: Any) -> bool:
 
 def _require(condition: bool, where: object, key: str, value: Any, expected: str) -> None:
     if not condition:
-        raise InputError(where, f"{key}: {str(value)[:80]} is not usable", expected)
+        raise BundleError(where, f"{key}: {str(value)[:80]} is not usable", expected)

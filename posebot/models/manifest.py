@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from posebot.core.errors import InputError
+from posebot.core.errors import BundleError
 from posebot.models.calibration import Calibration
 
 SCHEMA = 1
@@ -75,7 +75,7 @@ class Manifest:
         top = _Fields(data, where, "", ("schema", "name", "version", "objects", "detector", "localizer", "standing",
                                         "calibration", "licence", "provenance"))
         if top.take("schema", int) != SCHEMA:
-            raise InputError(where, f"schema: {data['schema']}", f"this posebot reads schema {SCHEMA}")
+            raise BundleError(where, f"schema: {data['schema']}", f"this posebot reads schema {SCHEMA}")
         return cls(name=top.take("name", str), version=top.take("version", str),
                    objects=_objects(top.take("objects", list), where),
                    detector=_detector(top.take("detector", dict), where),
@@ -90,10 +90,10 @@ class _Fields:
 
     def __init__(self, data: Any, where: object, prefix: str, known: tuple[str, ...]) -> None:
         if not isinstance(data, dict):
-            raise InputError(where, f"{prefix or 'document'} is no mapping", f"the keys {', '.join(known)}")
+            raise BundleError(where, f"{prefix or 'document'} is no mapping", f"the keys {', '.join(known)}")
         for key in data:
             if key not in known:
-                raise InputError(where, f"{prefix}{key}: unknown key", f"known are {', '.join(known)}")
+                raise BundleError(where, f"{prefix}{key}: unknown key", f"known are {', '.join(known)}")
         self._data, self._where, self._prefix = data, where, prefix
 
     def take(self, key: str, kind: type | tuple[type, ...], default: Any = None) -> Any:
@@ -101,13 +101,13 @@ class _Fields:
         if isinstance(value, bool) or not isinstance(value, kind):
             names = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
             problem = f"is {value!r:.60}" if key in self._data else "is missing"
-            raise InputError(self._where, f"{self._prefix}{key} {problem}", f"a {names}")
+            raise BundleError(self._where, f"{self._prefix}{key} {problem}", f"a {names}")
         return value
 
     def take_range(self, key: str, low: float, high: float, default: Any = None) -> float:
         value = self.take(key, (int, float), default)
         if not low <= value <= high:
-            raise InputError(self._where, f"{self._prefix}{key} is {value}", f"{low} to {high}")
+            raise BundleError(self._where, f"{self._prefix}{key} is {value}", f"{low} to {high}")
         return float(value)
 
 
@@ -117,7 +117,7 @@ def _objects(entries: list[Any], where: object) -> tuple[ObjectRef, ...]:
         fields = _Fields(entry, where, f"objects[{index}].", ("obj_id", "label"))
         objects.append(ObjectRef(fields.take("obj_id", int), fields.take("label", str)))
     if not objects or len({reference.obj_id for reference in objects}) < len(objects):
-        raise InputError(where, "objects: empty, or one obj_id twice", "each object once, in class order")
+        raise BundleError(where, "objects: empty, or one obj_id twice", "each object once, in class order")
     return tuple(objects)
 
 
@@ -125,10 +125,10 @@ def _detector(data: dict[str, Any], where: object) -> DetectorSpec:
     fields = _Fields(data, where, "detector.", ("input_size", "threshold", "kind", "looks"))
     size = fields.take("input_size", list)
     if len(size) != 2 or not all(isinstance(side, int) and 32 <= side <= 4096 for side in size):
-        raise InputError(where, f"detector.input_size is {size}", "[height, width], 32 to 4096 pixels each")
+        raise BundleError(where, f"detector.input_size is {size}", "[height, width], 32 to 4096 pixels each")
     looks = fields.take("looks", int, 1)
     if looks not in LOOKS:
-        raise InputError(where, f"detector.looks is {looks}", " or ".join(map(str, LOOKS)))
+        raise BundleError(where, f"detector.looks is {looks}", " or ".join(map(str, LOOKS)))
     return DetectorSpec((size[0], size[1]), fields.take_range("threshold", 0, 1), fields.take("kind", str, "heatmap"),
                         looks)
 

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.errors import InputError, PosebotError
+from posebot.core.errors import BundleError, InputError, PosebotError, UnavailableError
 
 RUNTIMES = ("cuda", "openvino", "openvino-bf16", "onnxruntime")
 """`openvino-bf16` is only taken where it is asked for: nearly twice as fast on processors that multiply 16-bit numbers,
@@ -53,7 +53,7 @@ class Network:
         try:
             self._backend = _BACKENDS[self.runtime](data, threads)
         except Exception as error:  # each runtime raises types of its own
-            raise InputError(where, f"{self.runtime} cannot load it: {error}", "an ONNX network") from error
+            raise BundleError(where, f"{self.runtime} cannot load it: {error}", "an ONNX network") from error
         self._lock = threading.Lock()
 
     @property
@@ -94,16 +94,16 @@ def choose(runtime: str = "auto") -> str:
         raise InputError("runtime", f"{wanted!r} is not known", f"auto, {', '.join(RUNTIMES)}")
     present = available()
     if not present:
-        raise InputError("runtime", "neither openvino nor onnxruntime is installed", "pip install openvino")
+        raise UnavailableError("runtime", "neither openvino nor onnxruntime is installed", "pip install openvino")
     if wanted == "auto":
         return present[0]
     if wanted == "openvino-bf16" and "openvino" in present:
         if not has_bfloat16():
-            raise InputError("runtime", f"{wanted!r}: this processor does not multiply 16-bit numbers",
-                             "openvino; a processor with AVX512-BF16 or AMX")
+            raise UnavailableError("runtime", f"{wanted!r}: this processor does not multiply 16-bit numbers",
+                                   "openvino; a processor with AVX512-BF16 or AMX")
         return wanted
     if wanted not in present:
-        raise InputError("runtime", f"{wanted!r} is not available here", f"this machine has {', '.join(present)}")
+        raise UnavailableError("runtime", f"{wanted!r} is not available here", f"this machine has {', '.join(present)}")
     return wanted
 
 
@@ -125,7 +125,7 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise InputError(path, f"cannot be read ({error.strerror})", "an ONNX network") from error
+        raise BundleError(path, f"cannot be read ({error.strerror})", "an ONNX network") from error
 
 
 class _OpenVino:

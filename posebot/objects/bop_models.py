@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from posebot.core.errors import InputError
+from posebot.core.errors import MeshError, MissingFileError
 from posebot.core.objects import ContinuousSymmetry, Mesh, ObjectModel
 from posebot.core.transforms import Array, is_transform
 from posebot.objects.files import read_json_object, write_json
@@ -42,7 +42,7 @@ def load_objects(models_dir: str | Path) -> dict[int, ObjectModel]:
     if (folder / NAMES_FILE).is_file():
         names = read_json_object(folder / NAMES_FILE)
     if not infos:
-        raise InputError(folder / INFO_FILE, "names no object", 'entries like "1": {"diameter": …}')
+        raise MeshError(folder / INFO_FILE, "names no object", 'entries like "1": {"diameter": …}')
     objects = {}
     for key in sorted(infos, key=lambda text: _object_number(text, folder)):
         obj_id = _object_number(key, folder)
@@ -58,7 +58,7 @@ def find_models(folder: str | Path) -> Path:
     """
     path = Path(folder)
     if not path.is_dir():
-        raise InputError(path, "no such folder", f"a BOP models folder with {INFO_FILE} and {mesh_name(1)} …")
+        raise MissingFileError(path, "no such folder", f"a BOP models folder with {INFO_FILE} and {mesh_name(1)} …")
     inner = path / "models"
     return inner if not (path / INFO_FILE).is_file() and (inner / INFO_FILE).is_file() else path
 
@@ -88,11 +88,11 @@ def landmarks_name(obj_id: int) -> str:
 def _load_object(folder: Path, obj_id: int, info: Any, label: str) -> ObjectModel:
     where = f"{folder / INFO_FILE}: object {obj_id}"
     if not isinstance(info, dict):
-        raise InputError(where, f"is {type(info).__name__}", "an object with diameter, min_x … size_z")
+        raise MeshError(where, f"is {type(info).__name__}", "an object with diameter, min_x … size_z")
     fields = ("diameter", "min_x", "min_y", "min_z", "size_x", "size_y", "size_z")
     values = np.array([_number(info, name, where) for name in fields]) * METRES_PER_MM
     if values[0] <= 0 or (values[4:] < 0).any():
-        raise InputError(where, f"diameter {info['diameter']} or sizes are not positive", "millimetres")
+        raise MeshError(where, f"diameter {info['diameter']} or sizes are not positive", "millimetres")
     mesh = read_mesh(folder / mesh_name(obj_id), METRES_PER_MM)
     known = folder / landmarks_name(obj_id)
     return ObjectModel(obj_id, label, mesh, float(values[0]), values[1:4], values[4:],
@@ -106,7 +106,7 @@ def _discrete(info: dict[str, Any], where: str) -> tuple[Array, ...]:
         matrix = _floats(entry, f"{where}: symmetries_discrete[{index}]", 16).reshape(4, 4)
         matrix[:3, 3] *= METRES_PER_MM
         if not is_transform(matrix):
-            raise InputError(where, f"symmetries_discrete[{index}] is no rigid transform", "row-major 4x4, mm")
+            raise MeshError(where, f"symmetries_discrete[{index}] is no rigid transform", "row-major 4x4, mm")
         transforms.append(matrix)
     return tuple(transforms)
 
@@ -116,11 +116,11 @@ def _continuous(info: dict[str, Any], where: str) -> tuple[ContinuousSymmetry, .
     for index, entry in enumerate(info.get("symmetries_continuous", [])):
         place = f"{where}: symmetries_continuous[{index}]"
         if not isinstance(entry, dict):
-            raise InputError(place, f"is {type(entry).__name__}", 'like {"axis": [0, 0, 1], "offset": [0, 0, 0]}')
+            raise MeshError(place, f"is {type(entry).__name__}", 'like {"axis": [0, 0, 1], "offset": [0, 0, 0]}')
         axis = _floats(entry.get("axis"), f"{place}: axis", 3)
         offset = _floats(entry.get("offset", [0, 0, 0]), f"{place}: offset", 3)
         if not np.linalg.norm(axis) > 0:
-            raise InputError(place, "axis has no length", "a direction such as [0, 0, 1]")
+            raise MeshError(place, "axis has no length", "a direction such as [0, 0, 1]")
         symmetries.append(ContinuousSymmetry(axis / np.linalg.norm(axis), offset * METRES_PER_MM))
     return tuple(symmetries)
 
@@ -147,14 +147,14 @@ def symmetry_entries(discrete: Iterable[Array], continuous: Iterable[ContinuousS
 
 def _object_number(text: str, folder: Path) -> int:
     if not text.isdigit() or int(text) < 1:
-        raise InputError(folder / INFO_FILE, f"object number '{text}'", "whole numbers from 1")
+        raise MeshError(folder / INFO_FILE, f"object number '{text}'", "whole numbers from 1")
     return int(text)
 
 
 def _number(info: dict[str, Any], name: str, where: str) -> float:
     value = info.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float) or not np.isfinite(value):
-        raise InputError(where, f"{name} is {value!r}", "a number, millimetres")
+        raise MeshError(where, f"{name} is {value!r}", "a number, millimetres")
     return float(value)
 
 
@@ -164,5 +164,5 @@ def _floats(value: Any, where: str, count: int) -> Array:
     except (TypeError, ValueError):
         numbers = np.zeros(0)
     if numbers.size != count or not np.isfinite(numbers).all():
-        raise InputError(where, f"is {str(value)[:60]}", f"{count} numbers are needed")
+        raise MeshError(where, f"is {str(value)[:60]}", f"{count} numbers are needed")
     return numbers

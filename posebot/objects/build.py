@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from posebot.core.errors import InputError
+from posebot.core.errors import InputError, MeshError
 from posebot.core.objects import Mesh, ObjectModel
 from posebot.objects.bop_models import make_object
 from posebot.objects.check import check_file
@@ -69,14 +69,14 @@ def build_objects(
 def _build(path: Path, obj_id: int, label: str, options: BuildOptions) -> BuiltObject:
     report = check_file(path, options.unit, symmetries=False, across=options.across)
     if report.mesh is None:
-        raise InputError(path, report.errors[0].found, report.errors[0].advice)
+        raise MeshError(path, report.errors[0].found, report.errors[0].advice)
     mesh = _mended(report.mesh, options)
     findings = [finding for finding in report.findings if finding.check in ("unit", "size")]
     findings += mesh_findings(mesh, report.diameter)
     for finding in findings:
         unsure = finding.check == "unit" and finding.severity == "warning" and options.unit is None
         if (finding.severity == "error" or unsure) and not options.force:
-            raise InputError(path, f"{finding.check}: {finding.found}", finding.advice or "--force accepts it")
+            raise MeshError(path, f"{finding.check}: {finding.found}", finding.advice or "--force accepts it")
     found = find_symmetries(mesh, options.use_colors) if options.symmetries else Symmetries()
     model = make_object(obj_id, label, mesh, found.discrete, found.continuous)
     return BuiltObject(path, model, tuple(findings), found)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from posebot.core.errors import InputError
+from posebot.core.errors import MeshError, MissingFileError
 from posebot.core.files import write_atomic
 
 
@@ -15,11 +15,11 @@ def read_json_object(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
-        raise InputError(path, "no such file", 'a JSON object such as {"1": {…}}') from error
+        raise MissingFileError(path, "no such file", 'a JSON object such as {"1": {…}}') from error
     except (ValueError, OSError) as error:
-        raise InputError(path, f"is no JSON ({error})", 'a JSON object such as {"1": {…}}') from error
+        raise MeshError(path, f"is no JSON ({error})", 'a JSON object such as {"1": {…}}') from error
     if not isinstance(content, dict):
-        raise InputError(path, f"holds a {type(content).__name__}", 'a JSON object such as {"1": {…}}')
+        raise MeshError(path, f"holds a {type(content).__name__}", 'a JSON object such as {"1": {…}}')
     return content
 
 

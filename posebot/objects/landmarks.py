@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.errors import InputError
+from posebot.core.errors import MeshError
 from posebot.core.objects import Landmarks
 
 SIZE = 128
@@ -59,9 +59,9 @@ def read_landmarks(path: Path) -> Landmarks:
             found = Landmarks(arrays["points"].astype(np.float32), arrays["directions"].astype(np.float32),
                               arrays["descriptors"])
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile):
-        raise InputError(path, "holds no landmarks", "the file that posebot train writes beside the mesh") from None
+        raise MeshError(path, "holds no landmarks", "the file that posebot train writes beside the mesh") from None
     count = len(found.points)
     if found.points.shape != (count, 3) or found.directions.shape != (count, 3) \
             or found.descriptors.shape != (count, SIZE) or found.descriptors.dtype != np.uint8:
-        raise InputError(path, "holds landmarks of another form", f"(K, 3), (K, 3) and uint8 (K, {SIZE})")
+        raise MeshError(path, "holds landmarks of another form", f"(K, 3), (K, 3) and uint8 (K, {SIZE})")
     return found

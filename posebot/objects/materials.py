@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from posebot.core.errors import InputError
+from posebot.core.errors import InputError, MeshError
 from posebot.objects.bop_models import find_models
 from posebot.objects.files import read_json_object, write_json
 
@@ -24,7 +24,7 @@ class Material:
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value <= 1.0:
-                raise InputError("material", f"{name} is {value!r}", "a number from 0 to 1")
+                raise MeshError("material", f"{name} is {value!r}", "a number from 0 to 1")
 
 
 def load_materials(models_dir: str | Path) -> dict[int, Material]:
@@ -39,11 +39,11 @@ def load_materials(models_dir: str | Path) -> dict[int, Material]:
     materials = {}
     for key, entry in read_json_object(path).items():
         if not key.isdigit() or not isinstance(entry, dict) or not set(entry) <= {"roughness", "metallic"}:
-            raise InputError(path, f'"{key}": {json.dumps(entry)[:60]}', '"1": {"roughness": 0.3, "metallic": 1.0}')
+            raise MeshError(path, f'"{key}": {json.dumps(entry)[:60]}', '"1": {"roughness": 0.3, "metallic": 1.0}')
         try:
             materials[int(key)] = Material(**entry)
         except InputError as error:
-            raise InputError(f'{path}: "{key}"', error.problem, error.expected) from error
+            raise MeshError(f'{path}: "{key}"', error.problem, error.expected) from error
     return materials
 
 

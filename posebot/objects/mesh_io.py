@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.errors import InputError
+from posebot.core.errors import MeshError, MissingFileError
 from posebot.core.files import write_atomic
 from posebot.core.objects import Mesh
 from posebot.objects.geometry import vertex_normals
@@ -26,17 +26,17 @@ def read_mesh(path: str | Path, unit: float = 1.0) -> Mesh:
     """
     path = Path(path)
     if not path.is_file():
-        raise InputError(path, "no such file", _EXPECTED)
+        raise MissingFileError(path, "no such file", _EXPECTED)
     if path.suffix.lower() not in SUFFIXES:
-        raise InputError(path, f"unknown kind of file '{path.suffix}'", _EXPECTED)
+        raise MeshError(path, f"unknown kind of file '{path.suffix}'", _EXPECTED)
     _require_ply_texture(path)
     try:
         mesh = _load(path)
     except Exception as error:  # trimesh and Pillow raise errors of every kind on damaged files
         detail = " ".join(str(error).split())[:120] or type(error).__name__
-        raise InputError(path, f"cannot be read as {path.suffix[1:].upper()} ({detail})", _EXPECTED) from error
+        raise MeshError(path, f"cannot be read as {path.suffix[1:].upper()} ({detail})", _EXPECTED) from error
     if mesh is None:
-        raise InputError(path, "holds no triangles", _EXPECTED)
+        raise MeshError(path, "holds no triangles", _EXPECTED)
     _require_sound(mesh, path)
     return Mesh(mesh.vertices * unit, mesh.faces, mesh.colors, mesh.uv, mesh.texture)
 
@@ -166,11 +166,11 @@ def _require_ply_texture(path: Path) -> None:
         if line.startswith("comment TextureFile "):
             texture = path.parent / line.removeprefix("comment TextureFile ").strip()
             if not texture.is_file():
-                raise InputError(path, f"its texture {texture.name} is missing", "it must lie beside the mesh")
+                raise MeshError(path, f"its texture {texture.name} is missing", "it must lie beside the mesh")
 
 
 def _require_sound(mesh: Mesh, path: Path) -> None:
     if not np.isfinite(mesh.vertices).all():
-        raise InputError(path, "holds vertices that are not finite numbers", "every coordinate must be a number")
+        raise MeshError(path, "holds vertices that are not finite numbers", "every coordinate must be a number")
     if mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.vertices):
-        raise InputError(path, "faces name vertices that do not exist", f"indices 0 to {len(mesh.vertices) - 1}")
+        raise MeshError(path, "faces name vertices that do not exist", f"indices 0 to {len(mesh.vertices) - 1}")

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from posebot.core.camera import Camera
-from posebot.core.errors import InputError
+from posebot.core.errors import CalibrationError, InconclusiveError
 from posebot.core.transforms import Array, rotation_from_vector
 from posebot.robots.detect import Detection
 from posebot.robots.views import planar_pose
@@ -62,10 +62,11 @@ def calibrate_camera(detections: Sequence[Detection], lens: str = "radtan4", dro
     enough = [entry for entry in detections if len(entry.ids) >= _POINTS]
     sizes = {entry.size for entry in detections}
     if len(sizes) > 1:
-        raise InputError("calibrate camera", f"pictures of {len(sizes)} sizes: {sorted(sizes)}", "one camera, one size")
+        raise CalibrationError("calibrate camera", f"pictures of {len(sizes)} sizes: {sorted(sizes)}",
+                               "one camera, one size")
     if len(enough) < _FEWEST:
-        raise InputError("calibrate camera", f"{len(enough)} pictures with {_POINTS} points or more",
-                         f"{_FEWEST} at the very least, better 20; a single tag has too few points")
+        raise CalibrationError("calibrate camera", f"{len(enough)} pictures with {_POINTS} points or more",
+                               f"{_FEWEST} at the very least, better 20; a single tag has too few points")
     keep = list(range(len(enough)))
     while True:
         found = _solve([enough[i] for i in keep], lens)
@@ -102,8 +103,8 @@ def _solve(detections: list[Detection], lens: str) -> _Found:
         camera = Camera(np.asarray(K, dtype=float), *detections[0].size,
                         np.asarray(distortion, dtype=float).ravel()[:count])
     except cv2.error as problem:
-        raise InputError("calibrate camera", "OpenCV finds no camera for these pictures",
-                         f"other views of the target ({' '.join(str(problem).split())[-80:]})") from None
+        raise InconclusiveError("calibrate camera", "OpenCV finds no camera for these pictures",
+                                f"other views of the target ({' '.join(str(problem).split())[-80:]})") from None
     normals = rotation_from_vector(np.stack(turns).reshape(-1, 3))[:, 2, 2]
     return _Found(camera, float(error), np.asarray(errors, dtype=float).ravel(),
                   np.asarray(sigma, dtype=float).ravel()[:4], np.degrees(np.arccos(np.clip(np.abs(normals), 0, 1))))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.errors import InputError
+from posebot.core.errors import TargetError
 from posebot.core.transforms import Array
 from posebot.robots.targets import Target
 
@@ -112,7 +112,7 @@ def _markers(target: Target) -> _Search:
             return None
         numbers, quads = ids.ravel(), np.array(corners, dtype=float).reshape(-1, 4, 2)
         if single and target.marker_id is None and len(numbers) > 1:
-            raise InputError(name, f"shows the tags {sorted(numbers.tolist())}", "say which in --target, such as :id0")
+            raise TargetError(name, f"shows the tags {sorted(numbers.tolist())}", "say which in --target, such as :id0")
         wanted = numbers < count if not single else numbers == (numbers[0] if target.marker_id is None
                                                                 else target.marker_id)
         if not wanted.any():

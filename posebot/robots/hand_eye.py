@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.camera import Camera
-from posebot.core.errors import InputError
+from posebot.core.errors import CalibrationError, InconclusiveError
 from posebot.core.transforms import Array, difference, rotation_angle
 from posebot.robots.motions import Motions, judge_motions
 from posebot.robots.normal import NOTHING, Free, Noise, Solution
@@ -105,12 +105,13 @@ def calibrate_hand_eye(views: Sequence[View], mode: Mode, camera: Camera | None,
         InputError: fewer than three views, or no solver finds an answer.
     """
     if len(views) < _FEWEST:
-        raise InputError("hand-eye", f"{len(views)} views in which the target was found",
-                         f"{_FEWEST} at the very least, better 15")
+        raise CalibrationError("hand-eye", f"{len(views)} views in which the target was found",
+                               f"{_FEWEST} at the very least, better 15")
     views, options = list(views), options or Options()
     if camera is None and options.free != NOTHING:
-        raise InputError("hand-eye", "the target's scale or the camera cannot be found from measured target poses",
-                         "pictures")
+        raise CalibrationError("hand-eye",
+                               "the target's scale or the camera cannot be found from measured target poses",
+                               "pictures")
     if options.free.camera and camera is not None:
         camera = replace(camera, distortion=np.pad(camera.distortion, (0, max(0, 5 - camera.distortion.size))))
     keep, solution, without = _fit_robustly(views, mode, camera, options)
@@ -134,7 +135,7 @@ def _fit_robustly(views: list[View], mode: Mode, camera: Camera | None,
     guesses = [guess for solver in (*HAND_EYE, *ROBOT_WORLD) if (guess := solve(views, mode, solver)) is not None]
     guess = robust_guess(views, mode, guesses)
     if guess is None:
-        raise InputError("hand-eye", "no solver finds an answer", "views between which the gripper turns")
+        raise InconclusiveError("hand-eye", "no solver finds an answer", "views between which the gripper turns")
     errors = disagreement(guess, views, mode)
     keep = errors <= max(_OUTLIER * float(np.median(errors)), _GROSS)
     if not options.drop or keep.sum() < max(_FEWEST, len(views) // 2):

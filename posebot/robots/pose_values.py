@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from posebot.core.errors import InputError
+from posebot.core.errors import PoseError
 from posebot.core.transforms import (
     Array,
     inverse,
@@ -66,7 +66,7 @@ def matrix_from(value: Any, where: str) -> Array:
     """A rigid 4x4 from nested lists or 16 numbers, its rotation made orthonormal; the position is not judged."""
     matrix = _numbers(value, 16, where).reshape(4, 4)
     if not is_transform(matrix):
-        raise InputError(where, "the matrix is no rigid transform", "rows of 4x4, a rotation, last row 0 0 0 1")
+        raise PoseError(where, "the matrix is no rigid transform", "rows of 4x4, a rotation, last row 0 0 0 1")
     return make(orthonormal(matrix[:3, :3]), matrix[:3, 3])
 
 
@@ -74,8 +74,8 @@ def checked_pose(pose: Array, where: str) -> Array:
     """The pose, unless its position is that of no arm."""
     far = float(np.abs(pose[:3, 3]).max())
     if far > _REACH:
-        raise InputError(where, f"a position of {far:.4g} m is out of every arm's reach",
-                         "metres; millimetres only under names such as position_mm or x_mm")
+        raise PoseError(where, f"a position of {far:.4g} m is out of every arm's reach",
+                        "metres; millimetres only under names such as position_mm or x_mm")
     return pose
 
 
@@ -86,7 +86,7 @@ def _position(record: Mapping[str, Any], where: str) -> Array:
                 return _numbers(record[name + suffix], 3, f"{where}: {name}{suffix}") * unit
         if "x" + suffix in record:
             return _parts(record, [axis + suffix for axis in "xyz"], where) * unit
-    raise InputError(where, f"no position among {', '.join(record) or 'nothing'}", EXPECTED)
+    raise PoseError(where, f"no position among {', '.join(record) or 'nothing'}", EXPECTED)
 
 
 def _rotation(record: Mapping[str, Any], where: str) -> Array:
@@ -97,20 +97,20 @@ def _rotation(record: Mapping[str, Any], where: str) -> Array:
         for name, parts in _PARTS.items():
             if parts[0] + suffix in record:
                 return _turn(name, _parts(record, [part + suffix for part in parts], where), unit, where)
-    raise InputError(where, f"no rotation among {', '.join(record)}", EXPECTED)
+    raise PoseError(where, f"no rotation among {', '.join(record)}", EXPECTED)
 
 
 def _turn(name: str, values: Array, unit: float, where: str) -> Array:
     if len(values) == 4:
         length = float(np.linalg.norm(values))
         if abs(length - 1) > 0.02:
-            raise InputError(where, f"{name} has length {length:.4g}", "a unit quaternion")
+            raise PoseError(where, f"{name} has length {length:.4g}", "a unit quaternion")
         return rotation_from_quaternion(np.roll(values, -1) if name == "quaternion_wxyz" else values)
     values = values * unit
     if name == "rotation_vector":
         return _from_vector(values, where)
     if np.abs(values).max() > _WHOLE_TURN:
-        raise InputError(where, f"{name} holds {np.abs(values).max():.4g} rad", "radians; degrees only under *_deg")
+        raise PoseError(where, f"{name} holds {np.abs(values).max():.4g} rad", "radians; degrees only under *_deg")
     roll, pitch, yaw = (rotation_from_vector(axis * angle) for axis, angle in zip(np.eye(3), values))
     return yaw @ pitch @ roll
 
@@ -118,14 +118,14 @@ def _turn(name: str, values: Array, unit: float, where: str) -> Array:
 def _from_vector(vector: Array, where: str) -> Array:
     angle = float(np.linalg.norm(vector))
     if angle > _WHOLE_TURN:
-        raise InputError(where, f"a rotation vector of length {angle:.4g} rad", "radians; degrees only under *_deg")
+        raise PoseError(where, f"a rotation vector of length {angle:.4g} rad", "radians; degrees only under *_deg")
     return rotation_from_vector(vector)
 
 
 def _parts(record: Mapping[str, Any], names: list[str], where: str) -> Array:
     missing = [name for name in names if name not in record]
     if missing:
-        raise InputError(where, f"{', '.join(missing)} missing", EXPECTED)
+        raise PoseError(where, f"{', '.join(missing)} missing", EXPECTED)
     return _numbers([record[name] for name in names], len(names), f"{where}: {' '.join(names)}")
 
 
@@ -137,7 +137,7 @@ def _numbers(value: Any, count: int, where: str) -> Array:
     except (TypeError, ValueError):
         numbers = np.full(count, np.nan)
     if len(numbers) != count:
-        raise InputError(where, f"{len(numbers)} numbers", f"{count} are needed")
+        raise PoseError(where, f"{len(numbers)} numbers", f"{count} are needed")
     if not np.isfinite(numbers).all():
-        raise InputError(where, f"{str(value)[:60]} is not made of finite numbers", EXPECTED)
+        raise PoseError(where, f"{str(value)[:60]} is not made of finite numbers", EXPECTED)
     return numbers

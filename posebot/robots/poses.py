@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from posebot.core.errors import InputError
+from posebot.core.errors import InputError, PoseError
 from posebot.core.transforms import Array
 from posebot.robots.pose_values import EXPECTED, matrix_from, pose_from
 
@@ -61,11 +61,11 @@ def read_poses(path: Path) -> list[RobotPose]:
         name = next((name for name in _LISTS if isinstance(data, Mapping) and isinstance(data.get(name), list)), None)
         rows = data[name] if name is not None else data
         if not isinstance(rows, list):
-            raise InputError(path, f"holds no list of poses ({', '.join(map(str, data))[:60] if data else 'empty'})",
-                             f"poses: [...], {EXPECTED}")
+            raise PoseError(path, f"holds no list of poses ({', '.join(map(str, data))[:60] if data else 'empty'})",
+                            f"poses: [...], {EXPECTED}")
     poses = [_entry(row, f"{path}: pose {i}", path.parent) for i, row in enumerate(rows, start=1)]
     if not poses:
-        raise InputError(path, "no poses in it", EXPECTED)
+        raise PoseError(path, "no poses in it", EXPECTED)
     return poses
 
 
@@ -116,7 +116,7 @@ def _folder(path: Path) -> list[RobotPose]:
     files = sorted((file for file in path.iterdir() if file.suffix in (".yaml", ".yml")), key=natural)
     files = files or sorted(path.glob("*.json"), key=natural)
     if not files:
-        raise InputError(path, "no YAML or JSON files in it", "one pose in each, or name the file that holds them all")
+        raise PoseError(path, "no YAML or JSON files in it", "one pose in each, or name the file that holds them all")
     return [RobotPose(_single(file), str(file)) for file in files]
 
 
@@ -130,7 +130,7 @@ def _seconds(value: Any, where: str) -> float | None:
     try:
         return float(value)
     except (TypeError, ValueError):
-        raise InputError(where, f"time is {str(value)[:40]!r}", "seconds, such as 1763.25") from None
+        raise PoseError(where, f"time is {str(value)[:40]!r}", "seconds, such as 1763.25") from None
 
 
 def _load(path: Path) -> Any:
@@ -138,7 +138,7 @@ def _load(path: Path) -> Any:
     try:
         return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except (ValueError, yaml.YAMLError) as error:
-        raise InputError(path, f"neither JSON nor YAML ({' '.join(str(error).split())[:100]})", EXPECTED) from None
+        raise PoseError(path, f"neither JSON nor YAML ({' '.join(str(error).split())[:100]})", EXPECTED) from None
 
 
 def _csv(path: Path) -> list[dict[str, Any]]:
@@ -147,7 +147,7 @@ def _csv(path: Path) -> list[dict[str, Any]]:
     header = list(rows[0]) if rows else []
     matrix = [f"m{i}{j}" for i in range(4) for j in range(4)]
     if None in header or any(None in row.values() for row in rows):
-        raise InputError(path, "rows of different length than the header", "a header and one value for each column")
+        raise PoseError(path, "rows of different length than the header", "a header and one value for each column")
     if set(matrix) <= set(header):
         return [{"matrix": [row[name] for name in matrix], **_meta(row)} for row in rows]
     return [{key: value for key, value in row.items() if value != ""} for row in rows]
@@ -161,7 +161,7 @@ def _text(path: Path) -> str:
     try:
         return path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, f"not readable ({getattr(error, 'strerror', None) or 'not text'})", EXPECTED) from None
+        raise PoseError(path, f"not readable ({getattr(error, 'strerror', None) or 'not text'})", EXPECTED) from None
 
 
 def _number(stem: str) -> int | None:

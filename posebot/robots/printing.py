@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from posebot.core.errors import InputError
+from posebot.core.errors import InputError, OutputError
 from posebot.core.files import write_atomic
 from posebot.core.transforms import Array
 from posebot.robots.drawing import Drawing, draw, raster
@@ -31,7 +31,7 @@ def write_target(path: Path, target: Target, caption: str, paper: str = "", dpi:
     needed = (max(drawing.box[2], RULER) + 2 * _MARGIN, drawing.box[3] + 2 * _MARGIN + 0.012)
     sheet = _sheet(needed, paper)
     if path.suffix.lower() not in (".pdf", ".png"):
-        raise InputError(path, f"cannot write {path.suffix or 'a file without suffix'}", ".pdf or .png")
+        raise OutputError(path, f"cannot write {path.suffix or 'a file without suffix'}", ".pdf or .png")
     path.parent.mkdir(parents=True, exist_ok=True)
     write = _pdf if path.suffix.lower() == ".pdf" else _png
     write_atomic(path, write(drawing, sheet, caption, dpi))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from posebot.core.errors import InputError
+from posebot.core.errors import CalibrationError
 from posebot.core.files import write_atomic
 from posebot.core.transforms import Array, quaternion_from_rotation
 from posebot.robots.camera_calibration import CameraCalibration
@@ -46,7 +46,8 @@ class HandEye:
         if self.mode == "eye-to-hand":
             return self.pose
         if base_from_gripper is None:
-            raise InputError("hand-eye", "a wrist camera moves with the robot", "the robot's pose for every picture")
+            raise CalibrationError("hand-eye", "a wrist camera moves with the robot",
+                                   "the robot's pose for every picture")
         return base_from_gripper @ self.pose
 
 
@@ -134,13 +135,14 @@ def load_hand_eye(path: Path) -> HandEye:
     try:
         data = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(path, f"not readable ({getattr(error, 'strerror', None) or 'no YAML'})", expected) from None
+        raise CalibrationError(path, f"not readable ({getattr(error, 'strerror', None) or 'no YAML'})",
+                               expected) from None
     if not isinstance(data, dict) or data.get("schema") != SCHEMA or data.get("mode") not in _MOUNT:
-        raise InputError(path, "is no hand-eye calibration of schema 1", expected)
+        raise CalibrationError(path, "is no hand-eye calibration of schema 1", expected)
     name = _MOUNT[data["mode"]]
     covariance = np.asarray(data.get("covariance", np.zeros((6, 6))), dtype=float)
     if covariance.shape != (6, 6) or not np.isfinite(covariance).all():
-        raise InputError(path, f"covariance has shape {covariance.shape}", "6x6, finite")
+        raise CalibrationError(path, f"covariance has shape {covariance.shape}", "6x6, finite")
     return HandEye(data["mode"], matrix_from(data.get(name), f"{path}: {name}"), covariance, _arm(data.get("noise")))
 
 

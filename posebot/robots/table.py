@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from posebot.core.errors import InputError
+from posebot.core.errors import PoseError
 from posebot.core.transforms import Array, make, rotation_from_vector, vector_from_rotation
 from posebot.robots.poses import RobotPose, read_poses
 
@@ -44,12 +44,12 @@ class PoseTable:
 
     def _between(self, time: float, max_gap: float) -> tuple[int, int, float]:
         if not self.times[0] <= time <= self.times[-1]:
-            raise InputError(self.where, f"no pose at {time:.3f} s",
-                             f"the table covers {self.times[0]:.3f} to {self.times[-1]:.3f} s; same clock as pictures?")
+            raise PoseError(self.where, f"no pose at {time:.3f} s",
+                            f"the table covers {self.times[0]:.3f} to {self.times[-1]:.3f} s; same clock as pictures?")
         high = int(np.clip(np.searchsorted(self.times, time), 1, len(self.times) - 1))
         gap = float(self.times[high] - self.times[high - 1])
         if gap > max_gap:
-            raise InputError(self.where, f"a hole of {gap:.3f} s around {time:.3f} s", f"poses every {max_gap} s")
+            raise PoseError(self.where, f"a hole of {gap:.3f} s around {time:.3f} s", f"poses every {max_gap} s")
         return high - 1, high, float((time - self.times[high - 1]) / gap)
 
 
@@ -66,14 +66,14 @@ def table_of(poses: list[RobotPose], path: Path) -> PoseTable:
     """A table of poses that were read from a file. Raises as `read_pose_table`."""
     missing = next((pose.name for pose in poses if pose.time is None), None)
     if missing is not None:
-        raise InputError(missing, "no time", "seconds under `time`, for every pose")
+        raise PoseError(missing, "no time", "seconds under `time`, for every pose")
     if len(poses) < 2:
-        raise InputError(path, "one pose only", "two or more, to interpolate between")
+        raise PoseError(path, "one pose only", "two or more, to interpolate between")
     times = np.array([pose.time for pose in poses], dtype=float)
     order = np.argsort(times)
     times = times[order]
     if not np.isfinite(times).all() or (np.diff(times) <= 0).any():
-        raise InputError(path, "two poses have the same time, or a time is not finite", "rising times, in seconds")
+        raise PoseError(path, "two poses have the same time, or a time is not finite", "rising times, in seconds")
     return PoseTable(times, np.stack([poses[i].base_from_gripper for i in order]), str(path))
 
 

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.errors import InputError
+from posebot.core.errors import TargetError
 from posebot.core.transforms import Array
 
 FIELDS = {
@@ -103,11 +103,11 @@ def parse_target(text: str) -> Target:
     kind, *values = text.split(":")
     fields = FIELDS.get(kind)
     if fields is None:
-        raise InputError(where, f"there is no target {kind!r}", EXPECTED)
+        raise TargetError(where, f"there is no target {kind!r}", EXPECTED)
     needed = [name for name in fields if name not in _OPTIONAL]
     if not len(needed) <= len(values) <= len(fields):
         form = ":".join(name.upper() if name in needed else f"[{name.upper()}]" for name in fields)
-        raise InputError(where, f"{len(values)} fields after {kind}", f"{kind}:{form}; {EXPECTED}")
+        raise TargetError(where, f"{len(values)} fields after {kind}", f"{kind}:{form}; {EXPECTED}")
     return _build(kind, dict(zip(fields, values)), where)
 
 
@@ -118,10 +118,10 @@ def _build(kind: str, given: dict[str, str], where: str) -> Target:
     if kind == "markers":
         pitch = marker + _length(given["gap"], where)
     if kind == "charuco" and not marker < pitch:
-        raise InputError(where, f"markers of {marker * 1e3:g} mm in squares of {pitch * 1e3:g} mm", "smaller markers")
+        raise TargetError(where, f"markers of {marker * 1e3:g} mm in squares of {pitch * 1e3:g} mm", "smaller markers")
     lowest = {"charuco": 3, "chessboard": 3, "circles": 3, "acircles": 3}.get(kind, 1)
     if min(columns, rows) < lowest:
-        raise InputError(where, f"a {kind} of {columns}x{rows}", f"at least {lowest}x{lowest}")
+        raise TargetError(where, f"a {kind} of {columns}x{rows}", f"at least {lowest}x{lowest}")
     dictionary = _dictionary(given["dictionary"], kind, where) if "dictionary" in given else ""
     return Target(kind, columns, rows, pitch, marker, dictionary, _identity(given.get("id"), where),
                   _legacy(given.get("legacy"), where))
@@ -133,22 +133,22 @@ def _from_file(path: Path) -> str:
     try:
         data: Any = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(path, f"not readable as YAML ({str(error)[:80]})", EXPECTED) from None
+        raise TargetError(path, f"not readable as YAML ({str(error)[:80]})", EXPECTED) from None
     if isinstance(data, dict) and isinstance(data.get("target"), str):
         return str(data["target"])
     fields = FIELDS.get(str(data.get("type"))) if isinstance(data, dict) else None
     if fields is None:
-        raise InputError(path, "describes no target", f"type: one of {', '.join(FIELDS)}; {EXPECTED}")
+        raise TargetError(path, "describes no target", f"type: one of {', '.join(FIELDS)}; {EXPECTED}")
     missing = [name for name in fields if name not in data and name not in _OPTIONAL]
     if missing:
-        raise InputError(path, f"{', '.join(missing)} missing", f"{data['type']} needs {', '.join(fields)}")
+        raise TargetError(path, f"{', '.join(missing)} missing", f"{data['type']} needs {', '.join(fields)}")
     return ":".join([str(data["type"]), *(str(data[name]) for name in fields if name in data)])
 
 
 def _size(text: str, where: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{1,3})x(\d{1,3})", text)
     if match is None:
-        raise InputError(where, f"size is {text!r}", "across x down, such as 7x5")
+        raise TargetError(where, f"size is {text!r}", "across x down, such as 7x5")
     return int(match[1]), int(match[2])
 
 
@@ -159,7 +159,7 @@ def _length(text: str, where: str) -> float:
     except ValueError:
         value = 0.0
     if not 1e-4 <= value <= 10:
-        raise InputError(where, f"length {text!r}", "a number with its unit, such as 25mm, 2.5cm, 0.025m or 1in")
+        raise TargetError(where, f"length {text!r}", "a number with its unit, such as 25mm, 2.5cm, 0.025m or 1in")
     return value
 
 
@@ -172,7 +172,7 @@ def _dictionary(text: str, kind: str, where: str) -> str:
     known = sorted({key[5:].upper() for key in dir(cv2.aruco) if key.startswith("DICT_")})
     if name not in known:
         fit = [entry for entry in known if entry.startswith("APRILTAG") == (kind == "apriltag")]
-        raise InputError(where, f"dictionary {text!r} is unknown", f"one of {', '.join(fit)}".replace("APRILTAG_", ""))
+        raise TargetError(where, f"dictionary {text!r} is unknown", f"one of {', '.join(fit)}".replace("APRILTAG_", ""))
     return f"DICT_{name}"
 
 
@@ -181,13 +181,13 @@ def _identity(text: str | None, where: str) -> int | None:
         return None
     match = re.fullmatch(r"(?:id)?(\d{1,4})", text)
     if match is None:
-        raise InputError(where, f"id is {text!r}", "such as id0")
+        raise TargetError(where, f"id is {text!r}", "such as id0")
     return int(match[1])
 
 
 def _legacy(text: str | None, where: str) -> bool:
     if text not in (None, "legacy", "True", "False"):
-        raise InputError(where, f"{text!r} after the dictionary", "nothing, or legacy (printed by OpenCV before 4.6)")
+        raise TargetError(where, f"{text!r} after the dictionary", "nothing, or legacy (printed by OpenCV before 4.6)")
     return text in ("legacy", "True")
 
 

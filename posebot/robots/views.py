@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 
 from posebot.core.camera import Camera
-from posebot.core.errors import InputError
+from posebot.core.errors import TargetError
 from posebot.core.transforms import Array, apply, inverse, make, rotation_from_vector
 
 Mode = Literal["eye-in-hand", "eye-to-hand"]
@@ -51,7 +51,8 @@ def view_from_pixels(name: str, base_from_gripper: Array, points: Array, pixels:
     """
     pose = planar_pose(points, pixels, camera)
     if pose is None:
-        raise InputError(name, "the target's pose cannot be found from its points", "a target that is flat and in view")
+        raise TargetError(name, "the target's pose cannot be found from its points",
+                          "a target that is flat and in view")
     return View(name, base_from_gripper, points, pixels, pose)
 
 

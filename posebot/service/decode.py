@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.errors import InputError
+from posebot.core.errors import DepthError, ImageError
 from posebot.service.errors import ApiError
 from posebot.service.settings import Limits
 
@@ -62,7 +62,7 @@ def decode_depth(data: bytes, scale: float, limits: Limits) -> NDArray[np.float3
     check_header(data, limits, "depth", ("PNG",))
     raw = _decoded(data, cv2.IMREAD_UNCHANGED, "depth")
     if raw.ndim != 2 or raw.dtype != np.uint16:
-        raise InputError("depth", f"is {raw.dtype} {raw.shape}", "one channel of 16 bits")
+        raise DepthError("depth", f"is {raw.dtype} {raw.shape}", "one channel of 16 bits")
     return raw.astype(np.float32) * np.float32(scale * 1e-3)
 
 
@@ -78,7 +78,7 @@ def check_header(data: bytes, limits: Limits, where: str, formats: tuple[str, ..
     except UnidentifiedImageError:
         raise ApiError(415, f"{where}: no {' or '.join(formats)} picture") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(where, f"broken picture ({' '.join(str(error).split())[:80]})", "a whole file") from None
+        raise ImageError(where, f"broken picture ({' '.join(str(error).split())[:80]})", "a whole file") from None
     if width * height > limits.picture_pixels or max(width, height) > 32_767:
         raise ApiError(413, f"{where}: {width}x{height} pixels; at most {limits.picture_pixels} in all")
     return width, height
@@ -94,5 +94,5 @@ def _decoded(data: bytes, flags: int, where: str) -> NDArray[Any]:
     ends = {b"\x89PNG": b"IEND", b"\xff\xd8\xff": b"\xff\xd9"}  # decoders fill what is missing with grey
     end = next((end for start, end in ends.items() if data.startswith(start)), None)
     if picture is None or (end is not None and end not in data[-64:]):
-        raise InputError(where, "the picture is cut off or broken", "a whole PNG, JPEG or WebP file")
+        raise ImageError(where, "the picture is cut off or broken", "a whole PNG, JPEG or WebP file")
     return picture

@@ -10,7 +10,7 @@ import numpy as np
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf, ValidationError
 
-from posebot.core.errors import InputError
+from posebot.core.errors import ConfigError, InputError
 from posebot.core.transforms import is_transform
 from posebot.video.cameras import CameraEntry, load_cameras
 
@@ -168,7 +168,7 @@ def load_settings(path: str | Path | None = None, **changes: Any) -> Settings:
         settings = Settings(**(data | {key: value for key, value in changes.items() if value is not None}))
     except ValidationError as error:
         first = error.errors()[0]
-        raise InputError(*_told(file, lines, first["loc"], first["type"], first["msg"], first["input"])) from None
+        raise ConfigError(*_told(file, lines, first["loc"], first["type"], first["msg"], first["input"])) from None
     return _checked(_resolved(settings, file.parent if file else Path.cwd()), file, lines)
 
 
@@ -177,14 +177,14 @@ def _read(file: Path) -> tuple[dict[str, Any], dict[tuple[str, ...], int]]:
         text = file.read_text(encoding="utf-8")
         data, node = yaml.safe_load(text), yaml.compose(text, yaml.SafeLoader)
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(file, f"not readable ({getattr(error, 'strerror', None) or 'not text'})") from None
+        raise ConfigError(file, f"not readable ({getattr(error, 'strerror', None) or 'not text'})") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)  # the text itself may hold a password
-        raise InputError(f"{file}:{mark.line + 1}" if mark else file, "no YAML", "see docs/how-to/serve.md") from None
+        raise ConfigError(f"{file}:{mark.line + 1}" if mark else file, "no YAML", "see docs/how-to/serve.md") from None
     if data is None:
         return {}, {}
     if not isinstance(data, dict):
-        raise InputError(file, f"is a {type(data).__name__}", "keys and values; see docs/how-to/serve.md")
+        raise ConfigError(file, f"is a {type(data).__name__}", "keys and values; see docs/how-to/serve.md")
     return {str(key): value for key, value in data.items()}, dict(_lines(node, ()))
 
 
@@ -230,7 +230,7 @@ def _checked(settings: Settings, file: Path | None, lines: dict[tuple[str, ...],
     def wrong(path: tuple[str, ...], problem: str, expected: str) -> InputError:
         line = lines.get(path)
         where = "settings" if file is None else f"{file}:{line}" if line else str(file)
-        return InputError(where, f"{'.'.join(path)}: {problem}", expected)
+        return ConfigError(where, f"{'.'.join(path)}: {problem}", expected)
 
     if settings.active not in settings.bundles:
         raise wrong(("active",), f"{settings.active!r} is no bundle of this file", ", ".join(settings.bundles))

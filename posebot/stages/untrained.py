@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.camera import box_from_mask, crop_matrix, unproject
-from posebot.core.errors import InputError
+from posebot.core.errors import DepthError
 from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
 from posebot.core.results import FrameResult, PoseEstimate
@@ -83,7 +83,7 @@ class UntrainedPipeline:
         """
         start, frame = time.perf_counter(), straight(frame)
         if frame.depth is None:
-            raise InputError(f"frame {frame.frame_id}", "has no depth", "a depth camera: shape is all there is")
+            raise DepthError(f"frame {frame.frame_id}", "has no depth", "a depth camera: shape is all there is")
         estimates = [self._estimate(found, frame) for found in self.observe(frame)]
         if self.fuse:
             estimates = [entry.replace(status="low_certainty", reason=REASON)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from posebot.core.camera import Camera
-from posebot.core.errors import InputError
+from posebot.core.errors import InputError, RunStateError
 
 Renderer = Literal["raster", "path", "mix"]
 HOME = ("frames", "workers", "out", "objects", "backgrounds", "distractors")  # may differ when a run is continued
@@ -100,5 +100,6 @@ def require_same(where: Path, before: Mapping[str, Any], config: SynthConfig) ->
     now = config.to_dict()
     for name in now:
         if name not in HOME and (before.get(name) or None) != (now[name] or None):
-            raise InputError(f"{where}: {config.split}", f"was begun with {name} = {before.get(name)}, not {now[name]}",
-                             "the same settings to continue it, or another --out or --split")
+            raise RunStateError(f"{where}: {config.split}",
+                                f"was begun with {name} = {before.get(name)}, not {now[name]}",
+                                "the same settings to continue it, or another --out or --split")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from posebot import __version__
-from posebot.core.errors import InputError, PosebotError
+from posebot.core.errors import OutputError, PosebotError, RunStateError
 from posebot.core.files import write_atomic
 from posebot.synth.config import SynthConfig, require_same
 
@@ -77,7 +77,7 @@ def _prepare(config: SynthConfig) -> None:
             _record(config)
     except OSError as error:
         problem = f"cannot be written ({error.strerror})"
-        raise InputError(config.out, problem, "a folder with room that you own") from None
+        raise OutputError(config.out, problem, "a folder with room that you own") from None
 
 
 def _record(config: SynthConfig) -> None:
@@ -102,7 +102,7 @@ def _read_record(path: Path) -> dict[str, Any]:
         if not isinstance(record["splits"], dict):
             raise TypeError
     except (ValueError, KeyError, TypeError):
-        raise InputError(path, "is damaged", "remove it, or write to another folder") from None
+        raise RunStateError(path, "is damaged", "remove it, or write to another folder") from None
     return dict(record)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.errors import InputError
+from posebot.core.errors import UnavailableError
 from posebot.core.objects import Mesh
 from posebot.core.transforms import Array
 from posebot.synth.openness import openness
@@ -91,8 +91,9 @@ def _context() -> Any:
             return moderngl.create_context(standalone=True, require=330, **options)
         except Exception as error:  # moderngl raises bare Exception
             problem = error
-    raise InputError("OpenGL", f"no context without a window ({problem})",
-                     "install a driver, or software GL: apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri libgl1")
+    raise UnavailableError("OpenGL", f"no context without a window ({problem})",
+                           "install a driver, or software OpenGL: apt-get install "
+                           "libegl1 libegl-mesa0 libgl1-mesa-dri libgl1")
 
 
 def projection(K: Array, width: int, height: int) -> Array:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.errors import InputError
+from posebot.core.errors import ImageError, MeshError, MissingFileError
 from posebot.core.objects import Mesh, ObjectModel
 from posebot.synth import shapes, textures
 
@@ -46,7 +46,7 @@ class Library:
             return _photo(self.photos[int(number)])
         texture = self.mesh(name).texture
         if texture is None:
-            raise InputError(f"texture {name}", "the mesh has none")
+            raise MeshError(f"texture {name}", "the mesh has none")
         return texture
 
     def _make_mesh(self, name: str) -> Mesh:
@@ -67,10 +67,10 @@ def find_photos(folder: Path | None) -> list[Path]:
     if folder is None:
         return []
     if not folder.is_dir():
-        raise InputError(folder, "no such folder", "a folder of photographs")
+        raise MissingFileError(folder, "no such folder", "a folder of photographs")
     photos = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _PHOTO_SUFFIXES)
     if not photos:
-        raise InputError(folder, "holds no picture", "PNG or JPEG files, also in folders below")
+        raise ImageError(folder, "holds no picture", "PNG or JPEG files, also in folders below")
     return photos
 
 
@@ -79,7 +79,7 @@ def _photo(path: Path) -> NDArray[np.uint8]:
 
     picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if picture is None:
-        raise InputError(path, "not readable as a picture", "PNG or JPEG; take it out of the folder if it is neither")
+        raise ImageError(path, "not readable as a picture", "PNG or JPEG; take it out of the folder if it is neither")
     scale = _PHOTO_SIDE / max(picture.shape[:2])
     if scale < 1:
         picture = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)

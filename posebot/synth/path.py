@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.errors import InputError
+from posebot.core.errors import UnavailableError
 from posebot.core.transforms import Array, apply
 from posebot.synth.gl import vertices
 from posebot.synth.library import Library
@@ -200,8 +200,8 @@ def load_mitsuba(threads: int = 0) -> Any:
 
             drjit.set_thread_count(threads)
         return mi
-    raise InputError("path renderer", f"Mitsuba cannot run ({problem})",
-                     "apt-get install libllvm19, or DRJIT_LIBLLVM_PATH=/path/to/libLLVM.so, or --renderer raster")
+    raise UnavailableError("path renderer", f"Mitsuba cannot run ({problem})",
+                           "apt-get install libllvm19, or DRJIT_LIBLLVM_PATH=/path/to/libLLVM.so, or --renderer raster")
 
 
 def find_llvm() -> Path | None:

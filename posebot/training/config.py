@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import yaml
 
-from posebot.core.errors import InputError
+from posebot.core.errors import ConfigError
 
 _WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
@@ -150,9 +150,10 @@ def load_config(path: Path, base: TrainConfig | None = None) -> TrainConfig:
         text = path.read_text("utf-8")
         node = yaml.compose(text, yaml.SafeLoader)
     except OSError as error:
-        raise InputError(path, error.strerror or "cannot be read", "a YAML file, see docs/how-to/training.md") from None
+        raise ConfigError(path, error.strerror or "cannot be read",
+                          "a YAML file, see docs/how-to/training.md") from None
     except yaml.YAMLError as error:
-        raise InputError(path, f"is no YAML: {error}", "key: value") from None
+        raise ConfigError(path, f"is no YAML: {error}", "key: value") from None
     base = base or TrainConfig()
     config: TrainConfig = base if node is None else _section(base, node, str(path), "")
     return config
@@ -161,14 +162,14 @@ def load_config(path: Path, base: TrainConfig | None = None) -> TrainConfig:
 def _section(base: Any, node: yaml.Node, where: str, prefix: str) -> Any:
     place = _place(where, node)
     if not isinstance(node, yaml.MappingNode):
-        raise InputError(place, f"{prefix or 'the document'} is no mapping", "key: value")
+        raise ConfigError(place, f"{prefix or 'the document'} is no mapping", "key: value")
     known = {entry.name: entry for entry in fields(base)}
     hints = get_type_hints(type(base))
     changes: dict[str, Any] = {}
     for key_node, value_node in node.value:
         name = str(key_node.value)
         if name not in known:
-            raise InputError(_place(where, key_node), f"{prefix}{name}: unknown key", f"one of {', '.join(known)}")
+            raise ConfigError(_place(where, key_node), f"{prefix}{name}: unknown key", f"one of {', '.join(known)}")
         current = getattr(base, name)
         if is_dataclass(current):
             changes[name] = _section(current, value_node, where, f"{prefix}{name}.")
@@ -186,7 +187,7 @@ def _value(node: yaml.Node, hint: Any, limits: Any, where: str, name: str) -> An
     kind = kinds[0]
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
-            raise InputError(place, f"{shown} is not known", f"one of {', '.join(map(str, get_args(kind)))}")
+            raise ConfigError(place, f"{shown} is not known", f"one of {', '.join(map(str, get_args(kind)))}")
         return value
     if get_origin(kind) is tuple:
         return tuple(_numbers(value, get_args(kind), limits, place, shown))
@@ -195,7 +196,7 @@ def _value(node: yaml.Node, hint: Any, limits: Any, where: str, name: str) -> An
 
 def _numbers(value: Any, kinds: tuple[type, ...], limits: Any, place: str, shown: str) -> list[Any]:
     if not isinstance(value, list) or len(value) != len(kinds):
-        raise InputError(place, f"{shown} does not fit", f"a list of {len(kinds)} numbers")
+        raise ConfigError(place, f"{shown} does not fit", f"a list of {len(kinds)} numbers")
     return [_scalar(entry, kind, limits, place, shown) for entry, kind in zip(value, kinds, strict=True)]
 
 
@@ -203,9 +204,9 @@ def _scalar(value: Any, kind: type, limits: Any, place: str, shown: str) -> Any:
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise InputError(place, f"{shown} does not fit", _WORDS[kind])
+        raise ConfigError(place, f"{shown} does not fit", _WORDS[kind])
     if "low" in limits and not limits["low"] <= value <= limits["high"]:
-        raise InputError(place, f"{shown} is out of range", f"{limits['low']:g} to {limits['high']:g}")
+        raise ConfigError(place, f"{shown} is out of range", f"{limits['low']:g} to {limits['high']:g}")
     return value
 
 

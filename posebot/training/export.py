@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.errors import InputError
+from posebot.core.errors import BundleError
 from posebot.core.files import write_atomic
 
 if TYPE_CHECKING:
@@ -141,5 +141,5 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
     try:
         state = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise InputError(path, str(error), "a .safetensors file written by posebot train") from None
+        raise BundleError(path, str(error), "a .safetensors file written by posebot train") from None
     return {name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in state.items()}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from posebot.core.errors import InputError
+from posebot.core.errors import BundleError, InputError
 from posebot.core.objects import ObjectModel
 from posebot.models.bundle import Bundle, resolve
 from posebot.models.manifest import Manifest
@@ -85,7 +85,7 @@ def _with_full_meshes(bundle: Bundle, models: Path | None) -> dict[int, ObjectMo
     full = {model.label: model for model in load_objects(models).values()}
     missing = [model.label for model in own.values() if model.label not in full]
     if missing:
-        raise InputError(models, f"has no {missing[0]}", "the objects of the bundle, under the same names")
+        raise BundleError(models, f"has no {missing[0]}", "the objects of the bundle, under the same names")
     return {number: replace(full[model.label], obj_id=number) for number, model in own.items()}
 
 
@@ -103,8 +103,8 @@ def joined(old: Mapping[int, ObjectModel], extension: Extension, say: Say) -> tu
         focus.append(labels[extension.only])
     for number, model in (load_objects(extension.add) if extension.add else {}).items():
         if model.label in labels:
-            raise InputError(extension.add, f"{model.label!r} is in the bundle already",
-                             f"another name, or --only {model.label} to train it again")
+            raise BundleError(extension.add, f"{model.label!r} is in the bundle already",
+                              f"another name, or --only {model.label} to train it again")
         free = number if number not in objects else max(objects) + 1
         if free != number:
             say(f"{'objects':<10} {model.label} becomes number {free}: {number} is {objects[number].label}")

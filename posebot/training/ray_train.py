@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from posebot.core.errors import InputError
+from posebot.core.errors import DatasetError
 from posebot.datasets import stream
 from posebot.training import jobs
 from posebot.training.jobs import Job
@@ -169,7 +169,8 @@ def endless(shard: ray.data.DataIterator, batch: int) -> Iterator[Batch]:
             count += 1
             yield {name: np.array(array) for name, array in found.items()}  # Ray's own are read-only
         if not count:
-            raise InputError("data set", f"has fewer than {batch} samples a worker", "a smaller batch, or more frames")
+            raise DatasetError("data set", f"has fewer than {batch} samples a worker",
+                               "a smaller batch, or more frames")
 
 
 def _fetch(checkpoint: ray.train.Checkpoint | None, out: Path) -> None:

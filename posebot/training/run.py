@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 import posebot
-from posebot.core.errors import InputError
+from posebot.core.errors import DatasetError, InputError
 from posebot.core.objects import ObjectModel
 from posebot.datasets import stream
 from posebot.datasets.bop import BopDataset, ImageKey
@@ -150,8 +150,8 @@ class _Run:
         sizes = {kind: len(Cache(root)) for kind, root in self.caches.items()}
         self.say(f"{'samples':<10} {sizes['crops']} crops in {sizes['frames']} pictures")
         if not sizes["crops"]:
-            raise InputError(self.request.dataset, "no object can be seen well enough to learn from",
-                             "frames with depth, masks and objects of 150 pixels and more")
+            raise DatasetError(self.request.dataset, "no object can be seen well enough to learn from",
+                               "frames with depth, masks and objects of 150 pixels and more")
 
     def _job(self, name: Name) -> Job:
         cache = self.caches["frames" if name == "detector" else "crops"]

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load
 from torch import Tensor
 
-from posebot.core.errors import InputError
+from posebot.core.errors import BundleError
 from posebot.models.bundle import Bundle
 
 PER_CLASS = ("map_weight", "map_bias", "center_weight", "center_bias", "score.weight", "score.bias")
@@ -28,7 +28,7 @@ def start_weights(path: Path, network: str, yolo: bool) -> tuple[dict[str, Tenso
     if network == "detector" and (bundle.manifest.detector.kind == "yolo") != yolo:
         return {}, []
     if network not in bundle.weights:
-        raise InputError(path, f"holds no weights/{network}.safetensors", "a bundle written by posebot train")
+        raise BundleError(path, f"holds no weights/{network}.safetensors", "a bundle written by posebot train")
     state = {name: value.float() for name, value in load(bundle.weights[network]).items()}
     return state, [reference.label for reference in bundle.manifest.objects]
 
@@ -46,7 +46,7 @@ def transplanted(new: Mapping[str, Tensor], old: Mapping[str, Tensor], old_label
         mine, theirs = state.get(name), old[name]
         if mine is None or mine.shape[1:] != theirs.shape[1:] or (name not in PER_CLASS and mine.shape != theirs.shape):
             shape = None if mine is None else tuple(mine.shape)
-            raise InputError(where, f"{name} has the shape {tuple(theirs.shape)}", f"{shape}, as the config says")
+            raise BundleError(where, f"{name} has the shape {tuple(theirs.shape)}", f"{shape}, as the config says")
         if name not in PER_CLASS:
             state[name] = theirs.clone()
         for own, other in rows if name in PER_CLASS else []:

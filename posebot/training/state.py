@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from posebot.core.errors import InputError
+from posebot.core.errors import RunStateError
 from posebot.core.files import write_atomic
 
 STATE, LOCK = "state.json", "lock"
@@ -70,7 +70,8 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise InputError(folder, "another posebot train is at work here", "another --out, or wait for it") from None
+            raise RunStateError(folder, "another posebot train is at work here",
+                                "another --out, or wait for it") from None
         yield
 
 
@@ -79,11 +80,11 @@ def _read(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text())
         return {"identity": dict(content["identity"]), "begun": content["begun"], "stages": dict(content["stages"])}
     except (ValueError, KeyError, TypeError) as error:
-        raise InputError(path, f"is damaged ({error})", "remove the run's folder to begin anew") from None
+        raise RunStateError(path, f"is damaged ({error})", "remove the run's folder to begin anew") from None
 
 
 def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
     for name in now:
         if before.get(name) != now[name]:
-            raise InputError(folder, f"this run was begun with {name} = {before.get(name)}, not {now[name]}",
-                             "the same again to go on, another --out, or remove the folder to begin anew")
+            raise RunStateError(folder, f"this run was begun with {name} = {before.get(name)}, not {now[name]}",
+                                "the same again to go on, another --out, or remove the folder to begin anew")

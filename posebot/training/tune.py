@@ -20,7 +20,7 @@ import numpy as np
 import torch
 import yaml
 
-from posebot.core.errors import InputError, PosebotError
+from posebot.core.errors import DatasetError, PosebotError
 from posebot.core.files import write_atomic
 from posebot.datasets import stream
 from posebot.datasets.bop import BopDataset
@@ -119,8 +119,8 @@ def tune(study: Study, say: Say = print) -> dict[str, Any]:
             for scene in stream.fill_caches(job.source, {job.kind: job.cache}):
                 say(f"{'samples':<10} scene {scene}{' (held out)' if held else ''}")
             if not len(Cache(job.cache)):
-                raise InputError(study.dataset, "no object can be seen well enough to learn from",
-                                 "frames with depth, masks and objects of 150 pixels and more")
+                raise DatasetError(study.dataset, "no object can be seen well enough to learn from",
+                                   "frames with depth, masks and objects of 150 pixels and more")
         return _told(study, _searched(study, say), say)
 
 

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import yaml
 
-from posebot.core.errors import InputError
+from posebot.core.errors import CameraSetupError
 from posebot.core.transforms import Array, is_transform
 from posebot.video.intrinsics import Intrinsics, depth_scale_from, intrinsics_from, load_intrinsics
 from posebot.video.source import redacted
@@ -77,26 +77,26 @@ def load_cameras(path: str | Path) -> dict[str, CameraEntry]:
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, f"not readable ({getattr(error, 'strerror', None) or 'not text'})") from None
+        raise CameraSetupError(path, f"not readable ({getattr(error, 'strerror', None) or 'not text'})") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)  # the text itself may hold a password
-        raise InputError(path, f"no YAML{f', line {mark.line + 1}' if mark else ''}") from None
+        raise CameraSetupError(path, f"no YAML{f', line {mark.line + 1}' if mark else ''}") from None
     cameras = data.get("cameras") if isinstance(data, Mapping) else None
     if not isinstance(cameras, Mapping) or not cameras:
-        raise InputError(path, "names no camera",
-                         "cameras: {wrist: {kind: device, source: 0, intrinsics: camera.yaml}}")
+        raise CameraSetupError(path, "names no camera",
+                               "cameras: {wrist: {kind: device, source: 0, intrinsics: camera.yaml}}")
     return {str(name): _entry(entry, f"{path}: camera {name}", path.parent) for name, entry in cameras.items()}
 
 
 def _entry(data: Any, where: str, folder: Path) -> CameraEntry:
     if not isinstance(data, Mapping):
-        raise InputError(where, f"is {type(data).__name__}", "kind, source, intrinsics")
+        raise CameraSetupError(where, f"is {type(data).__name__}", "kind, source, intrinsics")
     unknown = sorted(str(key) for key in data if key not in _FIELDS)
     if unknown:
-        raise InputError(where, f"unknown field {unknown[0]!r}", f"one of {', '.join(sorted(_FIELDS))}")
+        raise CameraSetupError(where, f"unknown field {unknown[0]!r}", f"one of {', '.join(sorted(_FIELDS))}")
     kind = data.get("kind")
     if kind not in KINDS:
-        raise InputError(where, f"kind is {kind!r}", f"one of {', '.join(KINDS)}")
+        raise CameraSetupError(where, f"kind is {kind!r}", f"one of {', '.join(KINDS)}")
     intrinsics = _intrinsics(data.get("intrinsics"), where, folder)
     if intrinsics is not None and "depth_scale" in data:
         intrinsics = replace(intrinsics, depth_scale=depth_scale_from(data["depth_scale"], where))
@@ -112,10 +112,12 @@ def _mount(data: Mapping[str, Any], where: str, folder: Path) -> HandEyeMount | 
     given = [name for name in _MOUNTED if data.get(name) is not None]
     if data.get("hand_eye") is None:
         if given:
-            raise InputError(where, f"{given[0]} without hand_eye", "hand_eye: a file of posebot calibrate hand-eye")
+            raise CameraSetupError(where, f"{given[0]} without hand_eye",
+                                   "hand_eye: a file of posebot calibrate hand-eye")
         return None
     if data.get("base_from_cam") is not None or data["kind"] == "sim":
-        raise InputError(where, "hand_eye, but where the camera is, is known already", "hand_eye or base_from_cam")
+        raise CameraSetupError(where, "hand_eye, but where the camera is, is known already",
+                               "hand_eye or base_from_cam")
     from posebot.video.hand_eye_mount import (
         load_hand_eye_mount,  # it needs sources, which few that read a configuration do
     )
@@ -129,15 +131,15 @@ def _address(kind: str, source: Any, where: str, folder: Path) -> str:
     if kind == "sim":
         return ""
     if source is None:
-        raise InputError(where, "source is missing", "a path, a device number, or an address")
+        raise CameraSetupError(where, "source is missing", "a path, a device number, or an address")
     text = _with_environment(str(source), where)
     if kind == "device":
         if not text.isdigit():
-            raise InputError(where, f"source is {text!r}", "a device number such as 0")
+            raise CameraSetupError(where, f"source is {text!r}", "a device number such as 0")
         return text
     if kind == "rtsp":
         if not text.startswith(_SCHEMES):
-            raise InputError(where, f"source {redacted(text)} is no camera's address", "rtsp://… or http://…")
+            raise CameraSetupError(where, f"source {redacted(text)} is no camera's address", "rtsp://… or http://…")
         return text
     return str(folder / text)
 
@@ -146,7 +148,7 @@ def _with_environment(text: str, where: str) -> str:
     def value(match: re.Match[str]) -> str:
         found = os.environ.get(match[1])
         if found is None:
-            raise InputError(where, f"the environment has no {match[1]}", "set it, source needs it")
+            raise CameraSetupError(where, f"the environment has no {match[1]}", "set it, source needs it")
         return found
 
     return re.sub(r"\$\{(\w+)\}", value, text)
@@ -164,7 +166,7 @@ def _positive(value: Any, name: str, where: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
-        raise InputError(where, f"{name} is {value!r}", "a number, not negative")
+        raise CameraSetupError(where, f"{name} is {value!r}", "a number, not negative")
     return float(value)
 
 
@@ -176,5 +178,5 @@ def _transform(value: Any, where: str) -> Array | None:
     except (TypeError, ValueError):
         matrix = np.zeros(0)
     if matrix.size != 16 or not is_transform(matrix.reshape(4, 4)):
-        raise InputError(where, "base_from_cam is no rigid transform", "16 numbers, row-major 4x4, metres")
+        raise CameraSetupError(where, "base_from_cam is no rigid transform", "16 numbers, row-major 4x4, metres")
     return matrix.reshape(4, 4)

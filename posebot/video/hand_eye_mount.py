@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from math import radians
 from pathlib import Path
 
-from posebot.core.errors import InputError
+from posebot.core.errors import InputError, PoseError
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array
 from posebot.robots.budget import kinematics_covariance
@@ -123,8 +123,8 @@ def load_hand_eye_mount(hand_eye: Path, poses: Path | None, errors: Mapping[str,
     """
     found = load_hand_eye(hand_eye)
     if poses is not None and (found.mode != "eye-in-hand" or kind not in _RECORDED):
-        raise InputError(where, f"robot_poses with kind {kind} and {found.mode}",
-                         "a recording (file, folder, video) of a wrist camera; others are pushed: docs/how-to/serve.md")
+        raise PoseError(where, f"robot_poses with kind {kind} and {found.mode}",
+                        "a recording (file, folder, video) of a wrist camera; others are pushed: docs/how-to/serve.md")
     mm, deg, ms = (errors.get(name) for name in ("arm_mm", "arm_deg", "latency_ms"))
     arm = (found.arm[0] if mm is None else mm / 1000, found.arm[1] if deg is None else radians(deg))
     return HandEyeMount(found, arm, (ms or 0.0) / 1000, poses)
@@ -142,14 +142,14 @@ def _by_name(poses: Sequence[RobotPose], files: Sequence[Path], where: Path) -> 
     """base_from_gripper by the pictures' stems and names."""
     pairs = pair(list(poses), list(files))
     if not pairs:
-        raise InputError(where, f"names none of the {len(files)} pictures", "their file names under `image`")
+        raise PoseError(where, f"names none of the {len(files)} pictures", "their file names under `image`")
     return {key: pose.base_from_gripper for picture, pose in pairs for key in (picture.stem, picture.name)}
 
 
 def _by_time(poses: Sequence[RobotPose], fps: float | None, where: Path) -> PoseTable:
     table = table_of(list(poses), where)
     if fps is None:
-        raise InputError(where, "goes with a video that does not say how many frames a second it has", "fps: NUMBER")
+        raise PoseError(where, "goes with a video that does not say how many frames a second it has", "fps: NUMBER")
     if table.times[-1] > _EPOCH:
-        raise InputError(where, f"time is {table.times[0]:.0f}", "seconds since the video's first frame")
+        raise PoseError(where, f"time is {table.times[0]:.0f}", "seconds since the video's first frame")
     return table

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.errors import InputError
+from posebot.core.errors import DepthError, ImageError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 # A decoder fills the missing part of a file that was cut off with grey. So the end of the file is looked for.
@@ -37,7 +37,7 @@ def read_depth(path: Path, depth_scale: float) -> NDArray[np.float32]:
 
     raw = _decode(path, cv2.IMREAD_UNCHANGED)
     if raw.ndim != 2 or raw.dtype != np.uint16:
-        raise InputError(path, f"depth picture is {raw.dtype} {raw.shape}", "one channel, 16 bits")
+        raise DepthError(path, f"depth picture is {raw.dtype} {raw.shape}", "one channel, 16 bits")
     return raw.astype(np.float32) * np.float32(depth_scale * 1e-3)
 
 
@@ -53,11 +53,11 @@ def _decode(path: Path, flags: int) -> NDArray[Any]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(path, (error.strerror or "not readable").lower(), "a picture file") from None
+        raise ImageError(path, (error.strerror or "not readable").lower(), "a picture file") from None
     end = next((end for start, end in _ENDS.items() if data.startswith(start)), None)
     if end is not None and end not in data[-64:]:
-        raise InputError(path, f"the picture is cut off ({len(data)} bytes)", "a whole PNG or JPEG file")
+        raise ImageError(path, f"the picture is cut off ({len(data)} bytes)", "a whole PNG or JPEG file")
     picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     if picture is None:
-        raise InputError(path, "not readable as a picture", "PNG, JPEG, TIFF, BMP or WebP")
+        raise ImageError(path, "not readable as a picture", "PNG, JPEG, TIFF, BMP or WebP")
     return picture

@@ -21,7 +21,7 @@ import numpy as np
 import yaml
 
 from posebot.core.camera import Camera, resize_K
-from posebot.core.errors import InputError
+from posebot.core.errors import InputError, IntrinsicsError
 from posebot.core.transforms import Array
 
 _MATRIX_NAMES = ("K", "k", "cam_K", "camera_matrix")
@@ -56,9 +56,11 @@ class Intrinsics:
             return own
         problem = f"intrinsics are for {own.width}x{own.height}, the picture is {width}x{height}"
         if width * own.height != height * own.width:
-            raise InputError(self.where, problem, "intrinsics of exactly this picture; the aspect ratios differ too")
+            raise IntrinsicsError(self.where, problem,
+                                  "intrinsics of exactly this picture; the aspect ratios differ too")
         if not scale:
-            raise InputError(self.where, problem, "the right file, or --scale-camera if the picture was only resized")
+            raise IntrinsicsError(self.where, problem,
+                                  "the right file, or --scale-camera if the picture was only resized")
         factor = width / own.width
         return replace(own, K=resize_K(own.K, factor, factor), width=width, height=height)
 
@@ -73,28 +75,29 @@ def load_intrinsics(path: str | Path) -> Intrinsics:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(path, f"not readable ({getattr(error, 'strerror', None) or 'not text'})", EXPECTED) from None
+        raise IntrinsicsError(path, f"not readable ({getattr(error, 'strerror', None) or 'not text'})",
+                              EXPECTED) from None
     try:
         data = json.loads(text) if path.suffix == ".json" else yaml.load(_without_directive(text), _OpenCvLoader)
     except (ValueError, yaml.YAMLError) as error:
-        raise InputError(path, f"neither JSON nor YAML ({' '.join(str(error).split())[:120]})", EXPECTED) from None
+        raise IntrinsicsError(path, f"neither JSON nor YAML ({' '.join(str(error).split())[:120]})", EXPECTED) from None
     return intrinsics_from(data, str(path))
 
 
 def intrinsics_from(data: Any, where: str) -> Intrinsics:
     """As `load_intrinsics`, from the file's content."""
     if not isinstance(data, Mapping):
-        raise InputError(where, f"holds {type(data).__name__}", EXPECTED)
+        raise IntrinsicsError(where, f"holds {type(data).__name__}", EXPECTED)
     if isinstance(data.get("intrinsics"), Mapping):
         return intrinsics_from(data["intrinsics"], f"{where}: intrinsics")
     model = str(data.get("distortion_model", ""))
     if model not in _PINHOLE_MODELS:
-        raise InputError(where, f"distortion_model is {model!r}", "plumb_bob or rational_polynomial")
+        raise IntrinsicsError(where, f"distortion_model is {model!r}", "plumb_bob or rational_polynomial")
     width, height = (_size(data, name, where) for name in ("width", "height"))
     try:
         camera = Camera(_matrix(data, where), width, height, _distortion(data, where))
     except InputError as error:
-        raise error if error.where != "camera" else InputError(where, error.problem, error.expected) from None
+        raise error if error.where != "camera" else IntrinsicsError(where, error.problem, error.expected) from None
     scale = data.get("depth_scale")
     return Intrinsics(camera, None if scale is None else depth_scale_from(scale, where), where)
 
@@ -102,7 +105,8 @@ def intrinsics_from(data: Any, where: str) -> Intrinsics:
 def depth_scale_from(value: Any, where: str) -> float:
     """Check a depth scale, millimetres per unit."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not 1e-4 <= value <= 1000:
-        raise InputError(where, f"depth_scale is {value!r}", "millimetres per unit: 1.0 where depth is stored in mm")
+        raise IntrinsicsError(where, f"depth_scale is {value!r}",
+                              "millimetres per unit: 1.0 where depth is stored in mm")
     return float(value)
 
 
@@ -111,12 +115,12 @@ def _matrix(data: Mapping[str, Any], where: str) -> Array:
     if name is not None:
         values = _numbers(data[name], f"{where}: {name}")
         if values.size != 9:
-            raise InputError(where, f"{name} has {values.size} numbers", "9 are needed (row-major 3x3, pixels)")
+            raise IntrinsicsError(where, f"{name} has {values.size} numbers", "9 are needed (row-major 3x3, pixels)")
         return values.reshape(3, 3)
     names = next((names for names in _PINHOLE_NAMES if names[0] in data), _PINHOLE_NAMES[0])
     missing = [name for name in names if name not in data]
     if missing:
-        raise InputError(where, f"{', '.join(missing)} missing", EXPECTED)
+        raise IntrinsicsError(where, f"{', '.join(missing)} missing", EXPECTED)
     fx, fy, cx, cy = (_numbers(data[name], f"{where}: {name}").item() for name in names)
     return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
 
@@ -129,8 +133,8 @@ def _distortion(data: Mapping[str, Any], where: str) -> Array:
 def _size(data: Mapping[str, Any], name: str, where: str) -> int:
     value = data.get(name, data.get(f"image_{name}"))
     if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value <= 0:
-        raise InputError(where, f"{name} is {value!r}" if value is not None else f"{name} is missing",
-                         "the picture's size in pixels, so that a wrong file is noticed")
+        raise IntrinsicsError(where, f"{name} is {value!r}" if value is not None else f"{name} is missing",
+                              "the picture's size in pixels, so that a wrong file is noticed")
     return int(value)
 
 
@@ -142,7 +146,7 @@ def _numbers(value: Any, where: str) -> Array:
     except (TypeError, ValueError):
         numbers = np.array([np.nan])
     if not np.isfinite(numbers).all():
-        raise InputError(where, f"{str(value)[:60]!r} is not made of finite numbers", "pixels")
+        raise IntrinsicsError(where, f"{str(value)[:60]!r} is not made of finite numbers", "pixels")
     return numbers
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.errors import InputError
+from posebot.core.errors import CameraSetupError, InputError
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array
 from posebot.video.intrinsics import Intrinsics
@@ -139,14 +139,14 @@ def device_frames(settings: CameraSettings, index: int) -> Iterator[Frame | str]
     capture = cv2.VideoCapture(index)
     try:
         if not capture.isOpened():
-            raise InputError(where, f"device {index} cannot be opened", "the number of a connected camera")
+            raise CameraSetupError(where, f"device {index} cannot be opened", "the number of a connected camera")
         capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.intrinsics.camera.width)
         capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.intrinsics.camera.height)
         capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
         while True:
             there, bgr = capture.read()
             if not there:
-                raise InputError(where, f"device {index} gives no picture")
+                raise CameraSetupError(where, f"device {index} gives no picture")
             yield settings.frame(np.ascontiguousarray(bgr[..., ::-1], dtype=np.uint8))
     finally:
         capture.release()
@@ -158,8 +158,8 @@ def network_frames(settings: CameraSettings, address: str) -> Iterator[Frame | s
     try:
         container = open_video(address, options=options, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S))
     except InputError as error:
-        raise InputError(f"camera {settings.name}", f"{error.where} {error.problem}",
-                         "a camera that is on, at this address") from None
+        raise CameraSetupError(f"camera {settings.name}", f"{error.where} {error.problem}",
+                               "a camera that is on, at this address") from None
     try:
         for picture in decoded(container):
             yield picture if isinstance(picture, str) else settings.frame(picture)

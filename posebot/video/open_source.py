@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from posebot.core.errors import InputError
+from posebot.core.errors import InputError, IntrinsicsError, MissingFileError
 from posebot.video.cameras import CameraEntry, load_cameras
 from posebot.video.hand_eye_mount import with_robot_poses
 from posebot.video.intrinsics import load_intrinsics
@@ -67,7 +67,7 @@ def find_camera(name: str, config: Path | None) -> CameraEntry | None:
 
 def _open_path(path: Path, options: SourceOptions) -> Source:
     if not path.exists():
-        raise InputError("--source", f"{path} does not exist", "a path, or a camera's name with --config FILE")
+        raise MissingFileError("--source", f"{path} does not exist", "a path, or a camera's name with --config FILE")
     splits = sorted({found.parent.parent.name for found in path.glob(_BOP_ROOT)}) if path.is_dir() else []
     if options.split is not None:
         if options.camera is not None:
@@ -78,7 +78,7 @@ def _open_path(path: Path, options: SourceOptions) -> Source:
     if options.camera is None:
         beside = (path if path.is_dir() else path.parent) / "camera.json"
         hint = f"; is it {beside}?" if beside.is_file() else ""
-        raise InputError(path, "has no intrinsics", f"--camera FILE (fx, fy, cx, cy, width, height){hint}")
+        raise IntrinsicsError(path, "has no intrinsics", f"--camera FILE (fx, fy, cx, cy, width, height){hint}")
     intrinsics = load_intrinsics(options.camera)
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return VideoSource(path, intrinsics, scale_camera=options.scale_camera)
@@ -93,7 +93,7 @@ def open_camera(name: str, entry: CameraEntry, options: SourceOptions | None = N
         return _sim_source(name, entry, with_depth)
     intrinsics = load_intrinsics(options.camera) if options.camera else entry.intrinsics
     if intrinsics is None:
-        raise InputError(f"camera {name}", "has no intrinsics", "intrinsics: FILE or numbers, or --camera FILE")
+        raise IntrinsicsError(f"camera {name}", "has no intrinsics", "intrinsics: FILE or numbers, or --camera FILE")
     if entry.kind == "video":
         video = VideoSource(entry.source, intrinsics, entry.base_from_cam, scale)
         return with_robot_poses(video, entry.mount, entry.fps)

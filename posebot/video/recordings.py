@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.errors import InputError
+from posebot.core.errors import ImageError, InputError, IntrinsicsError, MissingFileError
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array
 from posebot.datasets.bop import BopDataset
@@ -46,8 +46,8 @@ class ImageSource:
         self.name = self.path.stem if self.path.is_file() else self.path.resolve().name
         self.files, self.depth_files = _picture_files(self.path, with_depth)
         if self.depth_files and intrinsics.depth_scale is None:
-            raise InputError(intrinsics.where, f"no depth_scale, but {self.path} has depth pictures",
-                             "millimetres per unit, such as 1.0; or --no-depth")
+            raise IntrinsicsError(intrinsics.where, f"no depth_scale, but {self.path} has depth pictures",
+                                  "millimetres per unit, such as 1.0; or --no-depth")
         self.total: int | None = len(self.files)
 
     def frames(self, done: Container[str] = ()) -> Iterator[FrameEvent]:
@@ -91,7 +91,7 @@ class BopSource:
         keys = self.dataset.keys()
         self.keys = [key for key in keys if listed is None or key in listed]
         if not self.keys:
-            raise InputError(self.dataset.folder, "no picture of the target list is there", "the split that it is for")
+            raise ImageError(self.dataset.folder, "no picture of the target list is there", "the split that it is for")
         self.total: int | None = len(self.keys)
 
     @property
@@ -162,10 +162,10 @@ def open_video(address: str, **options: Any) -> Any:
     try:
         container = av.open(address, **options)
     except (av.FFmpegError, OSError) as error:
-        raise InputError(redacted(address), f"cannot be opened ({redacted(_reason(error))})", "a video") from None
+        raise ImageError(redacted(address), f"cannot be opened ({redacted(_reason(error))})", "a video") from None
     if not container.streams.video:
         container.close()
-        raise InputError(redacted(address), "holds no video", "a video")
+        raise ImageError(redacted(address), "holds no video", "a video")
     return container
 
 
@@ -198,10 +198,11 @@ def _picture_files(path: Path, with_depth: bool) -> tuple[list[Path], dict[str, 
     if path.is_file():
         return [path], {}
     if not path.is_dir():
-        raise InputError(path, "no such file or folder", "a picture, a folder of pictures, a BOP data set or a video")
+        raise MissingFileError(path, "no such file or folder",
+                               "a picture, a folder of pictures, a BOP data set or a video")
     folder = path / "rgb" if (path / "rgb").is_dir() else path
     files = list_image_files(folder)
     if not files:
-        raise InputError(folder, "holds no picture", "PNG, JPEG, TIFF, BMP or WebP files")
+        raise ImageError(folder, "holds no picture", "PNG, JPEG, TIFF, BMP or WebP files")
     depth = list_image_files(path / "depth") if with_depth and (path / "depth").is_dir() else []
     return files, {file.stem: file for file in depth}

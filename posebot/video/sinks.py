@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.errors import InputError
+from posebot.core.errors import InputError, OutputError, ResultFileError
 from posebot.core.files import write_atomic
 from posebot.core.frame import Frame
 from posebot.core.results import FrameResult
@@ -90,10 +90,10 @@ def read_jsonl(path: str | Path, mend: bool = False) -> list[FrameResult]:
         try:
             results.append(FrameResult.from_dict(json.loads(line)))
         except InputError as error:
-            raise InputError(f"{path}: line {number}", error.problem, error.expected) from None
+            raise error.at(f"{path}: line {number}") from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{path}: line {number}", f"no result ({type(error).__name__}: {error})",
-                             "a file that posebot wrote") from None
+            raise ResultFileError(f"{path}: line {number}", f"no result ({type(error).__name__}: {error})",
+                                  "a file that posebot wrote") from None
     if mend and len(whole) < len(data):
         os.truncate(path, len(whole))
     return results
@@ -170,7 +170,7 @@ class VideoSink:
         try:
             self._container = av.open(str(self.path), "w", format="mp4", options=_FRAGMENTED)
         except (av.FFmpegError, OSError) as error:
-            raise InputError(self.path, f"cannot be written ({error})", "a path for an mp4 video") from None
+            raise OutputError(self.path, f"cannot be written ({error})", "a path for an mp4 video") from None
         self._stream = self._container.add_stream(codec, rate=round(self.fps or 25))
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
         self._stream.codec_context.time_base, self._stream.codec_context.gop_size = _MS, _KEYFRAME_EVERY

@@ -40,7 +40,8 @@ def listening(settings: Settings) -> socket.socket:
         found.close()
         place = f"{settings.host}:{settings.port}"
         if error.errno == errno.EADDRINUSE:
-            raise InputError("--port", f"{place} is taken by another program", "a free port") from None
+            raise InputError("--port", f"{place} is taken by another program", "a free port",
+                             code="port_in_use") from None
         raise InputError("--host", f"{place}: {error.strerror or error}", "an address of this machine") from None
     return found
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from posebot.core.errors import InputError
+from posebot.core.errors import BundleError
 from posebot.models.bundle import SUMS, Bundle, file_sha256, resolve
 
 T = TypeVar("T")
@@ -76,7 +76,8 @@ class Shelf(Generic[T]):
     def source(self, name: str) -> str:
         """Path or packaged name. Raises InputError where the configuration has no such bundle."""
         if name not in self._sources:
-            raise InputError("bundle", f"{name!r:.80} is not known here", f"one of {', '.join(self._sources)}")
+            raise BundleError("bundle", f"{name!r:.80} is not known here", f"one of {', '.join(self._sources)}",
+                              code="unknown_bundle")
         return self._sources[name]
 
 

@@ -39,15 +39,15 @@ class CameraIn(Request):
 
     def camera(self) -> Camera:
         """Raises InputError where the numbers are no camera."""
-        from posebot.core.errors import InputError
+        from posebot.core.errors import IntrinsicsError
 
         pinhole = (self.fx, self.fy, self.cx, self.cy)
         if (self.K is None) == all(number is None for number in pinhole):
-            raise InputError("camera", "K or fx, fy, cx, cy", "exactly one of the two")
+            raise IntrinsicsError("camera", "K or fx, fy, cx, cy", "exactly one of the two")
         if self.K is not None:
             return Camera(np.array(self.K).reshape(3, 3), self.width, self.height, np.array(self.distortion))
         if any(number is None for number in pinhole):
-            raise InputError("camera", "one of fx, fy, cx, cy is missing", "all four")
+            raise IntrinsicsError("camera", "one of fx, fy, cx, cy is missing", "all four")
         K = np.array([[self.fx, 0, self.cx], [0, self.fy, self.cy], [0, 0, 1]], dtype=float)
         return Camera(K, self.width, self.height, np.array(self.distortion))
 

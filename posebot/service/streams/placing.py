@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from posebot.core.errors import InputError
+from posebot.core.errors import PoseError
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array, is_transform
 from posebot.service.settings import Stream
@@ -58,9 +58,9 @@ class Placing:
             InputError: the configuration says that poses come from elsewhere, or it is none.
         """
         if self.kind != "pushed" or self._track is None:
-            raise InputError("robot-pose", f"this stream's pose is {self.kind}", "robot_pose: pushed in the settings")
+            raise PoseError("robot-pose", f"this stream's pose is {self.kind}", "robot_pose: pushed in the settings")
         if not is_transform(base_from_gripper):
-            raise InputError("robot-pose", "no rigid transform", "4x4, metres")
+            raise PoseError("robot-pose", "no rigid transform", "4x4, metres")
         self._track.add(time.time() if stamp is None else stamp, base_from_gripper)
 
     @property
