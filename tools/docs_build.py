@@ -53,7 +53,7 @@ def _write(page: str, text: str) -> None:
 
 
 def _from_root(text: str, page: str) -> str:
-    """A root page's Markdown with its links as seen from `page`: `docs/x.md` becomes `../x.md`."""
+    """A root page's Markdown with its links as seen from `page`, without `docs/`."""
     up = "../" * page.count("/")
     text = text.replace("](docs/", f"]({up}")
     for source, target in ROOT_PAGES.items():
