@@ -1,0 +1,125 @@
+"""A YAML file as plain data that remembers the line of each key."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from posebot.core.deprecation import renamed as report_renamed
+from posebot.core.errors import InputError
+
+KeyPath = tuple[str, ...]
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SECRET_KEY = re.compile(r"passw|secret|token|credential|^source$|^storage$|api_?key", re.IGNORECASE)
+_MAX_SHOWN = 60  # characters of a value in a message
+
+
+@dataclass(frozen=True)
+class Document:
+    """Data of a configuration file.
+
+    Attributes:
+        where: the file, as messages name it. data: mappings, lists and scalars. lines: line number (from 1) of each key
+            and list entry by its path of keys and indices.
+    """
+
+    where: str
+    data: Any
+    lines: Mapping[KeyPath, int] = field(default_factory=dict, repr=False)
+
+    def place(self, path: Sequence[object] = ()) -> str:
+        """`file:line` of a key, or of the nearest key above it; the file alone where no line is known."""
+        keys = tuple(str(part) for part in path)
+        line = next((self.lines[keys[:n]] for n in range(len(keys), -1, -1) if keys[:n] in self.lines), None)
+        return f"{self.where}:{line}" if line else self.where
+
+    def error(self, path: Sequence[object], problem: str, expected: str = "") -> InputError:
+        """An error at a key: `file:line: key: problem; expected`."""
+        key = ".".join(str(part) for part in path)
+        return InputError(self.place(path), f"{key}: {problem}" if key else problem, expected)
+
+
+def read_document(path: str | Path, *, where: object = None, renamed: Mapping[str, str] | None = None) -> Document:
+    """Read a YAML file; an empty one gives {}.
+
+    Args:
+        where: how messages name the file, default: its path.
+        renamed: deprecated keys: path pattern (`detector.looks`, `calibration.*.alike`; `*` stands for any key) to the
+            new name of the last key. They are read as the new key and reported once.
+    Raises:
+        InputError: the file is missing or not readable, not valid YAML, or gives a key twice. Messages never quote the
+            file's text, which may hold a password.
+    """
+    shown = str(path if where is None else where)
+    try:
+        text = Path(path).read_text("utf-8")
+    except OSError as error:
+        raise InputError(shown, error.strerror or "cannot be read", "a YAML file") from None
+    except UnicodeDecodeError:
+        raise InputError(shown, "is not text", "a YAML file in UTF-8") from None
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        lines = dict(_walk(node, (), shown, dict(renamed or {}), set())) if node is not None else {}
+        data = None if node is None else loader.construct_document(node)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = re.sub(r"'[^'\s]{3,}'", "'…'", str(getattr(error, "problem", None) or "")).strip()
+        raise InputError(f"{shown}:{mark.line + 1}" if mark else shown,
+                         "is not valid YAML" + (f": {problem}" if problem else ""), "key: value") from None
+    except RecursionError:
+        raise InputError(shown, "is nested too deeply", "key: value") from None
+    return Document(shown, {} if data is None else data, lines)
+
+
+def shown_value(value: Any, path: Sequence[object] = ()) -> str:
+    """A value as a message may quote it: short, and nothing of what may be a secret."""
+    if any(_SECRET_KEY.search(str(part)) for part in path):
+        return "the value"
+    if isinstance(value, dict | list):
+        return f"a {'mapping' if isinstance(value, dict) else 'list'} of {len(value)}"
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    text = " ".join(str(value).split())
+    if "://" in text:
+        return f"{text.partition('://')[0]}://…"
+    return f"{text[:_MAX_SHOWN]}…" if len(text) > _MAX_SHOWN else text or "empty text"
+
+
+def _walk(node: yaml.Node, path: KeyPath, where: str, renamed: Mapping[str, str], seen: set[int]
+          ) -> Iterator[tuple[KeyPath, int]]:
+    """The line of every key. Renames deprecated keys in the node tree, so that the data has the new ones."""
+    yield path, node.start_mark.line + 1
+    if id(node) in seen:  # an alias: its keys are known, and it may contain itself
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for index, entry in enumerate(node.value):
+            yield from _walk(entry, (*path, str(index)), where, renamed, seen)
+    elif isinstance(node, yaml.MappingNode):
+        first: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if new := _new_name((*path, str(key.value)), renamed):
+                report_renamed(f"{where}:{line}", str(key.value), new)
+                key.value = new
+            name = str(key.value)
+            if name in first and name != "<<":
+                raise InputError(f"{where}:{line}", f"{'.'.join((*path, name))}: given twice, before on line "
+                                 f"{first[name]}", "each key once")
+            first[name] = line
+            yield from _walk(value, (*path, name), where, renamed, seen)
+            yield (*path, name), line
+
+
+def _new_name(path: KeyPath, renamed: Mapping[str, str]) -> str | None:
+    for pattern, new in renamed.items():
+        parts = pattern.split(".")
+        if len(parts) == len(path) and all(part in ("*", key) for part, key in zip(parts, path, strict=True)):
+            return new
+    return None
