@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from posebot.service.graph.build import build
+from posebot.service.composition import build
 from posebot.service.settings import load_settings
 
 

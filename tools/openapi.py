@@ -7,11 +7,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from posebot.service.app import create_app
-from posebot.service.graph.fused import fused_engine
-from posebot.service.services import Services
+from posebot.service.engine.fused import fused_engine
 from posebot.service.settings import load_settings
-from posebot.service.streams.local import LocalDesk
+from posebot.service.streams.local_manager import LocalStreamManager
+from posebot.service.web.app import create_app
+from posebot.service.web.services import Services
 
 FILE = Path(__file__).resolve().parent.parent / "docs" / "openapi.json"
 
@@ -21,7 +21,7 @@ def generated() -> str:
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(None, state=folder)
         engine = fused_engine(settings)
-        app: Any = create_app(Services(settings, engine, LocalDesk(settings, engine), engine.activate))
+        app: Any = create_app(Services(settings, engine, LocalStreamManager(settings, engine), engine.activate))
         return json.dumps(app.openapi(), indent=1, sort_keys=True) + "\n"
 
 

@@ -23,8 +23,8 @@ from serving import serving
 
 from posebot.client import Client
 from posebot.models.bundle import Bundle
-from posebot.service.decode import decode_depth, decode_picture
 from posebot.service.settings import Limits
+from posebot.service.web.image_decoder import decode_depth, decode_picture
 from posebot.stages.pipeline import Pipeline
 from posebot.video.intrinsics import load_intrinsics
 from posebot.video.recordings import ImageSource

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from posebot.client import Client, ServiceError
-from posebot.service.keys import KeyStore
+from posebot.service.auth.keys import KeyStore
 
 
 @contextmanager

@@ -53,7 +53,7 @@ def served(entry: CameraEntry, bundle: str, state: Path, port: int) -> Iterator[
     """
     os.environ.pop("RAY_ADDRESS", None)  # a demo is nothing for somebody's cluster
     from posebot.service import launch
-    from posebot.service.keys import KeyStore
+    from posebot.service.auth.keys import KeyStore
     from posebot.service.settings import Settings, Stream
 
     shutil.rmtree(state, ignore_errors=True)

@@ -11,7 +11,7 @@ import typer
 from posebot.cli._common import JsonFlag, console, print_json
 
 if TYPE_CHECKING:
-    from posebot.service.keys import Key, KeyStore
+    from posebot.service.auth.keys import Key, KeyStore
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The service's configuration.")]
@@ -65,7 +65,7 @@ def revoke(key_id: Annotated[str, typer.Argument(help="As `posebot keys list` sh
 
 
 def _store(config: Path | None) -> KeyStore:
-    from posebot.service.keys import KeyStore
+    from posebot.service.auth.keys import KeyStore
     from posebot.service.settings import load_settings
 
     return KeyStore(load_settings(config).state)

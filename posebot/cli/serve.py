@@ -25,8 +25,8 @@ def serve(
     port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="Default 8000.")] = None,
     address: Annotated[str | None, typer.Option("--address", help="A running Ray cluster.")] = None,
 ) -> None:
-    """Answer over HTTP: pictures, live cameras, jobs, models, and a page to watch. Ends with Ctrl-C."""
-    from posebot.service.keys import KeyStore
+    """Prediction over HTTP: pictures, live cameras, jobs, models, and a page to watch. Ends with Ctrl-C."""
+    from posebot.service.auth.keys import KeyStore
     from posebot.service.launch import address_of, run, warnings
     from posebot.service.settings import load_settings
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from posebot.core.errors import PosebotError
-from posebot.service.graph.build import build
-from posebot.service.graph.door import listening
+from posebot.service.composition import build
 from posebot.service.settings import LOOPBACK, Settings
+from posebot.service.web.ingress_server import bind_socket
 from posebot.training.ray_start import connect
 
 APP = "posebot"
@@ -55,7 +55,7 @@ def start(settings: Settings, address: str | None = None) -> None:
     address = address or os.environ.get("RAY_ADDRESS")
     own_port = not address
     if own_port:
-        listening(settings).close()  # says at once that it cannot be had
+        bind_socket(settings).close()  # says at once that it cannot be had
     new: dict[str, Any] = {} if address else {"include_dashboard": True, "dashboard_host": "127.0.0.1"}
     connect(address, namespace=APP, **new)
     if own_port:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.service.plumbing import CAMERA, Running, Service, picture
+from tests.service.helpers import CAMERA, Running, Service, picture
 
 
 @pytest.fixture(scope="session")

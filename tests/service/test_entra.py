@@ -14,7 +14,7 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from posebot.service.entra import EntraVerifier
+from posebot.service.auth.entra import EntraVerifier
 from posebot.service.settings import Entra
 
 TENANT, AUDIENCE = "11111111-2222-3333-4444-555555555555", "api://posebot"
@@ -108,7 +108,7 @@ def test_new_keys_are_fetched_but_not_at_every_strangers_wish(issuer: Issuer, ve
     for _ in range(5):
         assert verifier.verify(issuer.token("two")) is None
     assert issuer.asked == 1
-    monkeypatch.setattr("posebot.service.entra._REFETCH_S", 0.0)
+    monkeypatch.setattr("posebot.service.auth.entra._REFETCH_S", 0.0)
     assert verifier.verify(issuer.token("two")) is not None
     assert issuer.asked == 2
 

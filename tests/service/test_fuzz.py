@@ -17,7 +17,7 @@ from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 
-from tests.service.plumbing import Running
+from tests.service.helpers import Running
 
 ENDLESS = "/v1/streams/{name}/mjpeg"
 

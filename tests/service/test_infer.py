@@ -16,11 +16,11 @@ from PIL import Image
 from posebot.core.errors import PosebotError
 from posebot.core.results import FrameResult
 from posebot.models.bundle import Bundle
-from posebot.service.decode import check_header, decode_depth, decode_picture
-from posebot.service.errors import ApiError
 from posebot.service.settings import Limits
+from posebot.service.web.error_responses import ApiError
+from posebot.service.web.image_decoder import check_header, decode_depth, decode_picture
 from posebot.stages.pipeline import Pipeline
-from tests.service.plumbing import CAMERA, Running, depth_picture, encode, picture
+from tests.service.helpers import CAMERA, Running, depth_picture, encode, picture
 
 LIMITS = Limits(picture_bytes=200_000, picture_pixels=50_000)
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from posebot.cli.main import run
 from posebot.core.errors import InputError
-from posebot.service.identity import SCOPES, Identity
-from posebot.service.keys import KeyStore
-from posebot.service.sessions import Signer
+from posebot.service.auth.identity import SCOPES, Identity
+from posebot.service.auth.keys import KeyStore
+from posebot.service.auth.tokens import TokenSigner
 
 
 def test_a_key_opens_and_only_its_fingerprint_is_kept(tmp_path: Path) -> None:
@@ -62,13 +62,13 @@ def test_scopes_include_the_lower_ones() -> None:
 
 
 def test_tickets_open_once_and_are_no_sessions() -> None:
-    signer, identity = Signer(b"s" * 32), Identity("k1", "me", ("read",), None)
+    signer, identity = TokenSigner(b"s" * 32), Identity("k1", "me", ("read",), None)
     ticket = signer.ticket(identity)
     assert signer.session_caller(ticket) is None
     assert signer.take_ticket(ticket) == identity
     assert signer.take_ticket(ticket) is None
     assert signer.take_ticket(signer.session(identity)) is None
-    assert Signer(b"t" * 32).take_ticket(signer.ticket(identity)) is None
+    assert TokenSigner(b"t" * 32).take_ticket(signer.ticket(identity)) is None
 
 
 def test_the_command_shows_a_key_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

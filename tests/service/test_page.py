@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from posebot.models.bundle import resolve
+from tests.service.helpers import CAMERA, Running, Service
 from tests.service.page.browser import Tab, chromium, opened
 from tests.service.page.camera import MjpegCamera
-from tests.service.plumbing import CAMERA, Running, Service
 from tests.service.test_ray import free_port, serving
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no chromium on this machine")

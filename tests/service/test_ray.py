@@ -25,12 +25,12 @@ from posebot.core.camera import Camera
 from posebot.core.frame import Frame
 from posebot.core.results import FrameResult
 from posebot.models.bundle import Bundle
-from posebot.service.decode import decode_picture
-from posebot.service.keys import KeyStore
+from posebot.service.auth.keys import KeyStore
 from posebot.service.settings import Limits
+from posebot.service.web.image_decoder import decode_picture
 from posebot.stages.pipeline import Pipeline
 from posebot.video.sinks import read_jsonl
-from tests.service.plumbing import CAMERA, free_port, picture, wait_for
+from tests.service.helpers import CAMERA, free_port, picture, wait_for
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(900)]
 _START_S, _RECOVERY_S = 240.0, 15.0
@@ -199,7 +199,7 @@ def newest(folder: Path) -> Path:
 
 def test_the_distributed_profile_on_two_nodes_says_the_same_as_the_pipeline(config: Path, tiny_bundle: Path) -> None:
     out, state = config.parent / "spread.json", config.parent / "spread"
-    done = subprocess.run([sys.executable, "-m", "tests.service.spread", str(config), str(state), str(free_port()),
+    done = subprocess.run([sys.executable, "-m", "tests.service.distributed", str(config), str(state), str(free_port()),
                            str(out)], capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr[-3000:]
     said = json.loads(out.read_text())

@@ -9,9 +9,9 @@ from websockets.sync.client import connect
 
 from posebot.client import Client, ServiceError
 from posebot.core.transforms import make
-from posebot.service.streams.trouble import code_of, retry_s
+from posebot.service.streams.camera_errors import code_of, retry_s
 from posebot.video.sinks import read_jsonl
-from tests.service.plumbing import Running, wait_for
+from tests.service.helpers import Running, wait_for
 
 
 def client_of(service: Running) -> Client:

@@ -1,1 +1,1 @@
-"""Live streams: a camera of the configuration, its newest frame, its newest result."""
+"""Live streams: one camera, its results, recordings and subscribers."""

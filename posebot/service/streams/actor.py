@@ -17,12 +17,12 @@ from typing import Any
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array
 from posebot.models.bundle import Bundle
-from posebot.service.errors import ApiError
-from posebot.service.graph.engine import Answer
+from posebot.service.engine.interface import Prediction
 from posebot.service.settings import Settings
-from posebot.service.streams.desk import News, Wanted, Watch, resting
-from posebot.service.streams.published import Picture
+from posebot.service.streams.manager import DesiredStreams, StreamUpdate, StreamWatcher, resting
+from posebot.service.streams.output import Picture
 from posebot.service.streams.runner import StreamRunner
+from posebot.service.web.error_responses import ApiError
 
 log = logging.getLogger("posebot.service")
 NAMESPACE = "posebot"
@@ -36,7 +36,7 @@ class StreamActor:
     def __init__(self, name: str, settings: Settings, deployment: str, app: str, fingerprint: str) -> None:
         self._name, self._settings, self.fingerprint = name, settings, fingerprint
         self._target, self._ended = (deployment, app), threading.Event()
-        self._watch: Watch | None = None
+        self._watch: StreamWatcher | None = None
 
     async def begin(self) -> str:
         """Start, if it does not run yet; the fingerprint of the settings it runs with."""
@@ -47,26 +47,26 @@ class StreamActor:
             if ray.get_runtime_context().was_current_actor_reconstructed:
                 restarts = self._counted()
             runner = StreamRunner(self._name, self._settings, self._infer, self._open, restarts)
-            self._watch = Watch(runner)
+            self._watch = StreamWatcher(runner)
             runner.start()
         return self.fingerprint
 
     async def status(self) -> dict[str, Any]:
-        """See `Desk.status`. A process that Ray has started anew begins here, as nobody else would tell it to."""
+        """See `StreamManager.status`. A process that Ray has restarted begins here."""
         await self.begin()
         return self._watched.runner.status()
 
     async def counts(self) -> dict[str, Any]:
-        """See `Desk.counts`."""
+        """See `StreamManager.counts`."""
         return self._watched.runner.meter.to_dict()
 
-    async def news(self, after: int, state: str, picture: Picture, timeout: float) -> News:
-        """See `Desk.news`."""
+    async def news(self, after: int, state: str, picture: Picture, timeout: float) -> StreamUpdate:
+        """See `StreamManager.news`."""
         await self.begin()
         return await self._watched.news(after, state, picture, timeout)
 
     async def push(self, stamp: float | None, base_from_gripper: Array) -> None:
-        """See `Desk.push`."""
+        """See `StreamManager.push`."""
         self._watched.runner.placing.push(stamp, base_from_gripper)
 
     async def stop(self) -> None:
@@ -82,19 +82,19 @@ class StreamActor:
         return os.getpid()
 
     @property
-    def _watched(self) -> Watch:
+    def _watched(self) -> StreamWatcher:
         if self._watch is None:
             raise ApiError(409, f"stream {self._name!r} does not run", "not_running")
         return self._watch
 
-    def _infer(self, frame: Frame, bundle: str | None) -> Answer:
+    def _infer(self, frame: Frame, bundle: str | None) -> Prediction:
         from ray import serve
 
         asked = serve.get_deployment_handle(*self._target).infer.remote(frame, bundle)
         end = time.monotonic() + self._settings.limits.infer_seconds
         while True:
             try:
-                answer: Answer = asked.result(timeout_s=_PATIENCE_S)
+                answer: Prediction = asked.result(timeout_s=_PATIENCE_S)
                 return answer
             except TimeoutError:  # nobody answers any more while the service goes down
                 if self._ended.is_set() or time.monotonic() > end:
@@ -115,12 +115,12 @@ class StreamActor:
         return count
 
 
-class RayDesk:
-    """See `Desk`."""
+class RayStreamManager:
+    """See `StreamManager`."""
 
     def __init__(self, settings: Settings, deployment: str, app: str) -> None:
         self._settings, self._target = settings, (deployment, app)
-        self._wanted = Wanted(settings)
+        self._wanted = DesiredStreams(settings)
         self._actors: dict[str, Any] = {}
         text = settings.model_dump_json(exclude={"cameras"}) + repr(sorted(settings.cameras.items()))
         self._fingerprint = hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -152,19 +152,20 @@ class RayDesk:
             return dict(await asyncio.wait_for(actor.counts.remote(), _CALL_S))
         return None
 
-    async def news(self, name: str, after: int, state: str, picture: Picture, timeout: float) -> News:
+    async def news(self, name: str, after: int, state: str, picture: Picture, timeout: float) -> StreamUpdate:
         self._settings.cameras[name]
         actor = self._actors.get(name)
         if actor is None:
             if state == "stopped":
                 await asyncio.sleep(min(timeout, 0.5))
-            return News("stopped", after)
+            return StreamUpdate("stopped", after)
         try:
-            news: News = await asyncio.wait_for(actor.news.remote(after, state, picture, timeout), timeout + _CALL_S)
+            update: StreamUpdate = await asyncio.wait_for(actor.news.remote(after, state, picture, timeout),
+                                                          timeout + _CALL_S)
         except Exception:
             await asyncio.sleep(0.5)
-            return News("reconnecting", 0)  # a new process counts from 1 again
-        return news
+            return StreamUpdate("reconnecting", 0)  # a new process counts from 1 again
+        return update
 
     async def push(self, name: str, stamp: float | None, base_from_gripper: Array) -> None:
         self._settings.cameras[name]

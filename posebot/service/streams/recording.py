@@ -15,17 +15,16 @@ from typing import Any, BinaryIO, Protocol
 
 from posebot.core.objects import ObjectModel
 from posebot.service.settings import Record
-from posebot.service.streams import ros
-from posebot.service.streams.published import Published
-from posebot.video.mcap import IMAGE_SCHEMA, IMAGE_TOPIC, RESULT_TOPIC
-from posebot.video.mcap import RESULT_SCHEMA as RESULT_SCHEMA
+from posebot.service.streams import ros_messages as ros
+from posebot.service.streams.output import StreamOutput
+from posebot.video.mcap import IMAGE_SCHEMA, IMAGE_TOPIC, RESULT_SCHEMA, RESULT_TOPIC
 
 _SYNC_S = 1.0
 DETECTIONS_TOPIC, POSE_TOPIC = "/posebot/detections", "/posebot/pose/"
 
 
 class _Writer(Protocol):
-    def write(self, published: Published) -> None: ...
+    def write(self, published: StreamOutput) -> None: ...
 
     def flush(self) -> None: ...
 
@@ -41,7 +40,7 @@ class Recorder:
         self._files: dict[str, tuple[BinaryIO, _Writer]] = {}
         self._synced = time.monotonic()
 
-    def write(self, published: Published) -> None:
+    def write(self, published: StreamOutput) -> None:
         """Add a result. Raises OSError where the disk is full."""
         for kind in [kind for kind in ("jsonl", "mcap") if getattr(self.settings, kind)]:
             file, writer = self._opened(kind)
@@ -92,7 +91,7 @@ class _Lines:
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
 
-    def write(self, published: Published) -> None:
+    def write(self, published: StreamOutput) -> None:
         self._file.write(published.result.to_json().encode() + b"\n")
         self._file.flush()
 
@@ -120,7 +119,7 @@ class McapWriter:
             self._schemas[name] = self._writer.register_schema(name, "jsonschema", json.dumps(schema).encode())
         self._channels: dict[str, int] = {}
 
-    def write(self, published: Published) -> None:
+    def write(self, published: StreamOutput) -> None:
         """Add a result and its picture."""
         result, objects = published.result, published.objects
         boxes = {model.obj_id: _box(model) for model in objects}
@@ -141,7 +140,7 @@ class McapWriter:
         """Write the index."""
         self._writer.finish()
 
-    def _picture(self, published: Published) -> str:
+    def _picture(self, published: StreamOutput) -> str:
         seconds, nanoseconds = divmod(round(published.result.captured_at * 1e9), 10**9)
         return json.dumps({"timestamp": {"sec": seconds, "nsec": nanoseconds}, "frame_id": self._stream,
                            "format": "jpeg", "data": base64.b64encode(published.jpeg("raw")).decode("ascii")})

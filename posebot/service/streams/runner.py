@@ -13,15 +13,15 @@ from posebot.core.errors import InputError
 from posebot.core.frame import Frame
 from posebot.core.results import FrameResult, PoseEstimate
 from posebot.models.bundle import Bundle
-from posebot.service.graph.engine import Answer
+from posebot.service.engine.interface import Prediction
 from posebot.service.settings import Settings
-from posebot.service.streams.feed import Feed
-from posebot.service.streams.fusing import Fusing
-from posebot.service.streams.meter import Meter
-from posebot.service.streams.placing import Placing
-from posebot.service.streams.published import Published
+from posebot.service.streams.camera_errors import code_of, retry_s
+from posebot.service.streams.camera_pose import CameraPoseProvider
+from posebot.service.streams.frame_reader import FrameReader
+from posebot.service.streams.fusion import StreamFusion
+from posebot.service.streams.output import StreamOutput
 from posebot.service.streams.recording import Recorder
-from posebot.service.streams.trouble import code_of, retry_s
+from posebot.service.streams.stats import StreamStats
 from posebot.stages.pipeline import straight
 from posebot.video.live import BACKOFF_S
 from posebot.video.overlay import Overlay
@@ -29,7 +29,7 @@ from posebot.video.source import CapturedFrame, SkippedFrame, redacted
 
 log = logging.getLogger("posebot.service")
 _ENGINE_PAUSE_S = 0.5
-Infer = Callable[[Frame, str | None], Answer]
+Infer = Callable[[Frame, str | None], Prediction]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class _View:
     """What is needed of the bundle that the newest result is from."""
 
     key: tuple[str, str, str]
-    fusing: Fusing
+    fusing: StreamFusion
     overlay: Overlay
 
 
@@ -52,13 +52,13 @@ class StreamRunner:
                  restarts: int = 0) -> None:
         self.name, self.settings, self.restarts = name, settings, restarts
         self.entry, self.stream = settings.cameras[name], settings.stream(name)
-        self.meter = Meter()
+        self.meter = StreamStats()
         self.listeners: list[Callable[[], None]] = []  # called in the stream's thread when anything has changed
-        self.placing = Placing(self.entry, self.stream)
+        self.placing = CameraPoseProvider(self.entry, self.stream)
         self._infer, self._open_bundle = infer, open_bundle
-        self._feed = Feed(name, self.entry, self.stream)
+        self._feed = FrameReader(name, self.entry, self.stream)
         self._stop = threading.Event()
-        self._newest: Published | None = None
+        self._newest: StreamOutput | None = None
         self._view: _View | None = None
         self._error: dict[str, Any] | None = None
         self._down: str = "starting"  # what the state is while no frames come
@@ -86,7 +86,7 @@ class StreamRunner:
         return self._thread.is_alive()
 
     @property
-    def newest(self) -> Published | None:
+    def newest(self) -> StreamOutput | None:
         """The newest result, None before the first."""
         return self._newest
 
@@ -164,7 +164,7 @@ class StreamRunner:
             return
         self._publish(frame, answer, shot.dropped)
 
-    def _publish(self, frame: Frame, answer: Answer, dropped: int) -> None:
+    def _publish(self, frame: Frame, answer: Prediction, dropped: int) -> None:
         view = self._viewed(answer)
         result = answer.result.replace(dropped=dropped)
         remembered: tuple[PoseEstimate, ...] = ()
@@ -173,18 +173,18 @@ class StreamRunner:
             remembered = view.fusing.remembered(result)
         result = result.replace(age_ms=1000 * max(0.0, time.time() - frame.captured_at))
         sequence = 1 if self._newest is None else self._newest.sequence + 1
-        published = Published(self.name, sequence, frame, result, answer.model, view.overlay, remembered)
+        published = StreamOutput(self.name, sequence, frame, result, answer.model, view.overlay, remembered)
         self.meter.add(result)
         self._newest, self._down, self._error = published, "running", None
         self._tell()
         if self._recorder is not None:
             self._recorder.write(published)
 
-    def _viewed(self, answer: Answer) -> _View:
+    def _viewed(self, answer: Prediction) -> _View:
         key = (answer.bundle, answer.version, answer.digest)
         if self._view is None or self._view.key != key:
             bundle = self._open_bundle(answer.bundle)
-            self._view = _View(key, Fusing(bundle, self.placing.error), Overlay(bundle.objects))
+            self._view = _View(key, StreamFusion(bundle, self.placing.error), Overlay(bundle.objects))
         return self._view
 
     def _fail(self, code: str, message: str, state: str, pause: float | None) -> None:
@@ -203,7 +203,7 @@ class StreamRunner:
             listener()
 
 
-def _timed(fusing: Fusing, frame: Frame, result: FrameResult) -> FrameResult:
+def _timed(fusing: StreamFusion, frame: Frame, result: FrameResult) -> FrameResult:
     """The fused result; its time counts as the stage that the engine, which knows no stream, had nothing to do in."""
     start = time.perf_counter()
     fused = fusing(frame, result)

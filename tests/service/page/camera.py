@@ -7,7 +7,7 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 
-from tests.service.plumbing import picture
+from tests.service.helpers import picture
 
 _PERIOD_S = 0.1
 

@@ -1,0 +1,1 @@
+"""Inference without the web: pipelines, model cache, model activation."""

@@ -1,1 +1,0 @@
-"""Inference behind the API: the same stages in one process, or spread over Ray Serve deployments."""

@@ -1,0 +1,1 @@
+"""Jobs on the Ray cluster: training, tuning, evaluation, synthesis."""

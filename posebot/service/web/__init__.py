@@ -1,0 +1,1 @@
+"""HTTP: routes, schemas, authentication of requests, error responses, and the web page."""
