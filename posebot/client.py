@@ -34,8 +34,8 @@ class ServiceError(PosebotError):
     """The service said no. `code` as in docs/how-to/serve.md; `status` of HTTP, 0 where it could not be reached."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
-        self.status, self.code = status, code
-        super().__init__(message)
+        self.status = status
+        super().__init__(message, code=code)
 
 
 @dataclass(frozen=True)

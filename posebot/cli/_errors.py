@@ -1,7 +1,8 @@
 """From an exception to one line on stderr and an exit code.
 
 Exit codes: 0 done; 1 internal error, a bug (the traceback is in the file that the line names); 2 bad input or usage;
-3 `doctor` found that inference would not run; 130 interrupted.
+3 the verdict is no (`doctor`: inference would not run); 4 inconclusive; 5 the platform was lost; 130 interrupted.
+The line ends with the error's code in brackets, see `core.error_codes`.
 """
 
 from __future__ import annotations
@@ -14,11 +15,9 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-from posebot.core.errors import EXIT_BAD_INPUT, PosebotError
+from posebot.core.error_codes import exit_code
+from posebot.core.errors import EXIT_BAD_INPUT, EXIT_BUG, EXIT_INTERRUPTED, EXIT_PLATFORM_LOST, PosebotError
 
-EXIT_BUG = 1
-EXIT_NOT_READY = 3
-EXIT_INTERRUPTED = 130
 SYSTEM_PACKAGES = "on Debian: apt-get install libgl1 libglib2.0-0 libegl1 libegl-mesa0 libgl1-mesa-dri"
 EXTRAS = {
     "synth": {"mujoco", "mitsuba", "drjit", "moderngl", "fast_simplification", "manifold3d"},
@@ -28,6 +27,8 @@ EXTRAS = {
     "serve": {"fastapi", "pydantic", "jwt", "limits", "prometheus_client", "mcap_ros2", "httpx", "websockets"},
     "yolo": {"ultralytics"},
 }
+_RAY_LOSSES = {"RayActorError", "ActorDiedError", "ActorUnavailableError", "NodeDiedError", "OwnerDiedError",
+               "LocalRayletDiedError", "RaySystemError", "WorkerCrashedError", "ObjectLostError"}
 
 
 def debugging() -> bool:
@@ -45,19 +46,29 @@ def report(error: BaseException) -> int:
 
 
 def explain(error: BaseException) -> tuple[str, int]:
-    """One line for the user and the exit code. An error that no user can mend is written to a log file."""
+    """One line for the user and the exit code. An error that no user can correct is written to a log file."""
     for cause in _causes(error):
         if isinstance(cause, PosebotError):
-            return f"error: {_one_line(cause)}", EXIT_BAD_INPUT
+            return f"error: {_one_line(cause)} [{cause.code}]", exit_code(cause)
     if isinstance(error, KeyboardInterrupt):
         return "interrupted", EXIT_INTERRUPTED
-    if isinstance(error, ModuleNotFoundError) and (extra := _extra_of(error)):
-        return f"error: this needs {error.name}; pip install 'posebot[{extra}]'", EXIT_BAD_INPUT
-    if isinstance(error, ImportError) and "cannot open shared object file" in str(error):
-        return f"error: {_one_line(error)}; {SYSTEM_PACKAGES}", EXIT_BAD_INPUT
+    if isinstance(error, ImportError) and (line := _of_import(error)):
+        return line, EXIT_BAD_INPUT
     if isinstance(error, OSError) and error.filename is not None:
-        return f"error: {error.filename}: {(error.strerror or type(error).__name__).lower()}", EXIT_BAD_INPUT
+        code = "file_not_found" if isinstance(error, FileNotFoundError) else "not_readable"
+        return f"error: {error.filename}: {(error.strerror or type(error).__name__).lower()} [{code}]", EXIT_BAD_INPUT
+    if type(error).__name__ in _RAY_LOSSES:  # by name: the command line does not import ray
+        return f"error: the Ray cluster failed: {_one_line(error)[:200]} [platform_lost]", EXIT_PLATFORM_LOST
     return f"internal error: {type(error).__name__}: {_one_line(error)[:200]}; traceback in {_log(error)}", EXIT_BUG
+
+
+def _of_import(error: ImportError) -> str | None:
+    """The line for a package or library that is not installed; None for other failures of an import."""
+    if isinstance(error, ModuleNotFoundError) and (extra := _extra_of(error)):
+        return f"error: this needs {error.name}; pip install 'posebot[{extra}]' [missing_extra]"
+    if "cannot open shared object file" in str(error):
+        return f"error: {_one_line(error)}; {SYSTEM_PACKAGES} [missing_library]"
+    return None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from posebot.cli._common import JsonFlag, print_json
-from posebot.cli._errors import EXIT_NOT_READY
+from posebot.core.errors import EXIT_VERDICT_NO
 
 if TYPE_CHECKING:
     from posebot.cli._packages import Check
@@ -34,7 +34,7 @@ def doctor(
     if json:
         print_json({"ready": ready, "checks": [asdict(check) for check in checks]})
     if not ready:
-        raise typer.Exit(EXIT_NOT_READY)
+        raise typer.Exit(EXIT_VERDICT_NO)
 
 
 def _print(check: Check) -> None:

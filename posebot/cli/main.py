@@ -10,13 +10,14 @@ import typer
 from typer.main import get_command
 
 from posebot import __version__
-from posebot.cli._errors import EXIT_INTERRUPTED, report
+from posebot.cli._errors import report
 from posebot.cli._lazy import Entry, LazyGroup
+from posebot.core.errors import EXIT_INTERRUPTED
 
 LOOK, BUILD, USE = "Look around", "From meshes to a bundle", "From pictures to poses"
 EPILOG = (
-    "Exit codes: 0 done, 1 internal error (a log is written), 2 bad input or usage, "
-    "3 doctor found that inference would not run, 130 interrupted."
+    "Exit codes: 0 done, 1 internal error (a log is written), 2 bad input or usage, 3 the verdict is no, "
+    "4 inconclusive, 5 the platform was lost, 130 interrupted. Errors end with their code in brackets."
 )
 
 

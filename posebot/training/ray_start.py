@@ -8,7 +8,7 @@ import socket
 from functools import partial
 from typing import Any
 
-from posebot.core.errors import InputError, PosebotError
+from posebot.core.errors import PlatformLostError, PosebotError
 
 START_TRIES = 3
 _PROBE_S = 5.0
@@ -18,7 +18,7 @@ def connect(address: str | None, **options: Any) -> None:
     """`ray.init` with these options, quietly. address: of a running cluster; None: a new one of this machine's own.
 
     Raises:
-        InputError: there is no cluster at the address. PosebotError: this machine's own does not start.
+        PlatformLostError: there is no cluster at the address. PosebotError: this machine's own does not start.
     """
     import ray
 
@@ -31,8 +31,8 @@ def connect(address: str | None, **options: Any) -> None:
         start()
     except Exception as error:  # Ray raises plain Exception here
         told = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise InputError(f"--address {address}", f"no Ray cluster answers ({told[:200]})",
-                         "the address that `ray start` prints") from None
+        raise PlatformLostError(f"--address {address}", f"no Ray cluster answers ({told[:200]})",
+                                "the address that `ray start` prints") from None
 
 
 def _probe(address: str) -> None:
@@ -55,4 +55,4 @@ def _patiently(start: partial[Any]) -> None:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             if not left:
                 raise PosebotError(f"Ray did not start ({reason}); try again when the machine is less busy, or leave "
-                                   "Ray out where a --no-… option offers it") from None
+                                   "Ray out where a --no-… option offers it", code="platform_lost") from None

@@ -167,7 +167,8 @@ def _yolo(home: Path) -> Any:
         from ultralytics.models import YOLO
         from ultralytics.utils import LOGGER
     except ImportError as error:
-        raise PosebotError(f"the YOLO trainer needs ultralytics ({error}): pip install 'posebot[yolo]'") from error
+        raise PosebotError(f"the YOLO trainer needs ultralytics ({error}): pip install 'posebot[yolo]'",
+                           code="missing_extra") from error
     PIL.Image.open, cv2.imread, cv2.imwrite, cv2.imshow = theirs
     LOGGER.setLevel(logging.WARNING)
     settings.update({"sync": False, "mlflow": False, "runs_dir": str(home), "datasets_dir": str(home),

@@ -15,7 +15,7 @@ import pytest
 
 pytest.importorskip("ray")
 
-from posebot.core.errors import InputError, PosebotError
+from posebot.core.errors import PlatformLostError, PosebotError
 from posebot.training import ray_start
 from tests.training.scenes import write_scenes
 
@@ -77,5 +77,5 @@ def test_an_address_without_a_cluster_is_told_at_once() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{nobody.getsockname()[1]}"
-        with pytest.raises(InputError, match=rf"{address}: no Ray cluster answers \(.*refused"):
+        with pytest.raises(PlatformLostError, match=rf"{address}: no Ray cluster answers \(.*refused"):
             ray_start.connect(address)

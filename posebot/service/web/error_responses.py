@@ -11,7 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, RedirectResponse
 from starlette.exceptions import HTTPException
 
-from posebot.core.errors import InputError, PosebotError
+from posebot.core.error_codes import http_status
+from posebot.core.errors import LocatedError, PosebotError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -28,8 +29,8 @@ class ApiError(PosebotError):
 
     def __init__(self, status: int, message: str, code: str | None = None,
                  headers: Mapping[str, str] | None = None) -> None:
-        self.status, self.code, self.headers = status, code or _CODES.get(status, "internal"), headers
-        super().__init__(message)
+        self.status, self.headers = status, headers
+        super().__init__(message, code=code or _CODES.get(status, "internal"))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.status, str(self), self.code, self.headers)
@@ -44,9 +45,9 @@ def response(error: Exception) -> Response:
     """The answer for an error, whatever it is."""
     if isinstance(error, ApiError):
         return JSONResponse(body(error.code, str(error)), error.status, error.headers)
-    if isinstance(error, InputError):
-        told = body("bad_input", str(error), where=error.where, problem=error.problem, expected=error.expected)
-        return JSONResponse(told, 422)
+    if isinstance(error, LocatedError):
+        content = body(error.code, str(error), where=error.where, problem=error.problem, expected=error.expected)
+        return JSONResponse(content, http_status(error))
     if isinstance(error, RequestValidationError):
         return JSONResponse(_invalid(error), 422)
     if isinstance(error, HTTPException):
