@@ -35,7 +35,7 @@ from posebot.evaluation.judge import Yardstick, pose_errors
 from posebot.evaluation.localization import MSPD_THRESHOLDS, MSSD_THRESHOLDS, NORM_WIDTH
 from posebot.models.bundle import Bundle
 from posebot.stages.detect import Detection
-from posebot.stages.localize import Localization, centered
+from posebot.stages.localize import Localization, refine_crops
 from posebot.stages.pipeline import Pipeline
 from posebot.synth.config import SynthConfig
 from posebot.synth.gl import Gl
@@ -112,7 +112,7 @@ class _Prober:
         mask = self.labeller.labels(scene).truths[0].mask
         box = clip_box(truth.box_amodal, frame.camera)
         for kind, picture in variants(frame.rgb, self.renderer.picture(scene), mask, other).items():
-            found = centered(self.pipeline.localizer, picture, [Detection(self.classes[truth.obj_id], 1.0, box)],
+            found = refine_crops(self.pipeline.localizer, picture, [Detection(self.classes[truth.obj_id], 1.0, box)],
                              self.reach)[0]
             look = self._judged(replace(frame, rgb=picture), truth, found)
             self.looks.setdefault((kind, truth.obj_id), []).append(look)

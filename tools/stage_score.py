@@ -33,7 +33,7 @@ from posebot.evaluation.localization import MSPD_THRESHOLDS, MSSD_THRESHOLDS, NO
 from posebot.models.bundle import Bundle
 from posebot.models.runtime import Network
 from posebot.stages.detect import Detection, OnnxDetector
-from posebot.stages.localize import centered
+from posebot.stages.localize import refine_crops
 from posebot.stages.pipeline import Pipeline
 
 _LEAST = 0.03  # score of a box that counts
@@ -117,7 +117,7 @@ class _Scorer:
 
     def _pose(self, frame: Frame, truth: Annotation, given: list[Detection]) -> None:
         reach = self.bundle.manifest.localizer.reach
-        for localization in centered(self.pipeline.localizer, frame.rgb, given, reach):
+        for localization in refine_crops(self.pipeline.localizer, frame.rgb, given, reach):
             solution = self.pipeline.solver(frame, localization, self.options.depth)
             if solution.pose is not None:
                 poses = np.stack([solution.pose, *(other.cam_from_obj for other in solution.alternatives)])

@@ -1,4 +1,4 @@
-"""Stage 1: where in the picture is which object?"""
+"""Stage 1, detection: which objects are in the image, and where."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from posebot.models.manifest import DetectorSpec
 from posebot.models.runtime import Network
 
 GREY = 114
-TURN = 12.0  # degrees between the looks at a picture
-_SAME = 0.55  # IoU of boxes of one object in two looks
-_FAINT = 0.02  # scores below this are not even worth a comparison
+TTA_ROTATION_DEG = 12.0  # between the views of test-time augmentation
+_MERGE_IOU = 0.55  # boxes of one object in two views
+_MIN_TTA_SCORE = 0.02  # in a single view
+_MIN_SIDE = 1.0  # pixels
 
 
 @dataclass(frozen=True)
 class Detection:
-    """class_index: place in the bundle's `objects`. score: 0..1. box_xyxy: (4,) picture pixels."""
+    """class_index: index into the bundle's `objects`. score: 0..1. box_xyxy: (4,) image pixels."""
 
     class_index: int
     score: float
@@ -32,7 +33,7 @@ class Detection:
 
 
 class Detector(Protocol):
-    """Anything that finds objects: rgb uint8 (H, W, 3) to detections, best first."""
+    """Anything that detects objects: rgb uint8 (H, W, 3) to detections, best first."""
 
     def __call__(self, rgb: NDArray[np.uint8]) -> list[Detection]: ...
 
@@ -41,92 +42,101 @@ class OnnxDetector:
     """The bundle's detector.
 
     Args:
-        network: `detector.onnx`, see docs/explanation/architecture.md. spec: input size and threshold.
-        limit: most detections returned for one picture.
+        network: `detector.onnx`, inputs and outputs as in docs/architecture.md. spec: input size and threshold.
+        limit: maximum number of detections in one image.
     """
 
     def __init__(self, network: Network, spec: DetectorSpec, limit: int = 50) -> None:
         self.network, self.spec, self.limit = network, spec, limit
 
     def __call__(self, rgb: NDArray[np.uint8]) -> list[Detection]:
-        picture, scale = letterbox(rgb, self.spec.input_size)
-        pictures, turns = looks(picture, self.spec.looks)
-        outputs = self.network({"image": pictures})
-        least = self.spec.threshold if len(turns) == 1 else _FAINT
-        found = []
-        for index, turn in enumerate(turns):
-            boxes = boxes_to_picture(turned_back(outputs["boxes"][index].astype(float), turn), scale, rgb.shape[:2])
-            found.append(_listed(outputs["labels"][index], outputs["scores"][index].astype(float), boxes, least))
-        return without_doubles(agreed(found, self.spec.threshold))[:self.limit]
+        image, scale = letterbox(rgb, self.spec.input_size)
+        views, rotations = tta_views(image, self.spec.looks)
+        outputs = self.network({"image": views})
+        threshold = self.spec.threshold if len(rotations) == 1 else _MIN_TTA_SCORE
+        detections = []
+        for index, rotation in enumerate(rotations):
+            boxes = boxes_from_rotated(outputs["boxes"][index].astype(float), rotation)
+            detections.append(_as_detections(outputs["labels"][index], outputs["scores"][index].astype(float),
+                                             boxes_to_image(boxes, scale, rgb.shape[:2]), threshold))
+        return nms(merge_tta(detections, self.spec.threshold))[:self.limit]
 
 
-def _listed(labels: Array, scores: Array, boxes: Array, least: float) -> list[Detection]:
+def _as_detections(labels: Array, scores: Array, boxes: Array, threshold: float) -> list[Detection]:
     """Detections from a network's arrays, best first."""
     return [Detection(int(labels[i]), float(scores[i]), boxes[i]) for i in np.argsort(-scores, kind="stable")
-            if scores[i] >= least and min(boxes[i, 2:] - boxes[i, :2]) > 1.0]
+            if scores[i] >= threshold and min(boxes[i, 2:] - boxes[i, :2]) > _MIN_SIDE]
 
 
-def looks(picture: NDArray[np.uint8], count: int) -> tuple[NDArray[np.uint8], list[Array]]:
-    """The picture, and copies of it turned to either side: (count, H, W, 3), and turned_from_straight (2x3) of each.
+def tta_views(image: NDArray[np.uint8], count: int) -> tuple[NDArray[np.uint8], list[Array]]:
+    """Views for test-time augmentation: (count, H, W, 3), and the matrix view_from_image (2x3) of each.
 
-    A network that has seen rendered pictures only is surer of what it knows than of what it sees for the first time:
-    what it finds in all of them is there more often than what it finds in one.
+    The first is the image, the second and third are rotated by `TTA_ROTATION_DEG` to either side. A network trained on
+    rendered images is overconfident in real ones; what it detects in all views is a true detection more often than what
+    it detects in one.
     """
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     center = ((width - 1) / 2, (height - 1) / 2)
-    turns = [np.asarray(cv2.getRotationMatrix2D(center, TURN * side, 1.0), float) for side in (0, 1, -1)[:count]]
+    rotations = [np.asarray(cv2.getRotationMatrix2D(center, TTA_ROTATION_DEG * side, 1.0), float)
+                 for side in (0, 1, -1)[:count]]
     if count == 1:
-        return picture[None], turns
-    softened = cv2.GaussianBlur(picture, (0, 0), 0.5)  # as turning softens the others
-    others = [cv2.warpAffine(picture, turn, (width, height), borderMode=cv2.BORDER_REFLECT) for turn in turns[1:]]
-    return np.stack([softened, *others]), turns
+        return image[None], rotations
+    blurred = cv2.GaussianBlur(image, (0, 0), 0.5)  # as interpolation blurs the rotated views
+    rotated = [cv2.warpAffine(image, rotation, (width, height), borderMode=cv2.BORDER_REFLECT)
+               for rotation in rotations[1:]]
+    return np.stack([blurred, *rotated]), rotations
 
 
-def turned_back(boxes: Array, turn: Array) -> Array:
-    """xyxy boxes (N, 4) of a turned picture in the straight one: the middle moves, the sides stay as they are."""
-    middle, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
-    middle = (middle - turn[:, 2]) @ turn[:, :2]
-    return np.concatenate([middle - half, middle + half], axis=1)
+def boxes_from_rotated(boxes: Array, rotation: Array) -> Array:
+    """xyxy boxes (N, 4) of a rotated view in the unrotated image: centers are rotated back, sides keep their lengths.
 
-
-def agreed(found: Sequence[list[Detection]], least: float) -> list[Detection]:
-    """What several looks found together, best first: the mean of the scores (0 where a look did not find it), and of
-    the boxes, weighted by score. Those with a score of at least `least`.
+    rotation: view_from_image (2x3).
     """
-    if len(found) == 1:
-        return [detection for detection in found[0] if detection.score >= least]
-    loose = sorted(chain(*found), key=lambda detection: -detection.score)
-    if not loose:
+    center, half = (boxes[:, :2] + boxes[:, 2:]) / 2, (boxes[:, 2:] - boxes[:, :2]) / 2
+    center = (center - rotation[:, 2]) @ rotation[:, :2]
+    return np.concatenate([center - half, center + half], axis=1)
+
+
+def merge_tta(views: Sequence[list[Detection]], threshold: float) -> list[Detection]:
+    """Merge the detections of several views, best first.
+
+    Scores are averaged over all views (0 where a view lacks the detection), boxes are averaged with the scores as
+    weights. Merged detections below the threshold are dropped.
+    """
+    if len(views) == 1:
+        return [detection for detection in views[0] if detection.score >= threshold]
+    candidates = sorted(chain(*views), key=lambda detection: -detection.score)
+    if not candidates:
         return []
-    boxes = np.stack([detection.box_xyxy for detection in loose])
-    scores = np.array([detection.score for detection in loose])
-    classes = np.array([detection.class_index for detection in loose])
-    seeds = int((scores >= least).sum())  # a mean is no higher than the best
-    same = (box_iou(boxes[:seeds], boxes) > _SAME) & (classes[:seeds, None] == classes)
-    free, merged = np.ones(len(loose), bool), []
-    for index, detection in enumerate(loose[:seeds]):
+    boxes = np.stack([detection.box_xyxy for detection in candidates])
+    scores = np.array([detection.score for detection in candidates])
+    classes = np.array([detection.class_index for detection in candidates])
+    seeds = int((scores >= threshold).sum())  # a mean never exceeds the best score
+    same = (box_iou(boxes[:seeds], boxes) > _MERGE_IOU) & (classes[:seeds, None] == classes)
+    free, merged = np.ones(len(candidates), bool), []
+    for index, detection in enumerate(candidates[:seeds]):
         if free[index]:
             group = same[index] & free
             free &= ~group
             total = float(scores[group].sum())
-            if total / len(found) >= least:
+            if total / len(views) >= threshold:
                 box = scores[group] @ boxes[group] / total
-                merged.append(Detection(detection.class_index, total / len(found), box))
+                merged.append(Detection(detection.class_index, total / len(views), box))
     return sorted(merged, key=lambda detection: -detection.score)
 
 
-def without_doubles(detections: list[Detection], overlap: float = 0.7) -> list[Detection]:
-    """Best first, without those that cover a better one of the same class by more than `overlap` (IoU)."""
+def nms(detections: list[Detection], max_iou: float = 0.7) -> list[Detection]:
+    """Non-maximum suppression within each class. detections: best first."""
     kept: list[Detection] = []
     for detection in detections:
-        same = [other.box_xyxy for other in kept if other.class_index == detection.class_index]
-        if not same or box_iou([detection.box_xyxy], same).max() <= overlap:
+        same_class = [other.box_xyxy for other in kept if other.class_index == detection.class_index]
+        if not same_class or box_iou([detection.box_xyxy], same_class).max() <= max_iou:
             kept.append(detection)
     return kept
 
 
 def letterbox(rgb: NDArray[np.uint8], size: tuple[int, int]) -> tuple[NDArray[np.uint8], float]:
-    """The picture resized to fit (height, width), in the upper left corner, grey around it; and the resize factor."""
+    """The image resized to fit (height, width), in the upper left corner with grey padding; and the resize factor."""
     height, width = size
     scale = min(height / rgb.shape[0], width / rgb.shape[1])
     inner = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
@@ -136,8 +146,8 @@ def letterbox(rgb: NDArray[np.uint8], size: tuple[int, int]) -> tuple[NDArray[np
     return canvas, scale
 
 
-def boxes_to_picture(boxes: Array, scale: float, shape: tuple[int, ...]) -> Array:
-    """xyxy boxes (N, 4) of the letterboxed picture in pixels of the original one (height, width), clipped to it."""
+def boxes_to_image(boxes: Array, scale: float, shape: tuple[int, ...]) -> Array:
+    """xyxy boxes (N, 4) of the letterboxed image in pixels of the original one (height, width), clipped to it."""
     height, width = shape[:2]
     original = (boxes + 0.5) / scale - 0.5
     return np.clip(original, -0.5, [width - 0.5, height - 0.5] * 2)

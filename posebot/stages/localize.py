@@ -1,4 +1,4 @@
-"""Stage 2: which point of the object lies at which pixel, and how surely?"""
+"""Stage 2, localization: object coordinates and masks of each detection, from a crop around it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from posebot.models.runtime import Arrays, Network
 from posebot.stages.detect import GREY, Detection
 
 Map = NDArray[np.float32]
-_FITS = 0.8  # IoU of a box and of what is seen in it, from which looking again is not worth its time
-_ROUGH = 0.25  # reach of a network that was trained on boxes as far off as a detector's: what it sees can be trusted
-_FEW = 0.01  # of a crop's pixels: what covers less is no object
+_MAX_IOU = 0.8  # of a box and of the mask in it, above which a second crop is not worth its time
+_MIN_BOX_JITTER = 0.25  # in training, from which masks are right in boxes as inaccurate as a detector's
+_MIN_AREA = 0.01  # of a crop's pixels: smaller masks are no object
 
 
 @dataclass(frozen=True)
@@ -27,16 +27,16 @@ class Localization:
     """What the network says about one crop; the maps as in docs/explanation/architecture.md.
 
     Attributes:
-        detection: the box that was cut. crop: uint8 (S, S, 3) RGB. crop_from_picture: 3x3, picture to crop pixels.
+        detection: the box of the crop. crop: uint8 (S, S, 3) RGB. crop_from_image: 3x3, image to crop pixels.
         stride: crop pixels per map pixel. visible, amodal: (M, M) probabilities. coordinates: (3, M, M), 0..1 in the
             object's bounding box. scale: (M, M) expected coordinate error in diameters. center: (3,) = (dx, dy, dz).
-        bins: (3, B, M, M) probabilities that the coordinate lies near 0, 1/(B-1), ..., 1; None from a network that
-            does not tell.
+        bins: (3, B, M, M) probabilities that the coordinate lies near 0, 1/(B-1), ..., 1; None from a network
+            without this output.
     """
 
     detection: Detection
     crop: NDArray[np.uint8] = field(repr=False)
-    crop_from_picture: Array = field(repr=False)
+    crop_from_image: Array = field(repr=False)
     stride: int
     visible: Map = field(repr=False)
     amodal: Map = field(repr=False)
@@ -47,14 +47,14 @@ class Localization:
 
     @property
     def side(self) -> float:
-        """Side of the crop in picture pixels."""
-        return float(self.crop.shape[0] / self.crop_from_picture[0, 0])
+        """Side of the crop in image pixels."""
+        return float(self.crop.shape[0] / self.crop_from_image[0, 0])
 
     def resampled(self, size: int) -> Array:
-        """3x3: picture pixels to pixels of the crop resized to `size` x `size`."""
+        """3x3: image pixels to pixels of the crop resized to `size` x `size`."""
         factor = size / self.crop.shape[0]
         return np.array([[factor, 0, 0.5 * factor - 0.5], [0, factor, 0.5 * factor - 0.5], [0, 0, 1]]) @ (
-            self.crop_from_picture)
+            self.crop_from_image)
 
 
 class Localizer(Protocol):
@@ -64,7 +64,7 @@ class Localizer(Protocol):
 
 
 class OnnxLocalizer:
-    """The bundle's localizer. `batch`: most crops in one run of the network."""
+    """The bundle's localizer. `batch`: maximum number of crops in one run of the network."""
 
     def __init__(self, network: Network, spec: LocalizerSpec, batch: int = 16) -> None:
         self.network, self.spec, self.batch = network, spec, batch
@@ -76,7 +76,7 @@ class OnnxLocalizer:
         return results
 
     def inputs(self, rgb: NDArray[np.uint8], detections: Sequence[Detection]) -> tuple[Arrays, list[Array]]:
-        """What the network gets for these boxes, and each crop's matrix (3x3, picture to crop pixels)."""
+        """The network's inputs for these boxes, and each crop's matrix (3x3, image to crop pixels)."""
         matrices = [crop_matrix(detection.box_xyxy, self.spec.crop_size, self.spec.pad) for detection in detections]
         crops = np.stack([cut(rgb, matrix, self.spec.crop_size) for matrix in matrices])
         classes = np.array([detection.class_index for detection in detections], dtype=np.int64)
@@ -91,43 +91,43 @@ class OnnxLocalizer:
                 for i, detection in enumerate(detections)]
 
 
-def centered(localizer: Localizer, rgb: NDArray[np.uint8], detections: Sequence[Detection], reach: float
-             ) -> list[Localization]:
-    """Localizations of boxes that the network agrees with: where it sees the object elsewhere in its crop, or larger or
-    smaller than its box, the crop is cut once more around what it sees.
+def refine_crops(localizer: Localizer, rgb: NDArray[np.uint8], detections: Sequence[Detection], box_jitter: float
+                 ) -> list[Localization]:
+    """Localize with crop refinement: where the amodal mask does not fit its box, the crop is cut again around the mask.
 
-    A detector's boxes are rough, of long objects most of all; a crop that cuts off half of a drill cannot show how it
-    is turned. `reach`: see `LocalizerSpec`; a network that was trained on exact boxes is asked once.
+    A detector's boxes are inaccurate, those of long objects most of all; a crop that cuts off half of a drill cannot
+    show how it is turned. box_jitter: see `LocalizerSpec`; a network trained on exact boxes runs once.
     """
-    found = localizer(rgb, detections)
-    if reach < _ROUGH:
-        return found
-    anew = {number: better for number, localization in enumerate(found)
-            if (better := _refitted(localization, rgb.shape[:2])) is not None}
-    for number, localization in zip(anew, localizer(rgb, list(anew.values())) if anew else [], strict=True):
-        found[number] = localization
-    return found
+    results = localizer(rgb, detections)
+    if box_jitter < _MIN_BOX_JITTER:
+        return results
+    refined = {index: detection for index, localization in enumerate(results)
+               if (detection := _fitted_to_mask(localization, rgb.shape[:2])) is not None}
+    again = localizer(rgb, list(refined.values())) if refined else []
+    for index, localization in zip(refined, again, strict=True):
+        results[index] = localization
+    return results
 
 
-def _refitted(localization: Localization, shape: tuple[int, ...]) -> Detection | None:
-    """The detection with the box of the whole object as the network sees it, or None where the old one will do."""
+def _fitted_to_mask(localization: Localization, shape: tuple[int, ...]) -> Detection | None:
+    """The detection with the box of its amodal mask's largest component, or None where the old box fits that well."""
     size = localization.crop.shape[0]
-    whole = cv2.resize(localization.amodal, (size, size), interpolation=cv2.INTER_LINEAR) > 0.5
-    _, _, stats, _ = cv2.connectedComponentsWithStats(whole.astype(np.uint8))
+    mask = cv2.resize(localization.amodal, (size, size), interpolation=cv2.INTER_LINEAR) > 0.5
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
     if len(stats) < 2:
         return None
     x, y, width, height, area = stats[1 + int(np.argmax(stats[1:, cv2.CC_STAT_AREA]))]
-    if area < _FEW * whole.size:
+    if area < _MIN_AREA * mask.size:
         return None
     corners = np.array([[x, y], [x + width - 1, y + height - 1]], dtype=float)
-    box = transform_pixels(np.asarray(np.linalg.inv(localization.crop_from_picture), float), corners).ravel()
+    box = transform_pixels(np.asarray(np.linalg.inv(localization.crop_from_image), float), corners).ravel()
     box = np.clip(box, -0.5, np.array([shape[1], shape[0]] * 2) - 0.5)
-    overlap = float(box_iou(localization.detection.box_xyxy, box)[0, 0])
-    return replace(localization.detection, box_xyxy=box) if overlap < _FITS else None
+    iou = float(box_iou(localization.detection.box_xyxy, box)[0, 0])
+    return replace(localization.detection, box_xyxy=box) if iou < _MAX_IOU else None
 
 
 def cut(rgb: NDArray[np.uint8], matrix: Array, size: int) -> NDArray[np.uint8]:
-    """The crop (size, size, 3) that a `crop_matrix` describes, bilinear, grey beyond the picture's border."""
+    """The crop (size, size, 3) that a `crop_matrix` describes, bilinear, grey beyond the image border."""
     crop = cv2.warpAffine(rgb, matrix[:2], (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT,
                           borderValue=(GREY, GREY, GREY))
     return np.asarray(crop, dtype=np.uint8)

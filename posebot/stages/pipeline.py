@@ -1,4 +1,4 @@
-"""The road: a frame in, a FrameResult out."""
+"""The inference pipeline: a frame in, a FrameResult out."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from posebot.core.results import FrameResult, PoseEstimate
 from posebot.models.bundle import Bundle
 from posebot.models.calibration import ModeCalibration
 from posebot.models.runtime import Network
-from posebot.stages.again import second_look
 from posebot.stages.certainty import assess
 from posebot.stages.detect import Detector, OnnxDetector
 from posebot.stages.fuse import CameraError, Fuser, suppress
-from posebot.stages.localize import Localization, Localizer, OnnxLocalizer, centered
+from posebot.stages.localize import Localization, Localizer, OnnxLocalizer, refine_crops
 from posebot.stages.pose import PoseSolution, PoseSolver
+from posebot.stages.recrop import recrop
+from posebot.stages.undistort import undistort
 
 
 class Pipeline:
-    """All stages of one bundle for one camera stream (fusion remembers what it saw; `reset` forgets it).
+    """All stages of one bundle for one camera stream. Fusion keeps state between frames; `reset` clears it.
 
     Args:
         bundle: an opened bundle. depth: use depth where the frame has it. runtime: see `Network`. threads: of the
-            networks, and objects whose poses are solved at once; 0: as many as there are cores.
-        fuse: join views where the frame says where the camera was. limit: most objects that are looked at in one frame.
-        masks: fill `PoseEstimate.mask`. error: how wrong `base_from_cam` may be, for fusion; default: exact.
-        stages: those to use; default: the bundle's, in this process.
+            networks, and objects solved concurrently; 0: the number of cores.
+        fuse: fuse views where the frame has `base_from_cam`. limit: maximum number of objects per frame.
+        masks: fill `PoseEstimate.mask`. error: uncertainty of `base_from_cam`, for fusion; default: exact.
+        stages: detector, localizer and solver to use; default: the bundle's, in this process.
     """
 
     def __init__(self, bundle: Bundle, *, depth: bool = True, runtime: str = "auto", threads: int = 0,
@@ -42,59 +43,59 @@ class Pipeline:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all tracks: another scene, or another camera."""
+        """Clear all tracks: a new scene or another camera."""
         self._fuser = Fuser(self.bundle.objects, error=self._error)
         self._mode: ModeCalibration | None = None
 
     def map(self) -> list[PoseEstimate]:
-        """All objects that are held to be there, in sight or not, as seen from the latest frame (`Fuser.map`)."""
+        """All tracked objects, in view or not, in the camera frame of the latest image (`Fuser.map`)."""
         return self._fuser.map(self._mode)
 
     def __call__(self, frame: Frame) -> FrameResult:
-        """Everything there is to say about a frame.
+        """Estimate the poses in a frame.
 
-        A distorted frame is made straight first; boxes, poses and the result's camera belong to the straight picture.
+        A distorted frame is undistorted first; boxes, poses and the result's camera belong to the undistorted image.
         """
         clock: dict[str, float] = {}
         with _timed(clock, "total"):
-            frame = straight(frame)
+            frame = undistort(frame)
             solutions = self._solutions(frame, clock)
             with _timed(clock, "certainty"):
                 estimates = [self._assess(solution, frame) for solution in solutions]
             with _timed(clock, "fuse"):
-                estimates = self._joined(frame, estimates)
+                estimates = self._fused(frame, estimates)
         age = max(0.0, 1000 * (time.time() - frame.captured_at)) if frame.captured_at > 0 else clock["total"]
         return FrameResult(frame.frame_id, frame.captured_at, frame.camera, tuple(estimates), age, clock)
 
     def observe(self, frame: Frame) -> list[PoseSolution]:
-        """The solutions of a frame with all that certainty needs (`certainty.features`), before any calibration."""
-        return self._solutions(straight(frame), {})
+        """The solutions of a frame with the features of certainty (`certainty.features`), before any calibration."""
+        return self._solutions(undistort(frame), {})
 
     def _solutions(self, frame: Frame, clock: dict[str, float]) -> list[PoseSolution]:
         with _timed(clock, "detect"):
             detections = self.detector(frame.rgb)
         with _timed(clock, "localize"):
-            reach = self.bundle.manifest.localizer.reach
-            localizations = centered(self.localizer, frame.rgb, detections, reach)
+            box_jitter = self.bundle.manifest.localizer.reach
+            localizations = refine_crops(self.localizer, frame.rgb, detections, box_jitter)
         with _timed(clock, "pose"):
             solutions = self.solver.all(frame, localizations, self.depth)
-        return self._looked_again(frame, solutions, clock)
+        return self._recropped(frame, solutions, clock)
 
-    def _looked_again(self, frame: Frame, solutions: list[PoseSolution], clock: dict[str, float]) -> list[PoseSolution]:
-        """The solutions, some of them replaced by what a second look finds where that explains the picture better."""
-        looks, threshold = {}, self.bundle.manifest.detector.threshold
-        for number, solution in enumerate(solutions):
+    def _recropped(self, frame: Frame, solutions: list[PoseSolution], clock: dict[str, float]) -> list[PoseSolution]:
+        """The solutions, replaced by those of a re-crop where that scores higher."""
+        recrops, threshold = {}, self.bundle.manifest.detector.threshold
+        for index, solution in enumerate(solutions):
             model = self.bundle.objects[solution.localization.detection.class_index]
-            if (detection := second_look(solution, model, frame.camera.K, threshold)) is not None:
-                looks[number] = detection
-        if not looks:
+            if (detection := recrop(solution, model, frame.camera.K, threshold)) is not None:
+                recrops[index] = detection
+        if not recrops:
             return solutions
         with _timed(clock, "localize"):
-            localizations = self.localizer(frame.rgb, list(looks.values()))
+            localizations = self.localizer(frame.rgb, list(recrops.values()))
         with _timed(clock, "pose"):
-            for number, second in zip(looks, self.solver.all(frame, localizations, self.depth), strict=True):
-                if second.pose is not None and second.total > solutions[number].total:
-                    solutions[number] = second
+            for index, second in zip(recrops, self.solver.all(frame, localizations, self.depth), strict=True):
+                if second.pose is not None and second.total > solutions[index].total:
+                    solutions[index] = second
         return solutions
 
     def _assess(self, solution: PoseSolution, frame: Frame) -> PoseEstimate:
@@ -103,10 +104,10 @@ class Pipeline:
         if estimate.cam_from_obj is not None and frame.base_from_cam is not None:
             estimate = estimate.replace(base_from_obj=frame.base_from_cam @ estimate.cam_from_obj)
         if self.masks:
-            estimate = estimate.replace(mask=picture_mask(solution.localization, frame.rgb.shape[:2]))
+            estimate = estimate.replace(mask=image_mask(solution.localization, frame.rgb.shape[:2]))
         return estimate
 
-    def _joined(self, frame: Frame, estimates: list[PoseEstimate]) -> list[PoseEstimate]:
+    def _fused(self, frame: Frame, estimates: list[PoseEstimate]) -> list[PoseEstimate]:
         if not self.fuse:
             return suppress(estimates, {model.obj_id: model for model in self.bundle.objects})
         calibration = self.bundle.manifest.calibration
@@ -122,23 +123,8 @@ def _stages(bundle: Bundle, runtime: str, threads: int, limit: int) -> tuple[Det
             PoseSolver(bundle.objects, threads, manifest.standing))
 
 
-def straight(frame: Frame) -> Frame:
-    """The frame without lens distortion, same K; the frame itself where there is none."""
-    camera = frame.camera
-    if not camera.distorted:
-        return frame
-    maps = cv2.initUndistortRectifyMap(camera.K, camera.distortion, None, camera.K, (camera.width, camera.height),
-                                       cv2.CV_32FC1)
-    rgb = cv2.remap(frame.rgb, maps[0], maps[1], cv2.INTER_LINEAR)
-    depth = None
-    if frame.depth is not None:
-        depth = cv2.remap(frame.depth, maps[0], maps[1], cv2.INTER_NEAREST).astype(np.float32, copy=False)
-    return Frame(rgb.astype(np.uint8, copy=False), camera.undistorted(), depth, frame.base_from_cam, frame.frame_id,
-                 frame.captured_at)
-
-
-def picture_mask(localization: Localization, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """The visible mask (H, W) in the picture."""
+def image_mask(localization: Localization, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """The visible mask (H, W) in the image."""
     height, width = shape[:2]
     back = np.linalg.inv(localization.resampled(localization.visible.shape[0]))
     return cv2.warpAffine(localization.visible, back[:2], (width, height), flags=cv2.INTER_LINEAR) > 0.5

@@ -20,7 +20,7 @@ _STEP, _BLUR = 3, 7  # pixels over which normals are compared, and points averag
 _CONCAVE = -0.35  # change of the normal, along the surface, at which two things meet
 
 
-def standing(points: Array) -> Mask | None:
+def above_table(points: Array) -> Mask | None:
     """Where (H, W) something stands on the table, of points (H, W, 3) in the camera frame; None without a plane.
 
     The table is the plane that most readings lie on; how noisy they are there says how thin a thing may be.
@@ -70,7 +70,7 @@ def split(mask: Mask, depth: Array) -> list[Mask]:
     return [piece & mask for piece in grown]
 
 
-def split_at_creases(mask: Mask, points: Array) -> list[Mask]:
+def split_at_concavities(mask: Mask, points: Array) -> list[Mask]:
     """A mask's parts, cut also where its surface is concave, as where one thing stands on or leans against another."""
     smooth = _averaged(mask, points)
     across, down = (_central(smooth, axis) for axis in (1, 0))

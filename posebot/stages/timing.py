@@ -1,4 +1,4 @@
-"""How long each stage takes, beside what the bare runtime takes for the same networks on the same inputs."""
+"""Time per stage, compared with the bare runtime on the same networks and inputs."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import numpy as np
 from posebot.core.frame import Frame
 from posebot.models.bundle import Bundle
 from posebot.models.runtime import Arrays, bare_runner, choose
-from posebot.stages.detect import letterbox, looks
+from posebot.stages.detect import letterbox, tta_views
 from posebot.stages.localize import OnnxLocalizer
-from posebot.stages.pipeline import Pipeline, straight
+from posebot.stages.pipeline import Pipeline
+from posebot.stages.undistort import undistort
 
 STAGES = ("detect", "localize", "pose", "certainty", "fuse", "total")
 WARM_UP = 2
@@ -41,14 +42,14 @@ class Timing:
 
 def time_stages(bundle: Bundle, frames: Iterable[Frame], runtime: str = "auto", threads: int = 0, depth: bool = True,
                 limit: int = 20) -> tuple[list[Timing], float]:
-    """Run the pipeline on frames, and after each of them the bare networks on what they got.
+    """Run the pipeline on frames, and after each frame the bare networks on the same inputs.
 
-    Network and pipeline share the machine's state (load, clock, caches) that way. The first two frames are not counted.
+    Pipeline and networks then see the same load, clock rate and caches. The first two frames are warm-up.
 
     Args:
-        limit: most objects that are looked at in one frame.
+        limit: maximum number of objects per frame.
     Returns:
-        Timings of the stages, of one crop and of one pose; and the mean number of objects looked at in a frame.
+        Timings of the stages, of one crop and of one pose; and the mean number of objects per frame.
     """
     pipeline = Pipeline(bundle, depth=depth, runtime=runtime, threads=threads, limit=limit)
     name = choose(runtime)
@@ -57,8 +58,8 @@ def time_stages(bundle: Bundle, frames: Iterable[Frame], runtime: str = "auto", 
     rows: list[dict[str, float]] = []
     for frame in frames:
         row = dict(pipeline(frame).stage_ms)
-        picture, crops = _inputs(pipeline, straight(frame))
-        row["bare detect"] = _milliseconds(bare_detector, picture)
+        image, crops = _inputs(pipeline, undistort(frame))
+        row["bare detect"] = _milliseconds(bare_detector, image)
         row["bare localize"] = _milliseconds(bare_localizer, crops) if crops else 0.0
         row["count"] = len(crops["classes"]) if crops else 0
         rows.append(row)
@@ -66,17 +67,17 @@ def time_stages(bundle: Bundle, frames: Iterable[Frame], runtime: str = "auto", 
 
 
 def _inputs(pipeline: Pipeline, frame: Frame) -> tuple[Arrays, Arrays]:
-    """What the two networks get for this frame; no crops, no second input."""
+    """Inputs of the detector and of the localizer for this frame; the latter is empty without crops."""
     spec = pipeline.bundle.manifest.detector
-    picture = {"image": looks(letterbox(frame.rgb, spec.input_size)[0], spec.looks)[0]}
+    image = {"image": tta_views(letterbox(frame.rgb, spec.input_size)[0], spec.looks)[0]}
     detections = pipeline.detector(frame.rgb)
     if not detections or not isinstance(pipeline.localizer, OnnxLocalizer):
-        return picture, {}
-    return picture, pipeline.localizer.inputs(frame.rgb, detections)[0]
+        return image, {}
+    return image, pipeline.localizer.inputs(frame.rgb, detections)[0]
 
 
 def _milliseconds(run: Any, inputs: Arrays) -> float:
-    run(inputs)  # another batch size than before may be planned anew: that is not counted
+    run(inputs)  # warm-up: a new batch size may be planned first
     start = time.perf_counter()
     run(inputs)
     return 1000 * (time.perf_counter() - start)

@@ -27,12 +27,12 @@ from posebot.stages.certainty import assess
 from posebot.stages.detect import Detection
 from posebot.stages.fuse import CameraError, Fuser
 from posebot.stages.localize import Localization, cut
-from posebot.stages.pipeline import straight
 from posebot.stages.pose import PoseSolution, solve
 from posebot.stages.posing.build import build_surface
 from posebot.stages.posing.evidence import Evidence, gather
 from posebot.stages.posing.splat import splat
-from posebot.stages.segment import Mask, split, split_at_creases, standing
+from posebot.stages.segment import Mask, above_table, split, split_at_concavities
+from posebot.stages.undistort import undistort
 
 REASON = "not trained: found by its shape alone"
 _CROP, _PAD = 128, 1.25
@@ -81,7 +81,7 @@ class UntrainedPipeline:
         Raises:
             InputError: the frame has no depth.
         """
-        start, frame = time.perf_counter(), straight(frame)
+        start, frame = time.perf_counter(), undistort(frame)
         if frame.depth is None:
             raise DepthError(f"frame {frame.frame_id}", "has no depth", "a depth camera: shape is all there is")
         estimates = [self._estimate(found, frame) for found in self.observe(frame)]
@@ -96,14 +96,14 @@ class UntrainedPipeline:
         """The objects that explain what stands on the table. The frame is undistorted and has depth."""
         assert frame.depth is not None
         points = unproject(frame.camera.K, np.where(np.isfinite(frame.depth), frame.depth, 0))
-        above = standing(points)
+        above = above_table(points)
         if above is None:
             return
         free = above.copy()
         for piece in split(above, points[..., 2]):
             for _ in range(_ROUNDS):
                 found = self._explained(frame, points, piece, free)
-                parts = iter(split_at_creases(piece & free, points) if found is None else [])
+                parts = iter(split_at_concavities(piece & free, points) if found is None else [])
                 while found is None and (part := next(parts, None)) is not None:
                     found = self._explained(frame, points, part, free)
                 if found is None:

@@ -13,7 +13,7 @@ import numpy as np
 from posebot.core.errors import InputError
 from posebot.core.frame import Frame
 from posebot.core.results import FrameResult
-from posebot.stages.pipeline import straight
+from posebot.stages.undistort import undistort
 from posebot.video.overlay import Overlay
 from posebot.video.sinks import Output, Sink
 from posebot.video.source import SkippedFrame, Source
@@ -94,7 +94,7 @@ def run(source: Source, pipeline: Callable[[Frame], FrameResult], sinks: Sequenc
             if isinstance(shot, SkippedFrame):
                 event: Output | SkippedFrame = shot
             else:
-                event = _processed(straight(shot.frame), shot.dropped, pipeline, known, overlay)
+                event = _processed(undistort(shot.frame), shot.dropped, pipeline, known, overlay)
             if isinstance(event, SkippedFrame):
                 summary.skip(event)
             else:

@@ -15,12 +15,12 @@ from posebot.stages.detect import (
     GREY,
     Detection,
     OnnxDetector,
-    agreed,
-    boxes_to_picture,
+    boxes_from_rotated,
+    boxes_to_image,
     letterbox,
-    looks,
-    turned_back,
-    without_doubles,
+    merge_tta,
+    nms,
+    tta_views,
 )
 from posebot.stages.localize import OnnxLocalizer
 from posebot.stages.posing.symmetry import canonical, nearest_equivalent
@@ -30,59 +30,59 @@ from tests.video.plumbing import BOX, HEIGHT, WIDTH, write_plumbing_bundle
 @pytest.mark.parametrize(("height", "width", "inner"),
                          [(480, 640, (240, 320)), (480, 480, (256, 256)), (64, 32, (256, 128))])
 def test_letterbox_fits_and_pads_grey(height, width, inner):
-    picture, scale = letterbox(np.full((height, width, 3), 7, np.uint8), (256, 320))
-    assert picture.shape == (256, 320, 3)
-    assert (picture[:inner[0], :inner[1]] == 7).all()
-    assert (picture[inner[0]:] == GREY).all()
-    assert (picture[:, inner[1]:] == GREY).all()
+    image, scale = letterbox(np.full((height, width, 3), 7, np.uint8), (256, 320))
+    assert image.shape == (256, 320, 3)
+    assert (image[:inner[0], :inner[1]] == 7).all()
+    assert (image[inner[0]:] == GREY).all()
+    assert (image[:, inner[1]:] == GREY).all()
     assert scale == inner[0] / height
 
 
 @settings(deadline=None, max_examples=50)
 @given(scale=st.floats(0.1, 3), corners=st.lists(st.floats(0, 100), min_size=4, max_size=4))
-def test_boxes_come_back_to_the_picture(scale, corners):
+def test_boxes_are_mapped_back_to_the_image(scale, corners):
     x0, y0, dx, dy = corners
     box = np.array([[x0, y0, x0 + dx, y0 + dy]])
-    np.testing.assert_allclose(boxes_to_picture((box + 0.5) * scale - 0.5, scale, (1000, 1000)), box, atol=1e-9)
+    np.testing.assert_allclose(boxes_to_image((box + 0.5) * scale - 0.5, scale, (1000, 1000)), box, atol=1e-9)
 
 
 def test_boxes_end_at_the_border():
-    np.testing.assert_allclose(boxes_to_picture(np.array([[-50.0, -50, 500, 500]]), 1.0, (20, 10)),
+    np.testing.assert_allclose(boxes_to_image(np.array([[-50.0, -50, 500, 500]]), 1.0, (20, 10)),
                                [[-0.5, -0.5, 9.5, 19.5]])
 
 
-def test_doubles_go_but_other_classes_stay():
+def test_nms_keeps_other_classes():
     box = np.array([0, 0, 10, 10.0])
     found = [Detection(0, 0.9, box), Detection(0, 0.8, box + 0.5), Detection(1, 0.7, box), Detection(0, 0.6, box + 8)]
-    assert [detection.score for detection in without_doubles(found)] == [0.9, 0.7, 0.6]
+    assert [detection.score for detection in nms(found)] == [0.9, 0.7, 0.6]
 
 
 @settings(deadline=None, max_examples=30)
 @given(x=st.floats(30, 280), y=st.floats(30, 200), side=st.sampled_from([1, 2]))
-def test_what_a_turned_look_finds_is_told_of_the_straight_picture(x, y, side):
-    pictures, turns = looks(np.zeros((240, 320, 3), np.uint8), 3)
-    assert pictures.shape == (3, 240, 320, 3)
-    middle = turns[side] @ [x, y, 1]
+def test_boxes_of_a_rotated_view_are_rotated_back(x, y, side):
+    views, rotations = tta_views(np.zeros((240, 320, 3), np.uint8), 3)
+    assert views.shape == (3, 240, 320, 3)
+    middle = rotations[side] @ [x, y, 1]
     half = np.array([12, 7])
     box = np.hstack([middle - half, middle + half])[None]
-    np.testing.assert_allclose(turned_back(box, turns[side])[0], [x - 12, y - 7, x + 12, y + 7], atol=1e-9)
+    np.testing.assert_allclose(boxes_from_rotated(box, rotations[side])[0], [x - 12, y - 7, x + 12, y + 7], atol=1e-9)
 
 
-def test_a_turned_look_shows_the_picture_turned():
-    picture = np.zeros((240, 320, 3), np.uint8)
-    picture[60:63, 200:203] = 255
-    pictures, turns = looks(picture, 3)
-    for shown, turn in zip(pictures, turns, strict=True):
-        x, y = np.rint(turn @ [201, 61, 1]).astype(int)
+def test_rotated_views_show_the_image_rotated():
+    image = np.zeros((240, 320, 3), np.uint8)
+    image[60:63, 200:203] = 255
+    views, rotations = tta_views(image, 3)
+    for shown, rotation in zip(views, rotations, strict=True):
+        x, y = np.rint(rotation @ [201, 61, 1]).astype(int)
         assert shown[y, x].min() > 150
 
 
-def test_looks_agree_by_the_mean_of_their_scores():
+def test_views_are_merged_by_the_mean_of_their_scores():
     box, other = np.array([0, 0, 10, 10.0]), np.array([100, 0, 110, 10.0])
-    found = agreed([[Detection(0, 0.9, box), Detection(1, 0.6, other)], [Detection(0, 0.6, box + 1)], []], 0.1)
+    found = merge_tta([[Detection(0, 0.9, box), Detection(1, 0.6, other)], [Detection(0, 0.6, box + 1)], []], 0.1)
     assert [(detection.class_index, round(detection.score, 9)) for detection in found] == [(0, 0.5), (1, 0.2)]
     np.testing.assert_allclose(found[0].box_xyxy, box + 0.4)
-    assert agreed([[], [], []], 0.1) == []
+    assert merge_tta([[], [], []], 0.1) == []
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +102,7 @@ def test_detector_keeps_what_passes_the_threshold(bundle):
     np.testing.assert_allclose(detection.box_xyxy, truth.detection.box_xyxy, atol=1e-3)
 
 
-def test_three_looks_find_what_is_in_the_middle(tmp_path):
+def test_three_tta_views_detect_what_is_in_the_middle(tmp_path):
     opened = Bundle.open(write_plumbing_bundle(tmp_path))
     detector = OnnxDetector(Network(opened.detector), replace(opened.manifest.detector, looks=3))
     (detection,) = detector(np.zeros((HEIGHT, WIDTH, 3), np.uint8))

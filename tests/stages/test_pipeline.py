@@ -1,4 +1,4 @@
-"""The whole road on a real bundle, whose (real, tiny) networks answer with the truth of one view."""
+"""The whole pipeline on a real bundle, whose (real, tiny) networks answer with the truth of one view."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from posebot.core.camera import Camera
 from posebot.core.results import FrameResult
 from posebot.core.transforms import make
 from posebot.models.bundle import Bundle
-from posebot.stages.pipeline import Pipeline, straight
+from posebot.stages.pipeline import Pipeline
+from posebot.stages.undistort import undistort
 
 STAGES = {"detect", "localize", "pose", "certainty", "fuse", "total"}
 
@@ -118,12 +119,12 @@ def test_masks_on_request(bundle, frame):
     assert y0 - 3 < rows.min() < rows.max() < y1 + 3
 
 
-def test_a_distorted_frame_is_made_straight(frame):
-    bent = replace(frame, camera=Camera(frame.camera.K, 640, 480, np.array([0.1, -0.05, 0, 0])))
-    result = straight(bent)
+def test_a_distorted_frame_is_made_undistort(frame):
+    distorted = replace(frame, camera=Camera(frame.camera.K, 640, 480, np.array([0.1, -0.05, 0, 0])))
+    result = undistort(distorted)
     assert not result.camera.distorted
     assert result.rgb.shape == frame.rgb.shape
-    assert straight(frame) is frame
+    assert undistort(frame) is frame
 
 
 def test_age_counts_from_capture(pipeline, frame):

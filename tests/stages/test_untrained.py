@@ -13,7 +13,7 @@ from posebot.core.frame import Frame
 from posebot.core.objects import Mesh
 from posebot.core.transforms import inverse, make, rotation_from_vector
 from posebot.objects.bop_models import make_object
-from posebot.stages.segment import split_at_creases, standing, table_plane
+from posebot.stages.segment import above_table, split_at_concavities, table_plane
 from posebot.stages.untrained import REASON, UntrainedPipeline
 from tests.stages.conftest import DEEP, cast
 
@@ -62,9 +62,9 @@ def test_the_plane_is_the_table(scenes):
 
 
 def test_without_a_table_nothing_stands(scenes):
-    assert standing(np.zeros((48, 64, 3))) is None
+    assert above_table(np.zeros((48, 64, 3))) is None
     rng = np.random.default_rng(0)
-    assert standing(rng.uniform([-0.5, -0.5, 0.5], [0.5, 0.5, 1.5], size=(48, 64, 3))) is None
+    assert above_table(rng.uniform([-0.5, -0.5, 0.5], [0.5, 0.5, 1.5], size=(48, 64, 3))) is None
 
 
 @pytest.mark.parametrize("turn", [-2.0, 0.4, 1.3])
@@ -120,4 +120,4 @@ def test_creases_part_what_leans_together():
     for side, parts in ((-0.006, 2), (0.006, 1)):
         z = 0.9 + np.where(v < 60, 0.0, side * (v - 60))
         points = np.stack([(u - 80) * z / 300, (v - 60) * z / 300, z], axis=-1)
-        assert len(split_at_creases(np.ones(z.shape, bool), points)) == parts
+        assert len(split_at_concavities(np.ones(z.shape, bool), points)) == parts

@@ -22,7 +22,7 @@ from posebot.service.streams.fusion import StreamFusion
 from posebot.service.streams.output import StreamOutput
 from posebot.service.streams.recording import Recorder
 from posebot.service.streams.stats import StreamStats
-from posebot.stages.pipeline import straight
+from posebot.stages.undistort import undistort
 from posebot.video.live import BACKOFF_S
 from posebot.video.overlay import Overlay
 from posebot.video.source import CapturedFrame, SkippedFrame, redacted
@@ -155,7 +155,7 @@ class StreamRunner:
                 self._fail(code_of(reason), reason, "reconnecting", pause)
             return
         try:
-            frame = self.placing.placed(straight(shot.frame))
+            frame = self.placing.placed(undistort(shot.frame))
             answer = self._infer(frame, self.stream.bundle)
         except Exception as error:  # what is wrong with one frame, or with a replica, passes
             self.meter.skipped += 1

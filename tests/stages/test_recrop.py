@@ -1,4 +1,4 @@
-"""When a crop is cut again, and where."""
+"""When a crop is cut again around its pose, and where."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posebot.stages.again import second_look
 from posebot.stages.pose import PoseSolution
+from posebot.stages.recrop import recrop
 
 
 @pytest.fixture
@@ -29,31 +29,31 @@ def wider(box):
     return box + np.array([-0.3, -0.3, 0.3, 0.3]) * (box[2] - box[0])
 
 
-def test_a_box_that_fits_is_looked_at_once(scenes, found):
+def test_no_recrop_where_the_box_fits(scenes, found):
     solution, K = found
-    assert second_look(solution, scenes.model, K, 0.3) is None
+    assert recrop(solution, scenes.model, K, 0.3) is None
 
 
 def test_a_box_too_wide_is_cut_again_around_the_pose(scenes, found):
     solution, K = found
-    again = second_look(boxed(solution, wider), scenes.model, K, 0.3)
-    assert again is not None
-    np.testing.assert_allclose(again.box_xyxy, solution.localization.detection.box_xyxy, atol=2)
-    assert again.score == solution.localization.detection.score
+    detection = recrop(boxed(solution, wider), scenes.model, K, 0.3)
+    assert detection is not None
+    np.testing.assert_allclose(detection.box_xyxy, solution.localization.detection.box_xyxy, atol=2)
+    assert detection.score == solution.localization.detection.score
 
 
 @pytest.mark.parametrize("change", [{"total": 0.9}, {"with_depth": False}, {"pose": None}])
 def test_not_without_need_or_depth_or_pose(scenes, found, change):
     solution, K = found
-    assert second_look(replace(boxed(solution, wider), **change), scenes.model, K, 0.3) is None
+    assert recrop(replace(boxed(solution, wider), **change), scenes.model, K, 0.3) is None
 
 
 def test_not_for_a_box_that_the_detector_hardly_believes(scenes, found):
     solution, K = found
     score = solution.localization.detection.score
-    assert second_look(boxed(solution, wider), scenes.model, K, 0.6 * score) is None
+    assert recrop(boxed(solution, wider), scenes.model, K, 0.6 * score) is None
 
 
 def test_not_for_a_pose_that_lies_elsewhere(scenes, found):
     solution, K = found
-    assert second_look(boxed(solution, lambda box: box + 500), scenes.model, K, 0.3) is None
+    assert recrop(boxed(solution, lambda box: box + 500), scenes.model, K, 0.3) is None
