@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from posebot.core.camera import Camera
     from posebot.core.transforms import Array
     from posebot.robots.camera_calibration import CameraCalibration
-    from posebot.robots.detect import Detection
     from posebot.robots.hand_eye import HandEyeResult
-    from posebot.robots.poses import RobotPose
+    from posebot.robots.robot_poses import RobotPose
+    from posebot.robots.target_detection import Detection
     from posebot.robots.targets import Target
     from posebot.robots.views import Mode, View
 
@@ -37,11 +37,12 @@ class Shots:
 
     def draw(self, folder: Path, result: HandEyeResult, mode: Mode) -> None:
         """Every picture with the points found (green) and those that the result foretells (purple)."""
-        from posebot.robots.solvers import Guess, predicted
-        from posebot.robots.views import mount_from_stand
+        from posebot.robots.solvers import HandEyeEstimate, predicted_target_poses
+        from posebot.robots.views import mount_from_fixture
 
-        guess = Guess("refined", result.mount_from_cam, result.stand_from_target)
-        foretold = dict(zip((view.name for view in self.views), predicted(guess, mount_from_stand(self.views, mode))))
+        estimate = HandEyeEstimate("refined", result.mount_from_cam, result.fixture_from_target)
+        poses = predicted_target_poses(estimate, mount_from_fixture(self.views, mode))
+        predicted = dict(zip((view.name for view in self.views), poses))
         pairs = {pair.name: pair for pair in result.pairs}
         for path, detection in self.found:
             pair = pairs.get(path.name)
@@ -49,14 +50,14 @@ class Shots:
                 "" if pair.used else ", left out")
             if detection is not None:
                 detection = replace(detection, points=detection.points * result.scale)
-            write_overlay(folder, path, detection, result.camera, foretold.get(path.name), caption)
+            write_overlay(folder, path, detection, result.camera, predicted.get(path.name), caption)
 
 
 def take_shots(poses: list[RobotPose], images: list[Path], spec: str | None, camera: Path | None) -> Shots:
     """Views from pictures, or from the target poses that the pose file brings along."""
-    from posebot.robots.poses import pair
+    from posebot.robots.robot_poses import pair_images
+    from posebot.robots.target_symmetry import resolve_target_symmetry
     from posebot.robots.targets import parse_target
-    from posebot.robots.turns import settle_turns
     from posebot.robots.views import view_from_pixels, view_from_pose
     from posebot.video.intrinsics import load_intrinsics
 
@@ -67,8 +68,8 @@ def take_shots(poses: list[RobotPose], images: list[Path], spec: str | None, cam
         raise CalibrationError("calibrate hand-eye", "no pictures", "IMAGES, or poses that name their image")
     if spec is None or camera is None:
         raise CalibrationError("calibrate hand-eye", f"{'--target' if spec is None else '--camera'} is missing",
-                               "what the pictures show (--target) and the intrinsics of their camera (--camera)")
-    pairs, sought = pair(poses, list_images(images) if images else []), parse_target(spec)
+                         "what the pictures show (--target) and the intrinsics of their camera (--camera)")
+    pairs, sought = pair_images(poses, list_images(images) if images else []), parse_target(spec)
     if not pairs:
         raise InputError("--poses", "names none of the pictures", "file names of IMAGES under `image`")
     found = find_target([path for path, _ in pairs], sought)
@@ -76,7 +77,7 @@ def take_shots(poses: list[RobotPose], images: list[Path], spec: str | None, cam
     if not seen:
         raise InputError("--target", f"{spec} is in none of {len(pairs)} pictures", "the target as it was printed")
     lens = load_intrinsics(camera).for_size(*seen[0][0].size)
-    settled = settle_turns([detection for detection, _ in seen], [pose for _, pose in seen], sought, lens)
+    settled = resolve_target_symmetry([detection for detection, _ in seen], [pose for _, pose in seen], sought, lens)
     views = [view_from_pixels(detection.name, pose, detection.points, detection.pixels, lens)
              for detection, (_, pose) in zip(settled, seen)]
     paths, turned = [path for path, _ in pairs], iter(settled)
@@ -86,12 +87,12 @@ def take_shots(poses: list[RobotPose], images: list[Path], spec: str | None, cam
 
 def list_images(images: Sequence[Path]) -> list[Path]:
     """The picture files among files and folders, 2.png before 10.png."""
-    from posebot.robots.poses import natural
+    from posebot.robots.robot_poses import natural_sort_key
     from posebot.video.images import list_image_files
 
     found: list[Path] = []
     for path in images:
-        found += sorted(list_image_files(path), key=natural) if path.is_dir() else [path]
+        found += sorted(list_image_files(path), key=natural_sort_key) if path.is_dir() else [path]
     if not found:
         raise CalibrationError(images[0], "no pictures in it", "PNG, JPEG, TIFF, BMP or WebP files")
     return found
@@ -101,10 +102,10 @@ def find_target(pictures: Sequence[Path], sought: Target) -> list[Detection | No
     """The target in every picture, with a bar on stderr."""
     from rich.progress import track
 
-    from posebot.robots.detect import make_finder
+    from posebot.robots.target_detection import make_target_detector
     from posebot.video.images import read_rgb
 
-    find, screen = make_finder(sought), console()
+    find, screen = make_target_detector(sought), console()
     bar = track(pictures, description="looking for the target", console=screen, transient=True,
                 disable=not screen.is_terminal)
     found = [find(read_rgb(path), path.name) for path in bar]
@@ -121,7 +122,7 @@ def missing_names(pictures: Sequence[Path], found: Sequence[Detection | None]) -
 
 def write_overlay(folder: Path, path: Path, detection: Detection | None, camera: Camera | None = None,
           cam_from_target: Array | None = None, caption: str = "") -> None:
-    from posebot.robots.overlay import draw_detection
+    from posebot.robots.target_overlay import draw_detection
     from posebot.video.images import read_rgb
     from posebot.video.sinks import write_image
 

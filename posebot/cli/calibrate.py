@@ -72,10 +72,11 @@ def target(
     dpi: Annotated[int, typer.Option("--dpi", min=100, max=1200, help="Resolution of a PNG.")] = 600,
 ) -> None:
     """Write a printable calibration target. Print at 100 %, then measure the line on it."""
-    from posebot.robots.printing import write_target
+    from posebot.robots.target_pdf import write_target_sheet
     from posebot.robots.targets import parse_target
 
-    sheet = write_target(out, parse_target(spec), f"posebot {spec}", "" if paper is Paper.fit else paper.value, dpi)
+    paper_size = "" if paper is Paper.fit else paper.value
+    sheet = write_target_sheet(out, parse_target(spec), f"posebot {spec}", paper_size, dpi)
     size = f"{sheet[0] * 1e3:.0f} x {sheet[1] * 1e3:.0f} mm"
     typer.echo(f"wrote {out}: {size}; print at 100 %, then measure the line of 100 mm")
 
@@ -93,8 +94,8 @@ def camera(
     json: JsonFlag = False,
 ) -> None:
     """Intrinsics and distortion from pictures of a target, with the error of every picture."""
+    from posebot.robots.calibration_files import camera_to_dict, write_yaml
     from posebot.robots.camera_calibration import calibrate_camera
-    from posebot.robots.report import camera_to_dict, write_yaml
     from posebot.robots.targets import parse_target
 
     pictures = list_images(images)
@@ -137,16 +138,16 @@ def hand_eye(
     """Where the camera sits on the gripper (or stands in the base frame), with covariance, residuals and warnings."""
     from math import radians
 
-    from posebot.robots.hand_eye import Options, calibrate_hand_eye
-    from posebot.robots.normal import Free
-    from posebot.robots.poses import read_poses
-    from posebot.robots.report import hand_eye_to_dict, write_yaml
+    from posebot.robots.calibration_files import hand_eye_to_dict, write_yaml
+    from posebot.robots.hand_eye import HandEyeOptions, calibrate_hand_eye
+    from posebot.robots.normal_equations import FreeParameters
+    from posebot.robots.robot_poses import read_poses
 
     if (arm_mm is None) != (arm_deg is None):
         raise InputError("--arm-mm", "needs --arm-deg, and the other way round", "both, or none to estimate them")
     arm = None if arm_mm is None or arm_deg is None else (arm_mm / 1e3, radians(arm_deg))
     shots = take_shots(read_poses(poses), images or [], spec, camera)
-    options = Options(arm, Free(fit_scale, fit_camera), drop=not keep_outliers)
+    options = HandEyeOptions(arm, FreeParameters(fit_scale, fit_camera), drop=not keep_outliers)
     result = calibrate_hand_eye(shots.views, mode.value, shots.camera, options)
     content = hand_eye_to_dict(result, spec or "")
     write_yaml(out, content)

@@ -11,10 +11,10 @@ import numpy as np
 from posebot.core.camera import Camera
 from posebot.core.errors import CalibrationError, InconclusiveError
 from posebot.core.transforms import Array, rotation_from_vector
-from posebot.robots.detect import Detection
-from posebot.robots.views import planar_pose
+from posebot.robots.target_detection import Detection
+from posebot.robots.views import planar_target_pose
 
-LENSES = ("none", "radtan4", "radtan5", "rational")
+DISTORTION_MODELS = ("none", "radtan4", "radtan5", "rational")
 _FEWEST, _FEW, _POINTS = 3, 10, 6
 _OUTLIER, _OUTLIER_FROM = 3.0, 0.3  # times the median error, and pixels
 _CELLS = 8  # the picture is cut into 8 x 8 cells to judge how much of it was covered
@@ -22,7 +22,7 @@ _COVERED, _TILT_DEG, _FOCAL_SHARE, _ERROR_PX = 0.5, 15.0, 0.01, 1.0
 
 
 @dataclass(frozen=True)
-class Picture:
+class CalibrationImage:
     """One picture: its reprojection error (root mean square, pixels), the angle in degrees between the target's normal
     and the viewing direction, and whether it was used."""
 
@@ -46,7 +46,7 @@ class CameraCalibration:
     error: float
     sigma: Array
     coverage: float
-    pictures: tuple[Picture, ...]
+    pictures: tuple[CalibrationImage, ...]
     warnings: tuple[str, ...] = ()
 
 
@@ -110,7 +110,7 @@ def _solve(detections: list[Detection], lens: str) -> _Found:
                   np.asarray(sigma, dtype=float).ravel()[:4], np.degrees(np.arccos(np.clip(np.abs(normals), 0, 1))))
 
 
-def _pictures(detections: list[Detection], keep: list[int], found: _Found) -> tuple[Picture, ...]:
+def _pictures(detections: list[Detection], keep: list[int], found: _Found) -> tuple[CalibrationImage, ...]:
     """All pictures; those left out are judged by the camera that was found without them."""
     used = {index: (error, tilt) for index, error, tilt in zip(keep, found.errors, found.tilts)}
     entries = []
@@ -118,10 +118,10 @@ def _pictures(detections: list[Detection], keep: list[int], found: _Found) -> tu
         if i in used:
             error, tilt = used[i]
         else:
-            pose = planar_pose(detection.points, detection.pixels, found.camera)
+            pose = planar_target_pose(detection.points, detection.pixels, found.camera)
             error = np.inf if pose is None else _error(detection, pose, found.camera)
             tilt = 0.0 if pose is None else np.degrees(np.arccos(min(abs(pose[2, 2]), 1.0)))
-        entries.append(Picture(detection.name, float(min(error, 1e6)), float(tilt), i in used))
+        entries.append(CalibrationImage(detection.name, float(min(error, 1e6)), float(tilt), i in used))
     return tuple(entries)
 
 

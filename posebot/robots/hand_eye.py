@@ -11,11 +11,17 @@ from numpy.typing import NDArray
 from posebot.core.camera import Camera
 from posebot.core.errors import CalibrationError, InconclusiveError
 from posebot.core.transforms import Array, difference, rotation_angle
-from posebot.robots.motions import Motions, judge_motions
-from posebot.robots.normal import NOTHING, Free, Noise, Solution
-from posebot.robots.refine import foretold, refine, refine_with_noise, reprojection, start_from
-from posebot.robots.solvers import HAND_EYE, ROBOT_WORLD, Guess, disagreement, robust_guess, solve
-from posebot.robots.views import Mode, View, measured, planar_pose
+from posebot.robots.joint_refinement import (
+    initial_solution,
+    predict_target_poses,
+    refine,
+    refine_with_noise,
+    reprojection_rms,
+)
+from posebot.robots.normal_equations import NO_FREE_PARAMETERS, FreeParameters, NoiseModel, Solution
+from posebot.robots.robot_motion import RobotMotion, analyze_robot_motion
+from posebot.robots.solvers import HAND_EYE, ROBOT_WORLD, HandEyeEstimate, disagreement, robust_initial_estimate, solve
+from posebot.robots.views import Mode, View, measured_target_poses, planar_target_pose
 
 _FEWEST = 3
 _OUTLIER = 4.0  # times the median residual
@@ -26,17 +32,17 @@ _UNLIKELY = 16.3  # chi-square of three numbers, one in a thousand
 
 
 @dataclass(frozen=True)
-class Options:
+class HandEyeOptions:
     """How to calibrate. `arm`: the robot's accuracy (metres, radians) where known, else it is estimated.
     `free`: what is unknown besides the poses. `drop`: leave outlying pairs out."""
 
     arm: tuple[float, float] | None = None
-    free: Free = NOTHING
+    free: FreeParameters = NO_FREE_PARAMETERS
     drop: bool = True
 
 
 @dataclass(frozen=True)
-class Pair:
+class PosePair:
     """One view against the answer, arm taken as exact.
 
     Attributes:
@@ -72,31 +78,31 @@ class HandEyeResult:
 
     Attributes:
         mount_from_cam: 4x4, gripper_from_cam for eye-in-hand, base_from_cam for eye-to-hand; `covariance` 6x6 of it.
-        stand_from_target: 4x4. camera, scale: as found where they were free; scale_sigma: standard deviation of the
+        fixture_from_target: 4x4. camera, scale: as found where they were free; scale_sigma: standard deviation of the
             target's scale, 0 where it was not free. noise: estimated sigmas of corners and arm.
     """
 
     mode: Mode
     mount_from_cam: Array
     covariance: Array
-    stand_from_target: Array
-    pairs: tuple[Pair, ...]
+    fixture_from_target: Array
+    pairs: tuple[PosePair, ...]
     solvers: tuple[SolverResult, ...]
-    motions: Motions
-    noise: Noise
+    motions: RobotMotion
+    noise: NoiseModel
     camera: Camera | None
     scale: float = 1.0
     scale_sigma: float = 0.0
     warnings: tuple[str, ...] = field(default=())
 
     @property
-    def used(self) -> tuple[Pair, ...]:
+    def used(self) -> tuple[PosePair, ...]:
         """The pairs that the answer rests on."""
         return tuple(pair for pair in self.pairs if pair.used)
 
 
 def calibrate_hand_eye(views: Sequence[View], mode: Mode, camera: Camera | None,
-                       options: Options | None = None) -> HandEyeResult:
+                       options: HandEyeOptions | None = None) -> HandEyeResult:
     """Where the camera sits on its mount.
 
     Args:
@@ -106,12 +112,11 @@ def calibrate_hand_eye(views: Sequence[View], mode: Mode, camera: Camera | None,
     """
     if len(views) < _FEWEST:
         raise CalibrationError("hand-eye", f"{len(views)} views in which the target was found",
-                               f"{_FEWEST} at the very least, better 15")
-    views, options = list(views), options or Options()
-    if camera is None and options.free != NOTHING:
-        raise CalibrationError("hand-eye",
-                               "the target's scale or the camera cannot be found from measured target poses",
-                               "pictures")
+                         f"{_FEWEST} at the very least, better 15")
+    views, options = list(views), options or HandEyeOptions()
+    if camera is None and options.free != NO_FREE_PARAMETERS:
+        raise CalibrationError("hand-eye", "target scale and intrinsics cannot be estimated from target poses alone",
+                         "images of the target")
     if options.free.camera and camera is not None:
         camera = replace(camera, distortion=np.pad(camera.distortion, (0, max(0, 5 - camera.distortion.size))))
     keep, solution, without = _fit_robustly(views, mode, camera, options)
@@ -119,9 +124,9 @@ def calibrate_hand_eye(views: Sequence[View], mode: Mode, camera: Camera | None,
     shifts = np.stack([difference(entry.mount_from_cam, solution.mount_from_cam) for entry in without])
     covariance = _covariance(solution, shifts)
     pairs = _pairs(views, keep, shifts, solution, mode)
-    motions, solvers = judge_motions(used), _compare_solvers(used, mode, solution)
+    motions, solvers = analyze_robot_motion(used), _compare_solvers(used, mode, solution)
     sigma = float(np.sqrt(solution.covariance[12, 12])) if options.free.scale else 0.0
-    result = HandEyeResult(mode, solution.mount_from_cam, covariance, solution.stand_from_target, pairs, solvers,
+    result = HandEyeResult(mode, solution.mount_from_cam, covariance, solution.fixture_from_target, pairs, solvers,
                            motions, solution.noise, solution.camera, solution.scale, sigma)
     warnings = [*motions.warnings(), *_mode_warning(used, mode, solution),
                 *_scale_warning(used, mode, solution, options), *_camera_warning(used, mode, solution, options),
@@ -130,42 +135,44 @@ def calibrate_hand_eye(views: Sequence[View], mode: Mode, camera: Camera | None,
 
 
 def _fit_robustly(views: list[View], mode: Mode, camera: Camera | None,
-                  options: Options) -> tuple[NDArray[np.bool_], Solution, list[Solution]]:
+                  options: HandEyeOptions) -> tuple[NDArray[np.bool_], Solution, list[Solution]]:
     """Which views to keep, the solution from them, and those without each of them in turn."""
-    guesses = [guess for solver in (*HAND_EYE, *ROBOT_WORLD) if (guess := solve(views, mode, solver)) is not None]
-    guess = robust_guess(views, mode, guesses)
-    if guess is None:
+    solved = (solve(views, mode, solver) for solver in (*HAND_EYE, *ROBOT_WORLD))
+    candidates = [estimate for estimate in solved if estimate is not None]
+    estimate = robust_initial_estimate(views, mode, candidates)
+    if estimate is None:
         raise InconclusiveError("hand-eye", "no solver finds an answer", "views between which the gripper turns")
-    errors = disagreement(guess, views, mode)
+    errors = disagreement(estimate, views, mode)
     keep = errors <= max(_OUTLIER * float(np.median(errors)), _GROSS)
     if not options.drop or keep.sum() < max(_FEWEST, len(views) // 2):
         keep[:] = True
-    solution = _fit(views, keep, mode, camera, guess, options)
-    if options.drop and not keep.all():  # a pair that the rough guess suspected may fit the refined answer
-        residuals = reprojection(_all_views(solution, len(views)), views, mode)
+    solution = _fit(views, keep, mode, camera, estimate, options)
+    if options.drop and not keep.all():  # a pair that the rough estimate suspected may fit the refined answer
+        residuals = reprojection_rms(_all_views(solution, len(views)), views, mode)
         readmitted = residuals <= _limit(residuals[keep], camera)
         if (readmitted & ~keep).any():
             keep |= readmitted
-            solution = _fit(views, keep, mode, camera, solution.guess(), options)
+            solution = _fit(views, keep, mode, camera, solution.as_estimate(), options)
     while True:
         used = [view for view, kept in zip(views, keep) if kept]
         without = _leave_one_out(used, mode, solution, options.free)
-        errors = np.array([reprojection(_all_views(entry, 1), [view], mode)[0] for view, entry in zip(used, without)])
+        errors = np.array([reprojection_rms(_all_views(entry, 1), [view], mode)[0]
+                           for view, entry in zip(used, without)])
         enough = len(used) > max(_FEWEST + 1, len(views) // 2)
         if not (options.drop and enough and errors.max() > _limit(errors, camera)):
             return keep, solution, without
         keep[np.flatnonzero(keep)[errors.argmax()]] = False
-        solution = _fit(views, keep, mode, camera, solution.guess(), options)
+        solution = _fit(views, keep, mode, camera, solution.as_estimate(), options)
 
 
 def _limit(residuals: Array, camera: Camera | None) -> float:
     return max(_OUTLIER * float(np.median(residuals)), _OUTLIER_FROM[camera is not None])
 
 
-def _fit(views: list[View], keep: NDArray[np.bool_], mode: Mode, camera: Camera | None, guess: Guess,
-         options: Options) -> Solution:
+def _fit(views: list[View], keep: NDArray[np.bool_], mode: Mode, camera: Camera | None, estimate: HandEyeEstimate,
+         options: HandEyeOptions) -> Solution:
     used = [view for view, kept in zip(views, keep) if kept]
-    start = refine(used, mode, start_from(guess, used, camera), options.free)
+    start = refine(used, mode, initial_solution(estimate, used, camera), options.free)
     return refine_with_noise(used, mode, start, options.free, options.arm)
 
 
@@ -173,7 +180,7 @@ def _all_views(solution: Solution, count: int) -> Solution:
     return replace(solution, arm_errors=np.zeros((count, 6)))
 
 
-def _leave_one_out(views: list[View], mode: Mode, solution: Solution, free: Free) -> list[Solution]:
+def _leave_one_out(views: list[View], mode: Mode, solution: Solution, free: FreeParameters) -> list[Solution]:
     """The solution without each view in turn, noise as in the whole one."""
     return [refine(views[:i] + views[i + 1:], mode,
                    replace(solution, arm_errors=np.delete(solution.arm_errors, i, axis=0)), free)
@@ -191,15 +198,15 @@ def _covariance(solution: Solution, shifts: Array) -> Array:
 
 
 def _pairs(views: list[View], keep: NDArray[np.bool_], shifts: Array, solution: Solution,
-           mode: Mode) -> tuple[Pair, ...]:
-    residuals = reprojection(_all_views(solution, len(views)), views, mode)
-    expected, seen = foretold(solution, views, mode), measured(_rescaled(views, solution))
+           mode: Mode) -> tuple[PosePair, ...]:
+    residuals = reprojection_rms(_all_views(solution, len(views)), views, mode)
+    expected, seen = predict_target_poses(solution, views, mode), measured_target_poses(_rescaled(views, solution))
     mm = np.linalg.norm(expected[:, :3, 3] - seen[:, :3, 3], axis=1) * 1000
     deg = np.degrees(rotation_angle(expected[:, :3, :3], seen[:, :3, :3]))
     moved = np.zeros((len(views), 2))
     moved[keep] = np.stack([np.linalg.norm(shifts[:, :3], axis=1) * 1000,
                             np.degrees(np.linalg.norm(shifts[:, 3:], axis=1))], axis=1)
-    return tuple(Pair(view.name, bool(kept), float(residual), float(a), float(b), float(c), float(d))
+    return tuple(PosePair(view.name, bool(kept), float(residual), float(a), float(b), float(c), float(d))
                  for view, kept, residual, a, b, (c, d) in zip(views, keep, residuals, mm, deg, moved))
 
 
@@ -208,7 +215,7 @@ def _rescaled(views: list[View], solution: Solution) -> list[View]:
     camera = solution.camera
     if camera is None:
         return views
-    poses = [planar_pose(view.points * solution.scale, view.seen, camera) for view in views]
+    poses = [planar_target_pose(view.points * solution.scale, view.seen, camera) for view in views]
     return [replace(view, points=view.points * solution.scale,
                     cam_from_target=view.cam_from_target if pose is None else pose)
             for view, pose in zip(views, poses)]
@@ -217,12 +224,12 @@ def _rescaled(views: list[View], solution: Solution) -> list[View]:
 def _compare_solvers(views: list[View], mode: Mode, solution: Solution) -> tuple[SolverResult, ...]:
     rescaled, results = _rescaled(views, solution), []
     for solver in (*HAND_EYE, *ROBOT_WORLD):
-        guess = solve(rescaled, mode, solver)
-        if guess is None:
+        estimate = solve(rescaled, mode, solver)
+        if estimate is None:
             continue
-        away = difference(guess.mount_from_cam, solution.mount_from_cam)
-        residuals = reprojection(start_from(guess, rescaled, solution.camera), rescaled, mode)
-        results.append(SolverResult(solver, guess.mount_from_cam, float(np.linalg.norm(away[:3]) * 1000),
+        away = difference(estimate.mount_from_cam, solution.mount_from_cam)
+        residuals = reprojection_rms(initial_solution(estimate, rescaled, solution.camera), rescaled, mode)
+        results.append(SolverResult(solver, estimate.mount_from_cam, float(np.linalg.norm(away[:3]) * 1000),
                                     float(np.degrees(np.linalg.norm(away[3:]))),
                                     float(np.sqrt((residuals**2).mean()))))
     return tuple(results)
@@ -230,27 +237,28 @@ def _compare_solvers(views: list[View], mode: Mode, solution: Solution) -> tuple
 
 def _mode_warning(views: list[View], mode: Mode, solution: Solution) -> Iterator[str]:
     other: Mode = "eye-to-hand" if mode == "eye-in-hand" else "eye-in-hand"
-    own = float(np.median(disagreement(solution.guess(), views, mode))) * 1000
+    own = float(np.median(disagreement(solution.as_estimate(), views, mode))) * 1000
     if own < _SUSPICIOUS_MM:
         return
-    guess = robust_guess(views, other, [guess for name in HAND_EYE if (guess := solve(views, other, name)) is not None])
-    others = np.inf if guess is None else float(np.median(disagreement(guess, views, other))) * 1000
+    solved = (solve(views, other, name) for name in HAND_EYE)
+    estimate = robust_initial_estimate(views, other, [candidate for candidate in solved if candidate is not None])
+    others = np.inf if estimate is None else float(np.median(disagreement(estimate, views, other))) * 1000
     if others < 0.4 * own:
         yield (f"the pairs fit {other} better ({others:.1f} against {own:.1f} mm): another --mode, or the poses are "
                "gripper_from_base")
 
 
-def _scale_warning(views: list[View], mode: Mode, solution: Solution, options: Options) -> Iterator[str]:
+def _scale_warning(views: list[View], mode: Mode, solution: Solution, options: HandEyeOptions) -> Iterator[str]:
     if solution.camera is None or options.free.scale:
         return
-    freed = refine_with_noise(views, mode, solution, Free(scale=True), options.arm)
+    freed = refine_with_noise(views, mode, solution, FreeParameters(scale=True), options.arm)
     sigma = float(np.sqrt(freed.covariance[12, 12]))
     if abs(freed.scale - 1) > max(_SCALE_FROM, 4 * sigma):
         yield (f"by the robot's motion the target is {freed.scale:.3f} +- {sigma:.3f} times its stated size: measure "
                "the print, calibrate the camera, or find the size along with the rest (--fit-scale)")
 
 
-def _camera_warning(views: list[View], mode: Mode, solution: Solution, options: Options) -> Iterator[str]:
+def _camera_warning(views: list[View], mode: Mode, solution: Solution, options: HandEyeOptions) -> Iterator[str]:
     """The covariance takes the intrinsics as exact. Freed, would they move the answer by more than chance?"""
     if solution.camera is None or options.free.camera:
         return

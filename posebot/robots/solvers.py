@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from posebot.core.transforms import Array, inverse, make, orthonormal, rotation_angle
-from posebot.robots.views import Mode, View, measured, mount_from_stand
+from posebot.robots.views import Mode, View, measured_target_poses, mount_from_fixture
 
 HAND_EYE = ("tsai", "park", "horaud", "andreff", "daniilidis")
 ROBOT_WORLD = ("shah", "li")
@@ -22,58 +22,60 @@ _METRES_PER_RADIAN = 0.5  # how an angle weighs against a distance where one num
 
 
 @dataclass(frozen=True)
-class Guess:
-    """One solver's answer: `mount_from_cam` and `stand_from_target` (4x4), see `robots.views`."""
+class HandEyeEstimate:
+    """One solver's answer: `mount_from_cam` and `fixture_from_target` (4x4), see `robots.views`."""
 
     solver: str
     mount_from_cam: Array
-    stand_from_target: Array
+    fixture_from_target: Array
 
 
-def solve(views: Sequence[View], mode: Mode, solver: str) -> Guess | None:
+def solve(views: Sequence[View], mode: Mode, solver: str) -> HandEyeEstimate | None:
     """One solver's answer from three views or more, or None where it finds none (motions too poor for it)."""
     import cv2
 
-    links, poses = mount_from_stand(views, mode), measured(views)
+    links, poses = mount_from_fixture(views, mode), measured_target_poses(views)
     try:
         if solver in ROBOT_WORLD:
             method = getattr(cv2, f"CALIB_ROBOT_WORLD_HAND_EYE_{solver.upper()}")
             turn, shift, turn_cam, shift_cam = cv2.calibrateRobotWorldHandEye(*_split(poses), *_split(links),
                                                                               method=method)
-            answer = Guess(solver, inverse(_join(turn_cam, shift_cam)), inverse(_join(turn, shift)))
+            answer = HandEyeEstimate(solver, inverse(_join(turn_cam, shift_cam)), inverse(_join(turn, shift)))
         else:
             method = getattr(cv2, f"CALIB_HAND_EYE_{solver.upper()}")
             mount_from_cam = _join(*cv2.calibrateHandEye(*_split(inverse(links)), *_split(poses), method=method))
-            answer = Guess(solver, mount_from_cam, mean_pose(inverse(links) @ mount_from_cam @ poses))
+            answer = HandEyeEstimate(solver, mount_from_cam, mean_pose(inverse(links) @ mount_from_cam @ poses))
     except (cv2.error, np.linalg.LinAlgError):
         return None
-    return answer if np.isfinite(answer.mount_from_cam).all() and np.isfinite(answer.stand_from_target).all() else None
+    finite = np.isfinite(answer.mount_from_cam).all() and np.isfinite(answer.fixture_from_target).all()
+    return answer if finite else None
 
 
-def predicted(guess: Guess, links: Array) -> Array:
-    """`cam_from_target` (N, 4, 4) that an answer foretells for the robot poses `mount_from_stand` (N, 4, 4)."""
-    return inverse(guess.mount_from_cam) @ links @ guess.stand_from_target
+def predicted_target_poses(estimate: HandEyeEstimate, links: Array) -> Array:
+    """`cam_from_target` (N, 4, 4) that an answer foretells for the robot poses `mount_from_fixture` (N, 4, 4)."""
+    return inverse(estimate.mount_from_cam) @ links @ estimate.fixture_from_target
 
 
-def disagreement(guess: Guess, views: Sequence[View], mode: Mode) -> Array:
+def disagreement(estimate: HandEyeEstimate, views: Sequence[View], mode: Mode) -> Array:
     """(N,) distance in metres of each view's target pose from the foretold one, rotation counted at half a metre."""
-    foretold, seen = predicted(guess, mount_from_stand(views, mode)), measured(views)
+    foretold, seen = predicted_target_poses(estimate, mount_from_fixture(views, mode)), measured_target_poses(views)
     shift = np.linalg.norm(foretold[:, :3, 3] - seen[:, :3, 3], axis=1)
     return np.hypot(shift, _METRES_PER_RADIAN * rotation_angle(foretold[:, :3, :3], seen[:, :3, :3]))
 
 
-def robust_guess(views: Sequence[View], mode: Mode, guesses: Sequence[Guess], seed: int = 0) -> Guess | None:
+def robust_initial_estimate(views: Sequence[View], mode: Mode, estimates: Sequence[HandEyeEstimate],
+                            seed: int = 0) -> HandEyeEstimate | None:
     """The answer with the least median disagreement: of all views' solvers, and of Park's on small random subsets.
 
     The subsets keep one wrong pair (a pose of another picture, a tag seen flipped) from spoiling every answer.
     """
     random = np.random.default_rng(seed)
-    candidates = list(guesses)
+    candidates = list(estimates)
     for _ in range(_SUBSETS if len(views) > _SUBSET_SIZE else 0):
         chosen = random.choice(len(views), _SUBSET_SIZE, replace=False)
         answer = solve([views[i] for i in chosen], mode, "park")
         candidates += [answer] if answer is not None else []
-    medians = [float(np.median(disagreement(guess, views, mode))) for guess in candidates]
+    medians = [float(np.median(disagreement(estimate, views, mode))) for estimate in candidates]
     return candidates[int(np.argmin(medians))] if candidates else None
 
 

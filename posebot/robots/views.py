@@ -2,11 +2,11 @@
 
 The names serve both modes. The camera is fixed to its *mount* (the gripper for eye-in-hand, the base for eye-to-hand),
 the target to its *stand* (the base for eye-in-hand, the gripper for eye-to-hand). With the robot's pose giving
-`mount_from_stand`, every view i says
+`mount_from_fixture`, every view i says
 
-    cam_from_target_i = inverse(mount_from_cam) @ mount_from_stand_i @ stand_from_target
+    cam_from_target_i = inverse(mount_from_cam) @ mount_from_stand_i @ fixture_from_target
 
-and `mount_from_cam` and `stand_from_target` are the two unknowns.
+and `mount_from_cam` and `fixture_from_target` are the two unknowns.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from posebot.core.errors import TargetError
 from posebot.core.transforms import Array, apply, inverse, make, rotation_from_vector
 
 Mode = Literal["eye-in-hand", "eye-to-hand"]
-VIRTUAL_REACH = 0.1  # metres: the virtual points of a target whose pose was measured by somebody else
+VIRTUAL_REACH = 0.1  # metres: the virtual points of a target whose pose was measured elsewhere
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def view_from_pixels(name: str, base_from_gripper: Array, points: Array, pixels:
     Raises:
         InputError: no pose fits the pixels.
     """
-    pose = planar_pose(points, pixels, camera)
+    pose = planar_target_pose(points, pixels, camera)
     if pose is None:
         raise TargetError(name, "the target's pose cannot be found from its points",
                           "a target that is flat and in view")
@@ -57,12 +57,12 @@ def view_from_pixels(name: str, base_from_gripper: Array, points: Array, pixels:
 
 
 def view_from_pose(name: str, base_from_gripper: Array, cam_from_target: Array) -> View:
-    """A view whose target pose was measured by somebody else; six virtual points stand for it."""
+    """A view whose target pose was measured elsewhere; represented by six virtual points."""
     points = np.concatenate([np.eye(3), -np.eye(3)]) * VIRTUAL_REACH
     return View(name, base_from_gripper, points, apply(cam_from_target, points), cam_from_target)
 
 
-def planar_pose(points: Array, pixels: Array, camera: Camera) -> Array | None:
+def planar_target_pose(points: Array, pixels: Array, camera: Camera) -> Array | None:
     """`cam_from_target` of a flat target: the better of the two solutions of IPPE (Collins and Bartoli, 2014), then
     Levenberg-Marquardt on the reprojection error. None where OpenCV finds none in front of the camera."""
     import cv2
@@ -81,12 +81,12 @@ def planar_pose(points: Array, pixels: Array, camera: Camera) -> Array | None:
     return None if best is None else best[1]
 
 
-def mount_from_stand(views: Sequence[View], mode: Mode) -> Array:
+def mount_from_fixture(views: Sequence[View], mode: Mode) -> Array:
     """(N, 4, 4), see the head of this file."""
     poses = np.stack([view.base_from_gripper for view in views])
     return inverse(poses) if mode == "eye-in-hand" else poses
 
 
-def measured(views: Sequence[View]) -> Array:
+def measured_target_poses(views: Sequence[View]) -> Array:
     """`cam_from_target` (N, 4, 4) of each view by itself."""
     return np.stack([view.cam_from_target for view in views])

@@ -11,10 +11,10 @@ from pathlib import Path
 from posebot.core.errors import InputError, PoseError
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array
-from posebot.robots.budget import kinematics_covariance
-from posebot.robots.poses import RobotPose, pair, read_poses
-from posebot.robots.report import HandEye, load_hand_eye
-from posebot.robots.table import PoseTable, table_of
+from posebot.robots.calibration_files import HandEyeCalibration, load_hand_eye
+from posebot.robots.error_budget import kinematics_covariance
+from posebot.robots.pose_table import PoseTable, make_pose_table
+from posebot.robots.robot_poses import RobotPose, pair_images, read_poses
 from posebot.stages.fuse import CameraError
 from posebot.video.recordings import ImageSource, VideoSource
 from posebot.video.source import FrameEvent, SkippedFrame, Source
@@ -33,7 +33,7 @@ class HandEyeMount:
             belong to a recording, or None.
     """
 
-    hand_eye: HandEye
+    hand_eye: HandEyeCalibration
     arm: tuple[float, float] = (0.0, 0.0)
     latency_s: float = 0.0
     poses: Path | None = None
@@ -69,8 +69,8 @@ class HandEyeMount:
 class RobotPosedSource:
     """A recording of a wrist camera: each frame has the `base_from_cam` of its moment, or none where none is known.
 
-    Pictures go with the poses by name, number or order, as in hand-eye calibration (`robots.poses.pair`); a video's
-    frames by `time`, in seconds since the first.
+    Images are paired with poses by name, number or order (`robots.robot_poses.pair_images`), frames of a video by
+    `time`, in seconds since the first frame.
 
     Raises:
         InputError: the poses cannot be read, or do not belong to these pictures.
@@ -140,14 +140,14 @@ def with_robot_poses(source: Source, mount: HandEyeMount | None, fps: float | No
 
 def _by_name(poses: Sequence[RobotPose], files: Sequence[Path], where: Path) -> dict[str, Array]:
     """base_from_gripper by the pictures' stems and names."""
-    pairs = pair(list(poses), list(files))
+    pairs = pair_images(list(poses), list(files))
     if not pairs:
         raise PoseError(where, f"names none of the {len(files)} pictures", "their file names under `image`")
     return {key: pose.base_from_gripper for picture, pose in pairs for key in (picture.stem, picture.name)}
 
 
 def _by_time(poses: Sequence[RobotPose], fps: float | None, where: Path) -> PoseTable:
-    table = table_of(list(poses), where)
+    table = make_pose_table(list(poses), where)
     if fps is None:
         raise PoseError(where, "goes with a video that does not say how many frames a second it has", "fps: NUMBER")
     if table.times[-1] > _EPOCH:

@@ -15,12 +15,12 @@ from posebot.cli._calibrate import take_shots
 from posebot.cli.main import run
 from posebot.core.results import PoseEstimate
 from posebot.core.transforms import Array, inverse, quaternion_from_rotation
-from posebot.robots.poses import read_poses
-from posebot.robots.report import load_hand_eye
+from posebot.robots.calibration_files import load_hand_eye
+from posebot.robots.robot_poses import read_poses
 from posebot.robots.targets import parse_target
 from posebot.video.intrinsics import load_intrinsics
 from posebot.video.sinks import read_jsonl
-from tests.robots.made import CAMERA, look_at_board, photograph
+from tests.robots.synthetic_robot import CAMERA, look_at_board, photograph
 from tests.video.conftest import bundle_dir  # noqa: F401
 
 Capture = pytest.CaptureFixture[str]

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from posebot.core.errors import InputError
+from posebot.robots.calibration_files import camera_to_dict, write_yaml
 from posebot.robots.camera_calibration import calibrate_camera
-from posebot.robots.detect import Detection
-from posebot.robots.report import camera_to_dict, write_yaml
+from posebot.robots.target_detection import Detection
 from posebot.video.intrinsics import load_intrinsics
-from tests.robots.made import BOARD, CAMERA, look_at_board, pixels_of
+from tests.robots.synthetic_robot import BOARD, CAMERA, look_at_board, pixels_of
 
 
 def shots(count: int = 14, seed: int = 0, tilt: float = 0.6, noise: float = 0.1) -> list[Detection]:

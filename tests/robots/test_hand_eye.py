@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from posebot.core.errors import InputError
 from posebot.core.transforms import difference, inverse, perturb
-from posebot.robots.hand_eye import HandEyeResult, Options, calibrate_hand_eye
-from posebot.robots.normal import Free
+from posebot.robots.hand_eye import HandEyeOptions, HandEyeResult, calibrate_hand_eye
+from posebot.robots.normal_equations import FreeParameters
 from posebot.robots.views import Mode, view_from_pixels, view_from_pose
-from tests.robots.made import CAMERA, Robot, make_robot
+from tests.robots.synthetic_robot import CAMERA, Robot, make_robot
 
 MODES: list[Mode] = ["eye-in-hand", "eye-to-hand"]
 
@@ -56,10 +56,10 @@ def test_noisy_arm_covariance_holds_and_refining_beats_the_solvers(mode: Mode) -
 def test_noise_of_the_arm_is_estimated_or_taken_as_given() -> None:
     robot = make_robot(count=20, seed=3, arm_mm=1.0, arm_deg=0.1)
     noise = calibrate_hand_eye(robot.views, robot.mode, CAMERA).noise
-    assert 0.6e-3 < noise.arm_t < 1.5e-3
-    assert 0.05 < np.degrees(noise.arm_r) < 0.2
-    given_noise = calibrate_hand_eye(robot.views, robot.mode, CAMERA, Options(arm=(2e-3, 1e-3))).noise
-    assert (given_noise.arm_t, given_noise.arm_r) == (2e-3, 1e-3)
+    assert 0.6e-3 < noise.arm_translation < 1.5e-3
+    assert 0.05 < np.degrees(noise.arm_rotation) < 0.2
+    given_noise = calibrate_hand_eye(robot.views, robot.mode, CAMERA, HandEyeOptions(arm=(2e-3, 1e-3))).noise
+    assert (given_noise.arm_translation, given_noise.arm_rotation) == (2e-3, 1e-3)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -72,7 +72,7 @@ def test_wrong_pairs_are_named_and_left_out(mode: Mode) -> None:
     assert [pair.name for pair in result.pairs if not pair.used] == ["2.png", "7.png"]
     assert any("left out as outliers: 2.png, 7.png" in text for text in result.warnings)
     assert errors(result, robot)[0] < 2
-    kept = calibrate_hand_eye(views, mode, CAMERA, Options(drop=False))
+    kept = calibrate_hand_eye(views, mode, CAMERA, HandEyeOptions(drop=False))
     assert all(pair.used for pair in kept.pairs)
 
 
@@ -82,7 +82,7 @@ def test_parallel_axes_are_warned_of() -> None:
     views = []
     for i, view in enumerate(robot.views):
         spun = perturb(robot.views[0].base_from_gripper, [0.01 * i, -0.02 * i, 0, *(axis * 0.12 * i)])
-        cam_from_target = inverse(spun @ robot.mount_from_cam) @ robot.stand_from_target
+        cam_from_target = inverse(spun @ robot.mount_from_cam) @ robot.fixture_from_target
         views.append(view_from_pose(view.name, spun, cam_from_target))
     result = calibrate_hand_eye(views, "eye-in-hand", None)
     assert np.sqrt(np.diag(result.covariance)[:3]).max() > 0.01
@@ -117,7 +117,7 @@ def test_a_shrunken_print_is_noticed_and_its_size_found() -> None:
              for view in robot.views]
     stated = calibrate_hand_eye(views, robot.mode, CAMERA)
     assert any("0.97" in text and "--fit-scale" in text for text in stated.warnings)
-    found = calibrate_hand_eye(views, robot.mode, CAMERA, Options(free=Free(scale=True)))
+    found = calibrate_hand_eye(views, robot.mode, CAMERA, HandEyeOptions(free=FreeParameters(scale=True)))
     assert abs(found.scale - 1 / 1.03) < max(4 * found.scale_sigma, 1e-3)
     assert errors(found, robot)[0] < 1.5
 
@@ -128,7 +128,7 @@ def test_wrong_intrinsics_are_improved() -> None:
     K[0, 0], K[1, 1] = 650.0, 648.0
     rough = replace(CAMERA, K=K, distortion=np.zeros(0))
     views = [view_from_pixels(view.name, view.base_from_gripper, view.points, view.seen, rough) for view in robot.views]
-    found = calibrate_hand_eye(views, robot.mode, rough, Options(free=Free(camera=True)))
+    found = calibrate_hand_eye(views, robot.mode, rough, HandEyeOptions(free=FreeParameters(camera=True)))
     assert found.camera is not None
     assert abs(found.camera.K[0, 0] - 620) < 3
     stated = calibrate_hand_eye(views, robot.mode, rough)
@@ -140,8 +140,8 @@ def test_target_poses_without_pictures() -> None:
     robot = make_robot(count=12, seed=9, arm_mm=0.5, arm_deg=0.05)
     views = [view_from_pose(view.name, view.base_from_gripper, view.cam_from_target) for view in robot.views]
     assert errors(calibrate_hand_eye(views, robot.mode, None), robot)[0] < 3
-    with pytest.raises(InputError, match="pictures"):
-        calibrate_hand_eye(views, robot.mode, None, Options(free=Free(scale=True)))
+    with pytest.raises(InputError, match="images of the target"):
+        calibrate_hand_eye(views, robot.mode, None, HandEyeOptions(free=FreeParameters(scale=True)))
 
 
 def test_two_views_are_refused() -> None:

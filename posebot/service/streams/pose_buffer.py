@@ -8,7 +8,7 @@ from collections import deque
 from pathlib import Path
 
 from posebot.core.transforms import Array, difference, perturb
-from posebot.robots.table import read_pose_table
+from posebot.robots.pose_table import read_pose_table
 
 
 class PoseBuffer:
@@ -56,7 +56,7 @@ def load_pose_buffer(path: Path, max_gap_s: float) -> PoseBuffer:
     """A table of robot poses with `time` or `stamp`, in any form that calibration reads (docs/how-to/hand-eye.md).
 
     Raises:
-        InputError: as `robots.table.read_pose_table`.
+        InputError: as `robots.pose_table.read_pose_table`.
     """
     table, track = read_pose_table(path), PoseBuffer(max_gap_s, most=None)
     for stamp, pose in zip(table.times.tolist(), table.poses):

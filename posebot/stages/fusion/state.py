@@ -63,7 +63,7 @@ class Hypothesis:
         return math.erf(ratio / math.sqrt(2)) - math.sqrt(2 / math.pi) * ratio * math.exp(-ratio**2 / 2)
 
     def budget(self) -> dict[str, tuple[float, float]]:
-        """One sigma (mm, degrees) of each cause and of all together; names as in `posebot.robots.budget`."""
+        """One sigma (mm, degrees) of each cause and of all together; names as in `posebot.robots.error_budget`."""
         shared = (self.sensitivity @ self.shared) * self.sensitivity  # hand-eye and latency are independent
         parts = np.array([self.vision.diagonal(), shared[:, :6].sum(axis=1), self.kinematics.diagonal(), shared[:, 6],
                           np.zeros(6)])

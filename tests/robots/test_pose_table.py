@@ -12,7 +12,7 @@ from scipy.spatial.transform import Rotation, Slerp
 
 from posebot.core.errors import InputError
 from posebot.core.transforms import exp, perturb
-from posebot.robots.table import PoseTable, base_from_cam, read_pose_table
+from posebot.robots.pose_table import PoseTable, base_from_cam, read_pose_table
 
 
 @given(st.floats(0, 1), st.integers(0, 1000))

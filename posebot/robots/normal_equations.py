@@ -1,4 +1,4 @@
-"""The arithmetic of `robots.refine`: what is seen against what is foretold, and the normal equations of that."""
+"""Residuals, Jacobians and normal equations of the joint refinement in `robots.joint_refinement`."""
 
 from __future__ import annotations
 
@@ -11,31 +11,31 @@ from numpy.typing import NDArray
 
 from posebot.core.camera import Camera
 from posebot.core.transforms import Array, exp, skew
-from posebot.robots.solvers import Guess
-from posebot.robots.views import Mode, View, mount_from_stand
+from posebot.robots.solvers import HandEyeEstimate
+from posebot.robots.views import Mode, View, mount_from_fixture
 
 _HUBER = 3.0  # sigmas; beyond, a corner counts linearly
 _NEAREST = 1e-3  # metres: points nearer to the camera, or behind it, are projected as if they were there
 
 
 @dataclass(frozen=True)
-class Noise:
+class NoiseModel:
     """Standard deviations: `seen` in pixels (metres for views without pixels), the arm's in metres and radians."""
 
     seen: float
-    arm_t: float
-    arm_r: float
+    arm_translation: float
+    arm_rotation: float
 
 
 @dataclass(frozen=True)
-class Free:
+class FreeParameters:
     """What is unknown besides the two poses."""
 
     scale: bool = False
     camera: bool = False
 
 
-NOTHING = Free()
+NO_FREE_PARAMETERS = FreeParameters()
 
 
 @dataclass(frozen=True)
@@ -43,27 +43,27 @@ class Solution:
     """The refined answer.
 
     Attributes:
-        mount_from_cam, stand_from_target: 4x4. arm_errors: (N, 6) estimated error of each robot pose, at the gripper,
+        mount_from_cam, fixture_from_target: 4x4. arm_errors: (N, 6) estimated error of each robot pose, at the gripper,
             along the mount's axes. noise: as used. camera, scale: as given, or as found where they were free.
-        covariance: (P, P) of mount_from_cam (6), stand_from_target (6), each as in `core.results`, then of what else
+        covariance: (P, P) of mount_from_cam (6), fixture_from_target (6), each as in `core.results`, then of what else
             was free: the target's scale, then fx, fy, cx, cy and the distortion.
     """
 
     mount_from_cam: Array
-    stand_from_target: Array
+    fixture_from_target: Array
     arm_errors: Array
-    noise: Noise
+    noise: NoiseModel
     camera: Camera | None = None
     scale: float = 1.0
     covariance: Array = field(default_factory=lambda: np.eye(12))
 
-    def guess(self) -> Guess:
+    def as_estimate(self) -> HandEyeEstimate:
         """As an answer of a solver."""
-        return Guess("refined", self.mount_from_cam, self.stand_from_target)
+        return HandEyeEstimate("refined", self.mount_from_cam, self.fixture_from_target)
 
 
 @dataclass(frozen=True)
-class Problem:
+class RefinementProblem:
     """All views' points end to end: links (N, 4, 4), pivots (N, 3), points (M, 3), seen (M, D); where a view starts
     (N,), and the view of each point (M,)."""
 
@@ -73,12 +73,13 @@ class Problem:
     seen: Array
     starts: NDArray[np.intp]
     view: NDArray[np.intp]
-    free: Free
+    free: FreeParameters
 
 
 @dataclass(frozen=True)
-class Normal:
-    """Normal equations: shared block (P, P), couplings (N, P, 6), views' blocks (N, 6, 6) and right-hand sides."""
+class NormalEquations:
+    """Normal equations in arrow form: shared block (P, P), coupling (N, P, 6), per-view blocks (N, 6, 6), both
+    right-hand sides, the weighted sum of squares and the cost."""
 
     shared: Array
     coupling: Array
@@ -89,12 +90,12 @@ class Normal:
     cost: float
 
 
-def stack(views: Sequence[View], mode: Mode, free: Free) -> Problem:
+def stack_views(views: Sequence[View], mode: Mode, free: FreeParameters) -> RefinementProblem:
     """The problem of these views."""
-    links = mount_from_stand(views, mode)
+    links = mount_from_fixture(views, mode)
     pivots = np.zeros((len(views), 3)) if mode == "eye-in-hand" else links[:, :3, 3]
     counts = [len(view.points) for view in views]
-    return Problem(links, pivots, np.concatenate([view.points for view in views]),
+    return RefinementProblem(links, pivots, np.concatenate([view.points for view in views]),
                     np.concatenate([view.seen for view in views]), np.cumsum([0, *counts[:-1]]),
                     np.repeat(np.arange(len(views)), counts), free)
 
@@ -113,11 +114,11 @@ class Residuals:
     from_cam: Array
 
 
-def residuals_of(problem: Problem, state: Solution) -> Residuals:
+def compute_residuals(problem: RefinementProblem, state: Solution) -> Residuals:
     """What is seen less what the state foretells."""
-    rotated = state.scale * problem.points @ state.stand_from_target[:3, :3].T
+    rotated = state.scale * problem.points @ state.fixture_from_target[:3, :3].T
     links, pivots = problem.links[problem.view], problem.pivots[problem.view]
-    exact = np.einsum("mij,mj->mi", links[:, :3, :3], rotated + state.stand_from_target[:3, 3]) + links[:, :3, 3]
+    exact = np.einsum("mij,mj->mi", links[:, :3, :3], rotated + state.fixture_from_target[:3, 3]) + links[:, :3, 3]
     errors = exp(state.arm_errors)[problem.view]
     arm = np.einsum("mij,mj->mi", errors[:, :3, :3], exact - pivots)
     from_cam = arm + pivots + errors[:, :3, 3] - state.mount_from_cam[:3, 3]
@@ -140,40 +141,40 @@ def _observe(in_cam: Array, camera: Camera | None) -> tuple[Array, Array, Array]
     return pixels.reshape(-1, 2), jacobian[..., 3:6], jacobian[..., 6:10 + camera.distortion.size]
 
 
-def normal_equations(problem: Problem, state: Solution) -> Normal:
+def normal_equations(problem: RefinementProblem, state: Solution) -> NormalEquations:
     """The normal equations at a state, corners weighted by Huber's rule."""
-    found = residuals_of(problem, state)
+    found = compute_residuals(problem, state)
     errors = exp(state.arm_errors)[problem.view][:, :3, :3]
     by_mount = found.by_point @ state.mount_from_cam[:3, :3].T  # derivative by a shift of the point, mount's axes
-    by_stand = by_mount @ errors @ problem.links[problem.view][:, :3, :3]
-    columns = [-by_mount, by_mount @ skew(found.from_cam), by_stand, -by_stand @ skew(found.rotated)]
-    columns += [by_stand @ found.rotated[..., None] / state.scale] if problem.free.scale else []
+    by_fixture = by_mount @ errors @ problem.links[problem.view][:, :3, :3]
+    columns = [-by_mount, by_mount @ skew(found.from_cam), by_fixture, -by_fixture @ skew(found.rotated)]
+    columns += [by_fixture @ found.rotated[..., None] / state.scale] if problem.free.scale else []
     columns += [found.by_camera] if problem.free.camera else []
     shared = np.concatenate(columns, axis=2)
     own = np.concatenate([by_mount, -by_mount @ skew(found.arm)], axis=2)
     scaled = np.linalg.norm(found.values, axis=1) / state.noise.seen
     weights = np.minimum(1.0, _HUBER / np.maximum(scaled, 1e-12)) / state.noise.seen**2
     weighted_shared, weighted_own = shared * weights[:, None, None], own * weights[:, None, None]
-    precision = prior(state.noise)
+    precision = arm_prior_precision(state.noise)
 
     def per_view(values: Array) -> Array:
         return np.add.reduceat(values, problem.starts, axis=0)
 
-    return Normal(
+    return NormalEquations(
         np.einsum("mdi,mdj->ij", weighted_shared, shared), per_view(np.einsum("mdi,mdj->mij", weighted_shared, own)),
         per_view(np.einsum("mdi,mdj->mij", weighted_own, own)) + np.diag(precision),
         -np.einsum("mdi,md->i", weighted_shared, found.values),
         -per_view(np.einsum("mdi,md->mi", weighted_own, found.values)) - precision * state.arm_errors,
-        float((weights[:, None] * found.values**2).sum()) * state.noise.seen**2, cost_of(found.values, state))
+        float((weights[:, None] * found.values**2).sum()) * state.noise.seen**2, robust_cost(found.values, state))
 
 
-def cost_of(residuals: Array, state: Solution) -> float:
-    """The cost of `robots.refine`, from residuals (M, D)."""
+def robust_cost(residuals: Array, state: Solution) -> float:
+    """The cost of `robots.joint_refinement`, from residuals (M, D)."""
     scaled = np.linalg.norm(residuals, axis=1) / state.noise.seen
     huber = np.where(scaled <= _HUBER, scaled**2, 2 * _HUBER * scaled - _HUBER**2).sum()
-    return float(huber + (prior(state.noise) * state.arm_errors**2).sum())
+    return float(huber + (arm_prior_precision(state.noise) * state.arm_errors**2).sum())
 
 
-def prior(noise: Noise) -> Array:
+def arm_prior_precision(noise: NoiseModel) -> Array:
     """Inverse variances (6,) of a robot pose's error."""
-    return np.repeat([noise.arm_t**-2, noise.arm_r**-2], 3)
+    return np.repeat([noise.arm_translation**-2, noise.arm_rotation**-2], 3)

@@ -37,7 +37,7 @@ class Detection:
     turns: int = 1
 
 
-def make_finder(target: Target) -> Callable[[NDArray[np.uint8], str], Detection | None]:
+def make_target_detector(target: Target) -> Callable[[NDArray[np.uint8], str], Detection | None]:
     """A function from a picture (uint8, (H, W) or (H, W, 3)) and its name to a detection, or None if not found.
 
     It may raise InputError: several tags are in sight and the target does not say which.
@@ -57,8 +57,8 @@ def make_finder(target: Target) -> Callable[[NDArray[np.uint8], str], Detection 
     return find
 
 
-def turned(detection: Detection, target: Target, turn: int) -> Detection:
-    """The same picture read with the target turned by `turn` of its `turns` steps. Whole grids only."""
+def rotate_detection(detection: Detection, target: Target, turn: int) -> Detection:
+    """The same picture read with the target rotate_detection by `turn` of its `turns` steps. Whole grids only."""
     grid = detection.pixels.reshape(target.rows, target.columns, 2)
     quarter_turns = turn * 4 // max(detection.turns, 1)
     return replace(detection, pixels=np.rot90(grid, quarter_turns).reshape(-1, 2).copy())
@@ -175,7 +175,7 @@ def _blob_parameters(pixels: int) -> Any:
 
 
 def _from_origin(grid: Array, blobs: Any, turns: int) -> tuple[Array, int]:
-    """The grid turned so that its first circle is the larger one that marks the origin, if there is one."""
+    """The grid rotate_detection so that its first circle is the larger one that marks the origin, if there is one."""
     centers = np.array([blob.pt for blob in blobs])
     sizes = np.array([blob.size for blob in blobs])
     for quarter_turns in range(0, 4, 4 // turns):

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from posebot.core.camera import Camera
 from posebot.core.transforms import Array, apply
-from posebot.robots.detect import Detection
+from posebot.robots.target_detection import Detection
 
 _FOUND, _FORETOLD, _FIRST = (0, 200, 0), (255, 0, 200), (255, 140, 0)
 _AXES = ((230, 40, 40), (40, 170, 40), (60, 90, 240))  # x red, y green, z blue

@@ -11,10 +11,10 @@ import yaml
 
 from posebot.core.errors import InputError
 from posebot.core.transforms import exp
+from posebot.robots.calibration_files import hand_eye_to_dict, load_hand_eye, write_yaml
 from posebot.robots.hand_eye import calibrate_hand_eye
-from posebot.robots.report import hand_eye_to_dict, load_hand_eye, write_yaml
 from posebot.robots.views import Mode
-from tests.robots.made import CAMERA, make_robot
+from tests.robots.synthetic_robot import CAMERA, make_robot
 
 
 @pytest.mark.parametrize("mode", ["eye-in-hand", "eye-to-hand"])

@@ -13,8 +13,8 @@ from scipy.spatial.transform import Rotation
 
 from posebot.core.errors import InputError
 from posebot.core.transforms import Array, exp, inverse, make
-from posebot.robots.pose_values import pose_from
-from posebot.robots.poses import pair, read_poses
+from posebot.robots.pose_formats import parse_pose
+from posebot.robots.robot_poses import pair_images, read_poses
 
 twists = st.lists(st.floats(-1.5, 1.5), min_size=6, max_size=6).map(lambda values: np.array(values))
 
@@ -41,7 +41,7 @@ def test_every_way_of_writing_a_pose(twist: Array) -> None:
         {"rows": 6, "cols": 1, "data": [[value] for value in [*position, *vector]]},
     ]
     for record in records:
-        np.testing.assert_allclose(pose_from(record, "made"), pose, atol=1e-6)
+        np.testing.assert_allclose(parse_pose(record, "made"), pose, atol=1e-6)
 
 
 @pytest.mark.parametrize(("record", "words"), [
@@ -61,7 +61,7 @@ def test_every_way_of_writing_a_pose(twist: Array) -> None:
 ])
 def test_refused(record: object, words: str) -> None:
     with pytest.raises(InputError, match=words):
-        pose_from(record, "poses.yaml: pose 3")
+        parse_pose(record, "poses.yaml: pose 3")
 
 
 def _poses(count: int = 3) -> list[Array]:
@@ -109,16 +109,16 @@ def test_folder_is_paired_by_number(tmp_path: Path) -> None:
     read = read_poses(tmp_path)
     np.testing.assert_allclose([entry.base_from_gripper for entry in read], poses, atol=1e-9)
     pictures = [Path(f"image-{i}.png") for i in (10, 11, *range(1, 10))]
-    assert [picture.name for picture, _ in pair(read, pictures)] == [f"image-{i}.png" for i in range(1, 12)]
+    assert [picture.name for picture, _ in pair_images(read, pictures)] == [f"image-{i}.png" for i in range(1, 12)]
 
 
 def test_pairing(tmp_path: Path) -> None:
     (tmp_path / "poses.json").write_text(json.dumps([make(None, [0, 0, i]).tolist() for i in range(3)]))
     poses = read_poses(tmp_path / "poses.json")
     pictures = [Path("left.png"), Path("right.png"), Path("top.png")]
-    assert [picture for picture, _ in pair(poses, pictures)] == pictures
+    assert [picture for picture, _ in pair_images(poses, pictures)] == pictures
     with pytest.raises(InputError, match="3 poses for 2 pictures"):
-        pair(poses, pictures[:2])
+        pair_images(poses, pictures[:2])
 
 
 @pytest.mark.parametrize(("name", "content", "words"), [

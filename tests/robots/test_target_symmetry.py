@@ -1,16 +1,16 @@
-"""Boards that look the same turned: the robot's motion tells which way up they are."""
+"""Boards that look the same rotate_detection: the robot's motion tells which way up they are."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from posebot.robots.detect import Detection, turned
 from posebot.robots.hand_eye import calibrate_hand_eye
+from posebot.robots.target_detection import Detection, rotate_detection
+from posebot.robots.target_symmetry import resolve_target_symmetry
 from posebot.robots.targets import parse_target
-from posebot.robots.turns import settle_turns
 from posebot.robots.views import view_from_pixels
-from tests.robots.made import CAMERA, make_robot
+from tests.robots.synthetic_robot import CAMERA, make_robot
 
 
 @pytest.mark.parametrize(("spec", "turns"), [("chessboard:6x4:35mm", 2), ("circles:5x5:30mm", 4)])
@@ -18,10 +18,11 @@ def test_settled_by_the_robots_motion(spec: str, turns: int) -> None:
     target = parse_target(spec)
     robot = make_robot(count=9, seed=3, target=target, arm_mm=0.2, arm_deg=0.02)
     random, size = np.random.default_rng(1), (640, 480)
-    detections = [turned(Detection(view.name, np.arange(len(view.points)), view.points, view.seen, size, turns), target,
-                         int(random.integers(turns))) for view in robot.views]
+    upright = [Detection(view.name, np.arange(len(view.points)), view.points, view.seen, size, turns)
+               for view in robot.views]
+    detections = [rotate_detection(detection, target, int(random.integers(turns))) for detection in upright]
     poses = [view.base_from_gripper for view in robot.views]
-    settled = settle_turns(detections, poses, target, CAMERA)
+    settled = resolve_target_symmetry(detections, poses, target, CAMERA)
     views = [view_from_pixels(entry.name, pose, entry.points, entry.pixels, CAMERA)
              for entry, pose in zip(settled, poses)]
     result = calibrate_hand_eye(views, robot.mode, CAMERA)

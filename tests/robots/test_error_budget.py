@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from posebot.core.transforms import Array, difference, exp, perturb
-from posebot.robots.budget import error_budget, kinematics_covariance
+from posebot.robots.error_budget import error_budget, kinematics_covariance
 
 GRIPPER, HAND_EYE, POSE = exp([0.4, -0.1, 0.5, 2.0, 0.5, -1.0]), exp([0.03, 0.06, 0.02, 0.2, -0.1, 1.5]), exp(
     [0.05, -0.02, 0.45, 1.0, -0.7, 0.3])

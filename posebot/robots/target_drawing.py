@@ -12,7 +12,7 @@ from posebot.robots.targets import Target
 
 
 @dataclass(frozen=True)
-class Drawing:
+class TargetShapes:
     """Black shapes in the target's frame, metres. rectangles: (N, 4) x, y, width, height. circles: (N, 3) x, y, radius.
     white: (N, 4) rectangles drawn over the black ones. box: (4,) what is covered, x, y, width, height."""
 
@@ -22,7 +22,7 @@ class Drawing:
     box: Array
 
 
-def draw(target: Target) -> Drawing:
+def target_shapes(target: Target) -> TargetShapes:
     """What is to be printed. A symmetric circle grid gets a larger first circle, so that it is not ambiguous."""
     none = np.zeros((0, 4))
     if target.kind in ("circles", "acircles"):
@@ -31,12 +31,12 @@ def draw(target: Target) -> Drawing:
         if target.kind == "circles":
             circles[0, 2] = 1.6 * radius
         low, high = (circles[:, :2] - radius * 1.6).min(axis=0), (circles[:, :2] + radius * 1.6).max(axis=0)
-        return Drawing(none, circles, none, np.concatenate([low, high - low]))
+        return TargetShapes(none, circles, none, np.concatenate([low, high - low]))
     black, white, box = {"chessboard": _chessboard, "charuco": _charuco}.get(target.kind, _markers)(target)
-    return Drawing(black, np.zeros((0, 3)), white, box)
+    return TargetShapes(black, np.zeros((0, 3)), white, box)
 
 
-def raster(drawing: Drawing, pixels_per_metre: float, margin: float = 0.0) -> Array:
+def rasterize(drawing: TargetShapes, pixels_per_metre: float, margin: float = 0.0) -> Array:
     """Grey picture (H, W), 0..255, of a drawing with a white margin (metres); pixel (0, 0) begins at box - margin."""
     import cv2
 
@@ -56,7 +56,7 @@ def raster(drawing: Drawing, pixels_per_metre: float, margin: float = 0.0) -> Ar
 
 
 def _chessboard(target: Target) -> tuple[Array, Array, Array]:
-    """The square inside the first corner is black, as `robots.detect` expects."""
+    """The square inside the first corner is black, as `robots.target_detection` expects."""
     return (_squares(target.columns + 1, target.rows + 1, target.pitch, 0) - [target.pitch, target.pitch, 0, 0],
             np.zeros((0, 4)), np.array([-1, -1, target.columns + 1, target.rows + 1]) * target.pitch)
 

@@ -1,8 +1,8 @@
 """Robot poses from files: one file for all, or one file for each picture. The forms are told apart by what is inside.
 
-- posebot's own, YAML or JSON: `poses:`, a list of records, each with a pose (see `robots.pose_values`) and, if wished,
+- posebot's own, YAML or JSON: `poses:`, a list of records, each with a pose (see `robots.pose_formats`) and, if wished,
   `image` (a file name) and `time` (or `stamp`, seconds);
-- CSV with a header: one row for each pose, columns named as in `robots.pose_values`, with `image` and `time`;
+- CSV with a header: one row for each pose, columns named as in `robots.pose_formats`, with `image` and `time`;
 - ROS-Industrial: `data:`, a list of {image, pose}, both file names relative to the file;
 - MoveIt: a list of pairs [effector_wrt_world, object_wrt_sensor], 4x4 each, or of mappings with these names; the
   target's poses come with it, so that no pictures are needed;
@@ -23,7 +23,7 @@ import yaml
 
 from posebot.core.errors import InputError, PoseError
 from posebot.core.transforms import Array
-from posebot.robots.pose_values import EXPECTED, matrix_from, pose_from
+from posebot.robots.pose_formats import EXPECTED, parse_matrix, parse_pose
 
 _LISTS = ("poses", "data", "samples")
 _ABOUT = ("image", "time", "stamp")
@@ -69,7 +69,7 @@ def read_poses(path: Path) -> list[RobotPose]:
     return poses
 
 
-def pair(poses: list[RobotPose], pictures: list[Path]) -> list[tuple[Path, RobotPose]]:
+def pair_images(poses: list[RobotPose], pictures: list[Path]) -> list[tuple[Path, RobotPose]]:
     """Pictures with their poses: by file name where poses name pictures; else by the last number in the names, where
     both have such numbers and they are the same; else in order.
 
@@ -91,7 +91,7 @@ def pair(poses: list[RobotPose], pictures: list[Path]) -> list[tuple[Path, Robot
     return list(zip(pictures, poses))
 
 
-def natural(path: Path) -> tuple[tuple[int, int | str], ...]:
+def natural_sort_key(path: Path) -> tuple[tuple[int, int | str], ...]:
     """Sort key by which 2.png comes before 10.png."""
     parts = re.split(r"(\d+)", path.name)
     return tuple((0, int(part)) if part.isdigit() else (1, part) for part in parts)
@@ -101,27 +101,27 @@ def _entry(row: Any, where: str, folder: Path) -> RobotPose:
     if isinstance(row, list) and len(row) == 2 and isinstance(row[0], list) and len(row[0]) == 4:
         row = {"effector_wrt_world": row[0], "object_wrt_sensor": row[1]}
     if not isinstance(row, Mapping):
-        return RobotPose(pose_from(row, where), where)
+        return RobotPose(parse_pose(row, where), where)
     image, moment = row.get("image"), row.get("time", row.get("stamp"))
     target = row.get("object_wrt_sensor", row.get("cam_from_target"))
     if isinstance(row.get("pose"), str):
         found = _single(folder / row["pose"])
     else:
-        found = pose_from({key: value for key, value in row.items() if key not in _ABOUT}, where)
+        found = parse_pose({key: value for key, value in row.items() if key not in _ABOUT}, where)
     return RobotPose(found, where, None if image in (None, "") else folder / str(image), _seconds(moment, where),
-                     None if target is None else matrix_from(target, f"{where}: object_wrt_sensor"))
+                     None if target is None else parse_matrix(target, f"{where}: object_wrt_sensor"))
 
 
 def _folder(path: Path) -> list[RobotPose]:
-    files = sorted((file for file in path.iterdir() if file.suffix in (".yaml", ".yml")), key=natural)
-    files = files or sorted(path.glob("*.json"), key=natural)
+    files = sorted((file for file in path.iterdir() if file.suffix in (".yaml", ".yml")), key=natural_sort_key)
+    files = files or sorted(path.glob("*.json"), key=natural_sort_key)
     if not files:
         raise PoseError(path, "no YAML or JSON files in it", "one pose in each, or name the file that holds them all")
     return [RobotPose(_single(file), str(file)) for file in files]
 
 
 def _single(path: Path) -> Array:
-    return pose_from(_load(path), str(path))
+    return parse_pose(_load(path), str(path))
 
 
 def _seconds(value: Any, where: str) -> float | None:

@@ -1,4 +1,4 @@
-"""Targets that look the same turned by a half or a quarter: which way up each picture shows them."""
+"""Targets that look the same rotate_detection by a half or a quarter: which way up each picture shows them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 
 from posebot.core.camera import Camera
 from posebot.core.transforms import Array, rotation_angle
-from posebot.robots.detect import Detection, turned
+from posebot.robots.target_detection import Detection, rotate_detection
 from posebot.robots.targets import Target
-from posebot.robots.views import planar_pose
+from posebot.robots.views import planar_target_pose
 
 
-def settle_turns(detections: Sequence[Detection], poses: Sequence[Array], target: Target,
+def resolve_target_symmetry(detections: Sequence[Detection], poses: Sequence[Array], target: Target,
                  camera: Camera) -> list[Detection]:
-    """Detections turned so that the target turns between pictures by as much as the robot did.
+    """Detections rotate_detection so that the target turns between pictures by as much as the robot did.
 
     The turn between two pictures has the same angle for the robot and the target, whatever the hand-eye pose is. The
     first picture is taken as it is; which way up it shows the target is no matter. `poses`: base_from_gripper (4x4).
@@ -24,8 +24,8 @@ def settle_turns(detections: Sequence[Detection], poses: Sequence[Array], target
     for detection, pose in zip(detections, poses):
         candidates = []
         for turn in range(detection.turns if settled else 1):
-            candidate = turned(detection, target, turn) if turn else detection
-            seen = planar_pose(candidate.points, candidate.pixels, camera)
+            candidate = rotate_detection(detection, target, turn) if turn else detection
+            seen = planar_target_pose(candidate.points, candidate.pixels, camera)
             if seen is not None:
                 candidates.append((candidate, pose, seen))
         if candidates:

@@ -9,7 +9,7 @@ import numpy as np
 
 from posebot.core.camera import Camera
 from posebot.core.transforms import Array, apply, exp, inverse, make, perturb, rotation_from_vector
-from posebot.robots.drawing import draw, raster
+from posebot.robots.target_drawing import rasterize, target_shapes
 from posebot.robots.targets import Target, parse_target
 from posebot.robots.views import Mode, View, view_from_pixels
 
@@ -24,7 +24,7 @@ class Robot:
 
     mode: Mode
     mount_from_cam: Array
-    stand_from_target: Array
+    fixture_from_target: Array
     views: list[View]
 
 
@@ -41,16 +41,16 @@ def make_robot(mode: Mode = "eye-in-hand", count: int = 14, seed: int = 0, pixel
     """A robot with noise: `pixels` in each corner, `arm_mm` and `arm_deg` in each axis of each reported pose."""
     random = np.random.default_rng(seed)
     mount_from_cam = exp(np.concatenate([random.uniform(-0.1, 0.1, 3), random.uniform(-1, 1, 3)]))
-    stand_from_target = exp(np.concatenate([random.uniform(-0.5, 0.5, 3), random.uniform(-1, 1, 3)]))
+    fixture_from_target = exp(np.concatenate([random.uniform(-0.5, 0.5, 3), random.uniform(-1, 1, 3)]))
     views = []
     for i in range(count):
         cam_from_target = look_at_board(random, tilt)
-        link = mount_from_cam @ cam_from_target @ inverse(stand_from_target)
+        link = mount_from_cam @ cam_from_target @ inverse(fixture_from_target)
         truth = inverse(link) if mode == "eye-in-hand" else link
         noise = np.concatenate([random.normal(0, arm_mm * 1e-3, 3), random.normal(0, np.radians(arm_deg), 3)])
         seen = pixels_of(target.points(), cam_from_target) + random.normal(0, pixels, (len(target.points()), 2))
         views.append(view_from_pixels(f"{i}.png", perturb(truth, noise), target.points(), seen, CAMERA))
-    return Robot(mode, mount_from_cam, stand_from_target, views)
+    return Robot(mode, mount_from_cam, fixture_from_target, views)
 
 
 def pixels_of(points: Array, cam_from_target: Array, camera: Camera = CAMERA) -> Array:
@@ -61,8 +61,8 @@ def pixels_of(points: Array, cam_from_target: Array, camera: Camera = CAMERA) ->
 
 def photograph(target: Target, cam_from_target: Array, camera: Camera = CAMERA) -> np.ndarray:
     """Grey picture of a printed target on a grey table, without distortion, four times oversampled."""
-    drawing, density, margin, over = draw(target), 4000.0, 0.02, 4
-    print_ = raster(drawing, density, margin).astype(np.uint8)
+    drawing, density, margin, over = target_shapes(target), 4000.0, 0.02, 4
+    print_ = rasterize(drawing, density, margin).astype(np.uint8)
     to_metres = np.array([[1 / density, 0, drawing.box[0] - margin + 0.5 / density],
                           [0, 1 / density, drawing.box[1] - margin + 0.5 / density], [0, 0, 1]])
     onto_picture = camera.K @ cam_from_target[:3, [0, 1, 3]] @ to_metres

@@ -1,4 +1,4 @@
-"""Targets are found in made pictures, every point in its place, however the board is turned."""
+"""Targets are found in made pictures, every point in its place, however the board is rotate_detection."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import pytest
 
 from posebot.core.errors import InputError
 from posebot.core.transforms import make, rotation_from_vector
-from posebot.robots.detect import make_finder, turned
+from posebot.robots.target_detection import make_target_detector, rotate_detection
 from posebot.robots.targets import parse_target
-from tests.robots.made import CAMERA, photograph, pixels_of
+from tests.robots.synthetic_robot import CAMERA, photograph, pixels_of
 
 STRAIGHT = CAMERA.undistorted()
 SPECS = ["charuco:7x5:30mm:22mm:DICT_4X4_50", "charuco:6x4:30mm:22mm:DICT_5X5_50:legacy", "chessboard:7x4:30mm",
@@ -24,7 +24,7 @@ def test_every_point_is_found_in_its_place(spec: str, roll: float) -> None:
     turn = rotation_from_vector([0.25, -0.2, 0]) @ rotation_from_vector([0, 0, roll])
     points = target.points()
     pose = make(turn, np.array([0.01, -0.01, 0.45]) - turn @ ((points.min(axis=0) + points.max(axis=0)) / 2))
-    found = make_finder(target)(photograph(target, pose, STRAIGHT), "made")
+    found = make_target_detector(target)(photograph(target, pose, STRAIGHT), "made")
     assert found is not None
     assert found.turns == 1
     assert len(found.ids) == len(points)
@@ -35,24 +35,24 @@ def test_every_point_is_found_in_its_place(spec: str, roll: float) -> None:
 def test_ambiguous_board_is_right_after_one_of_its_turns() -> None:
     target = parse_target("chessboard:6x4:30mm")
     pose = make(rotation_from_vector([0.2, 0, 3.0]), [0.05, 0.03, 0.5])
-    found = make_finder(target)(photograph(target, pose, STRAIGHT), "made")
+    found = make_target_detector(target)(photograph(target, pose, STRAIGHT), "made")
     assert found is not None
     assert found.turns == 2
     seen = pixels_of(found.points, pose, STRAIGHT)
-    errors = [np.abs(turned(found, target, turn).pixels - seen).max() for turn in range(2)]
+    errors = [np.abs(rotate_detection(found, target, turn).pixels - seen).max() for turn in range(2)]
     assert min(errors) < 1 < max(errors)
 
 
 def test_nothing_there() -> None:
     for spec in SPECS:
-        assert make_finder(parse_target(spec))(np.full((120, 160), 128, np.uint8), "grey") is None
+        assert make_target_detector(parse_target(spec))(np.full((120, 160), 128, np.uint8), "grey") is None
 
 
 def test_several_tags_need_an_id() -> None:
     grid = parse_target("markers:4x3:40mm:12mm:DICT_4X4_50")
     picture = photograph(grid, make(None, [-0.1, -0.08, 0.45]), STRAIGHT)
     with pytest.raises(InputError, match="say which"):
-        make_finder(parse_target("aruco:DICT_4X4_50:40mm"))(picture, "many")
-    found = make_finder(parse_target("aruco:DICT_4X4_50:40mm:id5"))(picture, "many")
+        make_target_detector(parse_target("aruco:DICT_4X4_50:40mm"))(picture, "many")
+    found = make_target_detector(parse_target("aruco:DICT_4X4_50:40mm:id5"))(picture, "many")
     assert found is not None
     assert len(found.ids) == 4

@@ -39,7 +39,7 @@ _PARTS = {"quaternion_xyzw": ("qx", "qy", "qz", "qw"), "rotation_vector": ("rx",
           "rpy": ("roll", "pitch", "yaw")}
 
 
-def pose_from(record: Any, where: str) -> Array:
+def parse_pose(record: Any, where: str) -> Array:
     """`base_from_gripper` (4x4) from one record.
 
     Raises:
@@ -47,22 +47,22 @@ def pose_from(record: Any, where: str) -> Array:
             millimetres or degrees.
     """
     if not isinstance(record, Mapping):
-        return checked_pose(matrix_from(record, where), where)
+        return check_pose_units(parse_matrix(record, where), where)
     record = {str(key).strip(): value for key, value in record.items()}
     if {"rows", "data"} <= set(record):
         values = _numbers(record["data"], 6, f"{where}: data")
-        return checked_pose(make(_from_vector(values[3:], where), values[:3]), where)
+        return check_pose_units(make(_from_vector(values[3:], where), values[:3]), where)
     name = next((name for name in MATRIX_NAMES if name in record), None)
     if name is not None:
-        matrix = checked_pose(matrix_from(record[name], f"{where}: {name}"), f"{where}: {name}")
+        matrix = check_pose_units(parse_matrix(record[name], f"{where}: {name}"), f"{where}: {name}")
         return inverse(matrix) if name == "gripper_from_base" else matrix
     if isinstance(record.get("pose"), Mapping):
-        return pose_from(record["pose"], where)
+        return parse_pose(record["pose"], where)
     position = _position(record, where)
-    return checked_pose(make(_rotation(record, where), position), where)
+    return check_pose_units(make(_rotation(record, where), position), where)
 
 
-def matrix_from(value: Any, where: str) -> Array:
+def parse_matrix(value: Any, where: str) -> Array:
     """A rigid 4x4 from nested lists or 16 numbers, its rotation made orthonormal; the position is not judged."""
     matrix = _numbers(value, 16, where).reshape(4, 4)
     if not is_transform(matrix):
@@ -70,7 +70,7 @@ def matrix_from(value: Any, where: str) -> Array:
     return make(orthonormal(matrix[:3, :3]), matrix[:3, 3])
 
 
-def checked_pose(pose: Array, where: str) -> Array:
+def check_pose_units(pose: Array, where: str) -> Array:
     """The pose, unless its position is that of no arm."""
     far = float(np.abs(pose[:3, 3]).max())
     if far > _REACH:

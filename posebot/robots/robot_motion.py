@@ -9,14 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from posebot.core.transforms import Array, rotation_angle, vector_from_rotation
-from posebot.robots.views import View, measured
+from posebot.robots.views import View, measured_target_poses
 
 _FEW, _TURN_DEG, _SPREAD_DEG, _MISMATCH_DEG = 8, 20.0, 15.0, 2.0
 _AXIS_FROM_DEG = 3.0  # the axis of a smaller turn is noise
 
 
 @dataclass(frozen=True)
-class Motions:
+class RobotMotion:
     """How the robot moved between the views.
 
     Attributes:
@@ -47,16 +47,17 @@ class Motions:
                    "convention of angles")
 
 
-def judge_motions(views: Sequence[View]) -> Motions:
+def analyze_robot_motion(views: Sequence[View]) -> RobotMotion:
     """From two or more views."""
     poses = np.stack([view.base_from_gripper for view in views])[:, :3, :3]
     turns = vector_from_rotation(np.concatenate(_relative(poses)))
     angles = np.degrees(np.linalg.norm(turns, axis=1))
-    return Motions(len(views), float(angles.max()), _spread_deg(turns[angles > _AXIS_FROM_DEG]),
-                   float(np.median(turn_mismatch(poses, np.swapaxes(measured(views)[:, :3, :3], 1, 2)))))
+    target_rotations = np.swapaxes(measured_target_poses(views)[:, :3, :3], 1, 2)
+    return RobotMotion(len(views), float(angles.max()), _spread_deg(turns[angles > _AXIS_FROM_DEG]),
+                   float(np.median(rotation_mismatch(poses, target_rotations))))
 
 
-def turn_mismatch(rotations_a: Array, rotations_b: Array) -> Array:
+def rotation_mismatch(rotations_a: Array, rotations_b: Array) -> Array:
     """Degrees by which the turns between every two of N rotations differ in amount, (N * (N - 1) / 2,)."""
     first, second = np.triu_indices(len(rotations_a), 1)
     angles = [np.degrees(rotation_angle(rotations[first], rotations[second]))

@@ -9,7 +9,7 @@ import numpy as np
 
 from posebot.core.errors import PoseError
 from posebot.core.transforms import Array, make, rotation_from_vector, vector_from_rotation
-from posebot.robots.poses import RobotPose, read_poses
+from posebot.robots.robot_poses import RobotPose, read_poses
 
 MAX_GAP = 0.2  # seconds between two poses of the table: an arm's path is unknown over longer
 
@@ -29,7 +29,7 @@ class PoseTable:
             InputError: the time is outside the table, or between two poses more than `max_gap` seconds apart.
         """
         low, high, share = self._between(time, max_gap)
-        return _mix(self.poses[low], self.poses[high], share)
+        return _interpolate(self.poses[low], self.poses[high], share)
 
     def twist(self, time: float, max_gap: float = MAX_GAP) -> Array:
         """Speed (6,) of the gripper at a time, m/s and rad/s along the base's axes, from the poses beside it.
@@ -54,15 +54,15 @@ class PoseTable:
 
 
 def read_pose_table(path: Path) -> PoseTable:
-    """A table from a file of `robots.poses` in which every pose has a time.
+    """A table from a file of `robots.robot_poses` in which every pose has a time.
 
     Raises:
         InputError: as `read_poses`; a time is missing; or times are double.
     """
-    return table_of(read_poses(path), path)
+    return make_pose_table(read_poses(path), path)
 
 
-def table_of(poses: list[RobotPose], path: Path) -> PoseTable:
+def make_pose_table(poses: list[RobotPose], path: Path) -> PoseTable:
     """A table of poses that were read from a file. Raises as `read_pose_table`."""
     missing = next((pose.name for pose in poses if pose.time is None), None)
     if missing is not None:
@@ -82,7 +82,7 @@ def base_from_cam(base_from_gripper: Array, gripper_from_cam: Array) -> Array:
     return base_from_gripper @ gripper_from_cam
 
 
-def _mix(first: Array, last: Array, share: float) -> Array:
+def _interpolate(first: Array, last: Array, share: float) -> Array:
     turn = vector_from_rotation(last[:3, :3] @ first[:3, :3].T)
     return make(rotation_from_vector(share * turn) @ first[:3, :3],
                 (1 - share) * first[:3, 3] + share * last[:3, 3])

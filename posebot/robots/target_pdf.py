@@ -10,7 +10,7 @@ import numpy as np
 from posebot.core.errors import InputError, OutputError
 from posebot.core.files import write_atomic
 from posebot.core.transforms import Array
-from posebot.robots.drawing import Drawing, draw, raster
+from posebot.robots.target_drawing import TargetShapes, rasterize, target_shapes
 from posebot.robots.targets import Target
 
 PAPERS = {"a4": (0.210, 0.297), "a3": (0.297, 0.420), "letter": (0.2159, 0.2794)}
@@ -19,7 +19,8 @@ _MARGIN = 0.010  # metres of white around a print
 _POINTS_PER_METRE = 72 / 0.0254
 
 
-def write_target(path: Path, target: Target, caption: str, paper: str = "", dpi: int = 600) -> tuple[float, float]:
+def write_target_sheet(path: Path, target: Target, caption: str, paper: str = "",
+                       dpi: int = 600) -> tuple[float, float]:
     """Write a target as .pdf or .png; returns the sheet's width and height in metres.
 
     Args:
@@ -27,7 +28,7 @@ def write_target(path: Path, target: Target, caption: str, paper: str = "", dpi:
     Raises:
         InputError: another file type, or the target does not fit on the paper.
     """
-    drawing = draw(target)
+    drawing = target_shapes(target)
     needed = (max(drawing.box[2], RULER) + 2 * _MARGIN, drawing.box[3] + 2 * _MARGIN + 0.012)
     sheet = _sheet(needed, paper)
     if path.suffix.lower() not in (".pdf", ".png"):
@@ -48,7 +49,7 @@ def _sheet(needed: tuple[float, float], paper: str) -> tuple[float, float]:
     raise InputError(f"--paper {paper}", f"the target needs {size} with its margin", "larger paper or a smaller one")
 
 
-def _placed(drawing: Drawing, sheet: tuple[float, float]) -> tuple[Array, Array, Array, Array]:
+def _placed(drawing: TargetShapes, sheet: tuple[float, float]) -> tuple[Array, Array, Array, Array]:
     """Rectangles, white ones and circles on the sheet, metres from its upper left corner, and the ruler's left end."""
     shift = np.array([(sheet[0] - drawing.box[2]) / 2, (sheet[1] - 0.012 - drawing.box[3]) / 2]) - drawing.box[:2]
     move = [*shift, 0, 0]
@@ -56,7 +57,7 @@ def _placed(drawing: Drawing, sheet: tuple[float, float]) -> tuple[Array, Array,
             np.array([(sheet[0] - RULER) / 2, sheet[1] - 0.010]))
 
 
-def _pdf(drawing: Drawing, sheet: tuple[float, float], caption: str, dpi: int) -> bytes:
+def _pdf(drawing: TargetShapes, sheet: tuple[float, float], caption: str, dpi: int) -> bytes:
     rectangles, white, circles, ruler = _placed(drawing, sheet)
     unit, height = _POINTS_PER_METRE, sheet[1]
 
@@ -98,15 +99,15 @@ def _pdf_file(objects: list[bytes]) -> bytes:
         len(objects) + 1, table, len(objects) + 1, len(out))
 
 
-def _png(drawing: Drawing, sheet: tuple[float, float], caption: str, dpi: int) -> bytes:
+def _png(drawing: TargetShapes, sheet: tuple[float, float], caption: str, dpi: int) -> bytes:
     import cv2
     from PIL import Image
 
     rectangles, white, circles, ruler = _placed(drawing, sheet)
     line = np.array([[*ruler, RULER, 0.0003]])
-    page = Drawing(np.concatenate([rectangles, line]), circles, white, np.array([0, 0, *sheet]))
+    page = TargetShapes(np.concatenate([rectangles, line]), circles, white, np.array([0, 0, *sheet]))
     scale = dpi / 0.0254
-    picture = raster(page, scale).astype(np.uint8)
+    picture = rasterize(page, scale).astype(np.uint8)
     at = (round(ruler[0] * scale), round((ruler[1] + 0.0045) * scale))
     cv2.putText(picture, f"{caption}   the line is {RULER * 1e3:.0f} mm", at, cv2.FONT_HERSHEY_SIMPLEX,
                 0.0022 * scale / 22, (0,), max(1, dpi // 300), cv2.LINE_AA)

@@ -14,16 +14,16 @@ from posebot.core.files import write_atomic
 from posebot.core.transforms import Array, quaternion_from_rotation
 from posebot.robots.camera_calibration import CameraCalibration
 from posebot.robots.hand_eye import HandEyeResult
-from posebot.robots.pose_values import matrix_from
+from posebot.robots.pose_formats import parse_matrix
 from posebot.robots.views import Mode
 
 SCHEMA = 1
 _MOUNT: dict[Mode, str] = {"eye-in-hand": "gripper_from_cam", "eye-to-hand": "base_from_cam"}
-_STAND: dict[Mode, str] = {"eye-in-hand": "base_from_target", "eye-to-hand": "gripper_from_target"}
+_FIXTURE: dict[Mode, str] = {"eye-in-hand": "base_from_target", "eye-to-hand": "gripper_from_target"}
 
 
 @dataclass(frozen=True)
-class HandEye:
+class HandEyeCalibration:
     """A calibration as read from its file.
 
     Attributes:
@@ -69,7 +69,7 @@ def hand_eye_to_dict(result: HandEyeResult, target: str = "") -> dict[str, Any]:
     """`hand_eye.yaml`. Lengths in metres, except where a name says mm."""
     unit, factor = ("px", 1.0) if result.camera is not None else ("mm", 1000.0)
     sigma = np.sqrt(np.diag(result.covariance))
-    stand = _STAND[result.mode]
+    stand = _FIXTURE[result.mode]
     return {
         "schema": SCHEMA, "mode": result.mode,
         _MOUNT[result.mode]: result.mount_from_cam.round(9).tolist(),
@@ -78,7 +78,7 @@ def hand_eye_to_dict(result: HandEyeResult, target: str = "") -> dict[str, Any]:
         "covariance": result.covariance.tolist(),
         "sigma": {"translation_mm": (sigma[:3] * 1000).round(4).tolist(),
                   "rotation_deg": np.degrees(sigma[3:]).round(4).tolist()},
-        stand: result.stand_from_target.round(9).tolist(), "target": target,
+        stand: result.fixture_from_target.round(9).tolist(), "target": target,
         "target_scale": {"factor": round(result.scale, 6), "sigma": round(result.scale_sigma, 6),
                          "free": result.scale_sigma > 0},
         "camera": None if result.camera is None else result.camera.to_dict(),
@@ -86,8 +86,9 @@ def hand_eye_to_dict(result: HandEyeResult, target: str = "") -> dict[str, Any]:
         "motions": {"views": result.motions.views, "rotation_deg": round(result.motions.rotation_deg, 2),
                     "axis_spread_deg": round(result.motions.axis_spread_deg, 2),
                     "mismatch_deg": round(result.motions.mismatch_deg, 3)},
-        "noise": {f"seen_{unit}": round(result.noise.seen * factor, 4), "arm_mm": round(result.noise.arm_t * 1000, 4),
-                  "arm_deg": round(float(np.degrees(result.noise.arm_r)), 4)},
+        "noise": {f"seen_{unit}": round(result.noise.seen * factor, 4),
+                  "arm_mm": round(result.noise.arm_translation * 1000, 4),
+                  "arm_deg": round(float(np.degrees(result.noise.arm_rotation)), 4)},
         "solvers": [{"solver": entry.solver, "from_refined_mm": round(entry.mm, 3),
                      "from_refined_deg": round(entry.deg, 4), f"residual_{unit}": round(entry.residual * factor, 3),
                      _MOUNT[result.mode]: entry.mount_from_cam.round(6).tolist()} for entry in result.solvers],
@@ -125,7 +126,7 @@ def write_yaml(path: Path, content: dict[str, Any]) -> None:
                                      width=120).encode())
 
 
-def load_hand_eye(path: Path) -> HandEye:
+def load_hand_eye(path: Path) -> HandEyeCalibration:
     """Read `hand_eye.yaml`.
 
     Raises:
@@ -143,7 +144,8 @@ def load_hand_eye(path: Path) -> HandEye:
     covariance = np.asarray(data.get("covariance", np.zeros((6, 6))), dtype=float)
     if covariance.shape != (6, 6) or not np.isfinite(covariance).all():
         raise CalibrationError(path, f"covariance has shape {covariance.shape}", "6x6, finite")
-    return HandEye(data["mode"], matrix_from(data.get(name), f"{path}: {name}"), covariance, _arm(data.get("noise")))
+    pose = parse_matrix(data.get(name), f"{path}: {name}")
+    return HandEyeCalibration(data["mode"], pose, covariance, _arm(data.get("noise")))
 
 
 def _arm(noise: Any) -> tuple[float, float]:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from posebot.core.transforms import perturb
-from posebot.robots import normal as module
-from posebot.robots.normal import Free, Noise, Solution
-from posebot.robots.refine import refine, reprojection, start_from
-from posebot.robots.solvers import Guess
+from posebot.robots import normal_equations as module
+from posebot.robots.joint_refinement import initial_solution, refine, reprojection_rms
+from posebot.robots.normal_equations import FreeParameters, NoiseModel, Solution
+from posebot.robots.solvers import HandEyeEstimate
 from posebot.robots.views import Mode
-from tests.robots.made import CAMERA, make_robot
+from tests.robots.synthetic_robot import CAMERA, make_robot
 
 
 def _moved(state: Solution, twist: np.ndarray, arm: np.ndarray) -> Solution:
@@ -21,7 +21,7 @@ def _moved(state: Solution, twist: np.ndarray, arm: np.ndarray) -> Solution:
     change = np.array([[twist[13], 0, twist[15]], [0, twist[14], twist[16]], [0, 0, 0]])
     camera = replace(state.camera, K=state.camera.K + change, distortion=state.camera.distortion + twist[17:])
     return replace(state, mount_from_cam=perturb(state.mount_from_cam, twist[:6]), camera=camera,
-                   stand_from_target=perturb(state.stand_from_target, twist[6:12]), scale=state.scale + twist[12],
+                   fixture_from_target=perturb(state.fixture_from_target, twist[6:12]), scale=state.scale + twist[12],
                    arm_errors=state.arm_errors + arm)
 
 
@@ -29,14 +29,14 @@ def _moved(state: Solution, twist: np.ndarray, arm: np.ndarray) -> Solution:
 def test_right_hand_sides_are_the_gradient_of_the_cost(mode: Mode) -> None:
     robot = make_robot(mode, 4, 11)
     random = np.random.default_rng(0)
-    guess = Guess("made", perturb(robot.mount_from_cam, random.normal(0, 0.01, 6)), robot.stand_from_target)
-    state = replace(start_from(guess, robot.views, CAMERA), noise=Noise(30.0, 0.05, 0.05), scale=1.02)
-    problem = module.stack(robot.views, mode, Free(True, True))
+    guess = HandEyeEstimate("made", perturb(robot.mount_from_cam, random.normal(0, 0.01, 6)), robot.fixture_from_target)
+    state = replace(initial_solution(guess, robot.views, CAMERA), noise=NoiseModel(30.0, 0.05, 0.05), scale=1.02)
+    problem = module.stack_views(robot.views, mode, FreeParameters(True, True))
     normal = module.normal_equations(problem, state)
 
     def cost(twist: np.ndarray, arm: np.ndarray) -> float:
         moved = _moved(state, twist, arm)
-        return module.cost_of(module.residuals_of(problem, moved).values, moved)
+        return module.robust_cost(module.compute_residuals(problem, moved).values, moved)
 
     for i in range(17 + CAMERA.distortion.size):
         step = np.zeros(17 + CAMERA.distortion.size)
@@ -53,7 +53,9 @@ def test_right_hand_sides_are_the_gradient_of_the_cost(mode: Mode) -> None:
 
 def test_perfect_data_is_fitted_perfectly_from_far_away() -> None:
     robot = make_robot(count=6, seed=12, pixels=0)
-    far = Guess("made", perturb(robot.mount_from_cam, [0.03, -0.02, 0.02, 0.1, 0.1, -0.1]), robot.stand_from_target)
-    found = refine(robot.views, robot.mode, replace(start_from(far, robot.views, CAMERA), noise=Noise(0.5, 1e-7, 1e-7)))
+    mount_from_cam = perturb(robot.mount_from_cam, [0.03, -0.02, 0.02, 0.1, 0.1, -0.1])
+    far = HandEyeEstimate("perturbed", mount_from_cam, robot.fixture_from_target)
+    start = replace(initial_solution(far, robot.views, CAMERA), noise=NoiseModel(0.5, 1e-7, 1e-7))
+    found = refine(robot.views, robot.mode, start)
     np.testing.assert_allclose(found.mount_from_cam, robot.mount_from_cam, atol=1e-6)
-    assert reprojection(found, robot.views, robot.mode).max() < 1e-3
+    assert reprojection_rms(found, robot.views, robot.mode).max() < 1e-3

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from posebot.robots.detect import make_finder
+from posebot.robots.target_detection import make_target_detector
 from posebot.robots.targets import parse_target
 from posebot.video.images import list_image_files, read_rgb
 
@@ -16,7 +16,7 @@ from posebot.video.images import list_image_files, read_rgb
     ("ri_10x10/images", "circles:10x10:25.4mm", 15, 100, 1),
 ])
 def test_found_in_every_picture(handeye: Path, folder: str, spec: str, pictures: int, points: int, turns: int) -> None:
-    find = make_finder(parse_target(spec))
+    find = make_target_detector(parse_target(spec))
     found = [find(read_rgb(path), path.name) for path in list_image_files(handeye / folder)]
     assert len(found) == pictures
     assert all(entry is not None and len(entry.ids) == points and entry.turns == turns for entry in found)
@@ -27,6 +27,6 @@ def test_found_in_every_picture(handeye: Path, folder: str, spec: str, pictures:
     ("test_aruco_marker_detection.png", "markers:3x4:20mm:4mm:DICT_4X4_250", 48),
 ])
 def test_moveits_pictures(handeye: Path, name: str, spec: str, points: int) -> None:
-    found = make_finder(parse_target(spec))(read_rgb(handeye / "moveit" / name), name)
+    found = make_target_detector(parse_target(spec))(read_rgb(handeye / "moveit" / name), name)
     assert found is not None
     assert len(found.ids) >= points

@@ -1,7 +1,7 @@
 """Joint refinement of hand-eye and target pose over all views: least reprojection error, with an arm that is not exact.
 
-Unknown are `mount_from_cam` and `stand_from_target` (see `robots.views`) and, for every view, a small error e of the
-robot's reported pose at the gripper, with a Gaussian prior. The cost is
+Unknown are `mount_from_cam` and `fixture_from_target` (see `robots.views`) and, for every view, a small error e of the
+robot's reported pose at the gripper, with a Gaussian arm_prior_precision. The cost is
 
     sum over points  huber(|projected - seen| / sigma_seen)
     + sum over views  |e_t|^2 / sigma_t^2 + |e_r|^2 / sigma_r^2
@@ -29,80 +29,81 @@ import numpy as np
 
 from posebot.core.camera import Camera
 from posebot.core.transforms import Array, perturb
-from posebot.robots.normal import (
-    NOTHING,
-    Free,
-    Noise,
-    Normal,
-    Problem,
+from posebot.robots.normal_equations import (
+    NO_FREE_PARAMETERS,
+    FreeParameters,
+    NoiseModel,
+    NormalEquations,
+    RefinementProblem,
     Solution,
-    cost_of,
+    arm_prior_precision,
+    compute_residuals,
     normal_equations,
-    prior,
-    residuals_of,
-    stack,
+    robust_cost,
+    stack_views,
 )
-from posebot.robots.solvers import Guess, predicted
-from posebot.robots.views import Mode, View, mount_from_stand
+from posebot.robots.solvers import HandEyeEstimate, predicted_target_poses
+from posebot.robots.views import Mode, View, mount_from_fixture
 
 _WITNESSES = 4  # independent points in a view, at most
 _LEAST = (1e-3, 1e-6, 1e-7)  # lower ends of the sigmas: pixels (or 1e-3 mm), metres, radians
 _UNSEEN = 1e-10  # share of a direction's information below which it counts as unobserved
 
 
-def refine(views: Sequence[View], mode: Mode, start: Solution, free: Free = NOTHING) -> Solution:
+def refine(views: Sequence[View], mode: Mode, start: Solution, free: FreeParameters = NO_FREE_PARAMETERS) -> Solution:
     """The joint solution from `start`, with its noise taken as known.
 
     `views`: three or more, `seen` in pixels of `start.camera`, or in metres where that is None.
     """
-    return _minimise(stack(views, mode, free), start)
+    return _minimise(stack_views(views, mode, free), start)
 
 
-def refine_with_noise(views: Sequence[View], mode: Mode, start: Solution, free: Free = NOTHING,
+def refine_with_noise(views: Sequence[View], mode: Mode, start: Solution, free: FreeParameters = NO_FREE_PARAMETERS,
                       arm: tuple[float, float] | None = None) -> Solution:
     """As `refine`, with the noise estimated from the views; `arm` = (metres, radians) keeps that of the arm."""
-    problem, solution = stack(views, mode, free), start
+    problem, solution = stack_views(views, mode, free), start
     if arm is not None:
-        solution = replace(start, noise=Noise(start.noise.seen, max(arm[0], _LEAST[1]), max(arm[1], _LEAST[2])))
+        solution = replace(start, noise=NoiseModel(start.noise.seen, max(arm[0], _LEAST[1]), max(arm[1], _LEAST[2])))
     for _ in range(30):
         solution = _minimise(problem, solution)
         better = _estimate_noise(problem, solution, arm is not None)
-        before, after = (np.array([entry.seen, entry.arm_t, entry.arm_r]) for entry in (solution.noise, better))
+        before, after = (np.array([entry.seen, entry.arm_translation, entry.arm_rotation])
+                         for entry in (solution.noise, better))
         if np.abs(np.log(after / before)).max() < 0.02:
             break
         solution = replace(solution, noise=better)
     return solution
 
 
-def start_from(guess: Guess, views: Sequence[View], camera: Camera | None) -> Solution:
+def initial_solution(estimate: HandEyeEstimate, views: Sequence[View], camera: Camera | None) -> Solution:
     """A solver's answer as a start: half a pixel of noise (1 mm where there are no pixels), the arm nearly exact.
 
     From an arm that may err much, the noise would settle where the arm explains everything.
     """
-    noise = Noise(0.5 if camera is not None else 1e-3, 1e-4, 1e-4)
-    return Solution(guess.mount_from_cam, guess.stand_from_target, np.zeros((len(views), 6)), noise, camera)
+    noise = NoiseModel(0.5 if camera is not None else 1e-3, 1e-4, 1e-4)
+    return Solution(estimate.mount_from_cam, estimate.fixture_from_target, np.zeros((len(views), 6)), noise, camera)
 
 
-def reprojection(solution: Solution, views: Sequence[View], mode: Mode) -> Array:
+def reprojection_rms(solution: Solution, views: Sequence[View], mode: Mode) -> Array:
     """(N,) root mean square over each view's points of |projected - seen|, arm taken as exact; pixels or metres."""
-    problem = stack(views, mode, NOTHING)
+    problem = stack_views(views, mode, NO_FREE_PARAMETERS)
     exact = replace(solution, arm_errors=np.zeros((len(views), 6)))
-    squares = (residuals_of(problem, exact).values ** 2).sum(axis=1)
+    squares = (compute_residuals(problem, exact).values ** 2).sum(axis=1)
     counts = np.bincount(problem.view, minlength=len(views))
     return np.sqrt(np.bincount(problem.view, squares, len(views)) / counts)
 
 
-def foretold(solution: Solution, views: Sequence[View], mode: Mode) -> Array:
+def predict_target_poses(solution: Solution, views: Sequence[View], mode: Mode) -> Array:
     """`cam_from_target` (N, 4, 4) of views by the solution, arm taken as exact."""
-    return predicted(solution.guess(), mount_from_stand(views, mode))
+    return predicted_target_poses(solution.as_estimate(), mount_from_fixture(views, mode))
 
 
-def _minimise(problem: Problem, state: Solution, steps: int = 30) -> Solution:
+def _minimise(problem: RefinementProblem, state: Solution, steps: int = 30) -> Solution:
     """Levenberg-Marquardt from `state`, sigmas kept; the covariance is that of the last point."""
     damping, normal = 1e-6, normal_equations(problem, state)
     for _ in range(steps):
         moved = _step(state, normal, damping, problem.free)
-        cost = cost_of(residuals_of(problem, moved).values, moved)
+        cost = robust_cost(compute_residuals(problem, moved).values, moved)
         if not cost < normal.cost:
             damping *= 10
             if damping > 1e6:
@@ -115,7 +116,7 @@ def _minimise(problem: Problem, state: Solution, steps: int = 30) -> Solution:
     return replace(state, covariance=_inverse(_reduced(normal)[0]))
 
 
-def _step(state: Solution, normal: Normal, damping: float, free: Free) -> Solution:
+def _step(state: Solution, normal: NormalEquations, damping: float, free: FreeParameters) -> Solution:
     reduced, solved, right = _reduced(normal)
     diagonal = np.diag(normal.shared)
     twist = np.asarray(np.linalg.solve(reduced + damping * np.diag(diagonal + 1e-9), right), dtype=float)
@@ -124,7 +125,7 @@ def _step(state: Solution, normal: Normal, damping: float, free: Free) -> Soluti
     if free.camera and camera is not None:
         camera = _moved_camera(camera, twist[12 + free.scale:])
     return replace(state, mount_from_cam=perturb(state.mount_from_cam, twist[:6]), scale=scale, camera=camera,
-                   stand_from_target=perturb(state.stand_from_target, twist[6:12]),
+                   fixture_from_target=perturb(state.fixture_from_target, twist[6:12]),
                    arm_errors=state.arm_errors + errors)
 
 
@@ -135,7 +136,7 @@ def _moved_camera(camera: Camera, change: Array) -> Camera:
     return replace(camera, K=K, distortion=camera.distortion + change[4:])
 
 
-def _reduced(normal: Normal) -> tuple[Array, Array, Array]:
+def _reduced(normal: NormalEquations) -> tuple[Array, Array, Array]:
     """Schur complement (P, P), `coupling @ inverse(own)` (N, P, 6), and the reduced right-hand side (P,)."""
     solved = np.swapaxes(np.linalg.solve(normal.own, np.swapaxes(normal.coupling, 1, 2)), 1, 2)
     reduced = normal.shared - np.einsum("nij,nkj->ik", solved, normal.coupling)
@@ -150,17 +151,17 @@ def _inverse(information: Array) -> Array:
     return np.asarray((vectors / np.maximum(values, _UNSEEN)) @ vectors.T / np.outer(scale, scale), dtype=float)
 
 
-def _estimate_noise(problem: Problem, state: Solution, arm_known: bool) -> Noise:
+def _estimate_noise(problem: RefinementProblem, state: Solution, arm_known: bool) -> NoiseModel:
     normal = normal_equations(problem, state)
     _, solved, _ = _reduced(normal)
     own = np.linalg.inv(normal.own) + np.einsum("nij,ik,nkl->njl", solved, state.covariance, solved)
-    variances = np.diagonal(own, axis1=1, axis2=2) * prior(state.noise)
-    known = (1 - variances).reshape(-1, 2, 3).sum(axis=(0, 2))  # how far the data, not the prior, fix the errors
+    variances = np.diagonal(own, axis1=1, axis2=2) * arm_prior_precision(state.noise)
+    known = (1 - variances).reshape(-1, 2, 3).sum(axis=(0, 2))  # effective degrees of freedom fixed by the data
     squares = (state.arm_errors**2).reshape(-1, 2, 3).sum(axis=(0, 2))
-    arm_t, arm_r = np.sqrt(squares / np.maximum(known, 0.5))
+    arm_translation, arm_rotation = np.sqrt(squares / np.maximum(known, 0.5))
     freedom = max(problem.seen.size - len(state.covariance) - float(known.sum()), 1.0)
     crowd = max(1.0, len(problem.points) / len(problem.links) / _WITNESSES)
     seen = max(float(np.sqrt(crowd * normal.squares / freedom)), _LEAST[0] if state.camera is not None else _LEAST[1])
     if arm_known:
         return replace(state.noise, seen=seen)
-    return Noise(seen, max(float(arm_t), _LEAST[1]), max(float(arm_r), _LEAST[2]))
+    return NoiseModel(seen, max(float(arm_translation), _LEAST[1]), max(float(arm_rotation), _LEAST[2]))
