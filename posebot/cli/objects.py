@@ -1,6 +1,6 @@
-"""`posebot objects`: check meshes, build BOP models from them, write the kit's parts.
+"""`posebot objects`: mesh linter, BOP models from meshes, the kit.
 
-Exit codes: 0 the meshes are usable (there may be warnings), 2 one of them is not.
+Exit codes: 0 all meshes are usable (possibly with warnings), 2 a mesh is not usable.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from posebot.core.objects import Mesh
-    from posebot.objects.check import Report
-    from posebot.objects.findings import Finding
+    from posebot.objects.diagnostics import Diagnostic
+    from posebot.objects.mesh_linter import MeshReport
     from posebot.objects.symmetry import Symmetries
 
 STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
@@ -26,13 +26,13 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
-    help="Check meshes, build BOP models from them, write the kit's parts.",
-    epilog="Exit codes: 0 the meshes are usable, with or without warnings; 2 one of them is not.",
+    help="Lint meshes, build BOP models from them, write the kit.",
+    epilog="Exit codes: 0 all meshes are usable, possibly with warnings; 2 a mesh is not usable.",
 )
 
 
 class Unit(StrEnum):
-    """Units that mesh files come in."""
+    """Length unit of a mesh file."""
 
     mm = "mm"
     cm = "cm"
@@ -40,27 +40,29 @@ class Unit(StrEnum):
 
 
 MeshesArgument = Annotated[list[Path], typer.Argument(metavar="MESH...", help="STL, OBJ, PLY, GLB, GLTF or OFF.")]
-UnitOption = Annotated[Unit | None, typer.Option("--unit", help="Unit of the files; guessed from the size otherwise.")]
-AcrossOption = Annotated[float | None, typer.Option("--across", metavar="MM", min=0.001, help=(
-    "Largest distance between two points of the part, measured: the scale of a photographed mesh."))]
-GeometricFlag = Annotated[bool, typer.Option("--geometric", help="Symmetries of the shape alone, whatever is printed.")]
+UnitOption = Annotated[Unit | None, typer.Option("--unit", help="Unit of the files. Default: inferred from the size.")]
+DiameterOption = Annotated[float | None, typer.Option("--diameter", metavar="MM", min=0.001, help=(
+    "Measured diameter (largest distance between two points); sets the scale of a photogrammetry mesh."))]
+AcrossOption = Annotated[float | None, typer.Option("--across", min=0.001, hidden=True, help="Old name of --diameter.")]
+GeometricFlag = Annotated[bool, typer.Option("--geometric", help="Symmetries of the shape only, ignoring texture.")]
 
 
 @app.command()
 def check(
     meshes: MeshesArgument,
     unit: UnitOption = None,
+    diameter: DiameterOption = None,
     across: AcrossOption = None,
     geometric: GeometricFlag = False,
-    symmetries: Annotated[bool, typer.Option("--symmetries/--no-symmetries", help="Look for symmetries.")] = True,
+    symmetries: Annotated[bool, typer.Option("--symmetries/--no-symmetries", help="Detect symmetries.")] = True,
     json: JsonFlag = False,
 ) -> None:
-    """Find what is wrong with meshes: unit, origin, holes, orientation, duplicates, size. Proposes symmetries."""
-    from posebot.objects.check import check_file
+    """Lint meshes: unit, size, origin, holes, normals, duplicates. Detects symmetries."""
+    from posebot.objects.mesh_linter import check_mesh
 
-    reports, metres = [], _metres(across, meshes)
+    reports, metres = [], _diameter_metres(diameter, across, meshes)
     for path in meshes:
-        reports.append(check_file(path, unit, symmetries, not geometric, metres))
+        reports.append(check_mesh(path, unit, symmetries, not geometric, metres))
         if not json:
             _print_report(reports[-1])
     if json:
@@ -73,15 +75,16 @@ def build(
     meshes: MeshesArgument,
     out: Annotated[Path, typer.Option("--out", help="BOP models folder to write.")],
     unit: UnitOption = None,
+    diameter: DiameterOption = None,
     across: AcrossOption = None,
-    center: Annotated[bool, typer.Option("--center", help="Move the origin to the bounding box' middle.")] = False,
-    repair: Annotated[bool, typer.Option("--repair", help="Join vertices, drop flawed faces, turn it out.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Accept errors that the check finds.")] = False,
+    center: Annotated[bool, typer.Option("--center", help="Move the origin to the bounding box centre.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Merge duplicates, fix face normals.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Accept meshes with errors.")] = False,
     geometric: GeometricFlag = False,
-    symmetries: Annotated[bool, typer.Option("--symmetries/--no-symmetries", help="Look for symmetries.")] = True,
-    label: Annotated[list[str] | None, typer.Option("--label", help="Name, once for each; else files' names.")] = None,
-    first_id: Annotated[int, typer.Option("--first-id", help="Number of the first object.")] = 1,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace models that are in the folder.")] = False,
+    symmetries: Annotated[bool, typer.Option("--symmetries/--no-symmetries", help="Detect symmetries.")] = True,
+    label: Annotated[list[str] | None, typer.Option("--label", help="One per mesh. Default: file names.")] = None,
+    first_id: Annotated[int, typer.Option("--first-id", help="Object ID of the first mesh.")] = 1,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing models.")] = False,
     json: JsonFlag = False,
 ) -> None:
     """Write a BOP models folder (millimetres): meshes, models_info.json with symmetries, names.json."""
@@ -90,8 +93,9 @@ def build(
     from posebot.objects.build import BuildOptions, build_objects
 
     if (out / INFO_FILE).exists() and not overwrite:
-        raise OutputError(out / INFO_FILE, "is there already", "another --out, or --overwrite")
-    options = BuildOptions(unit, center, repair, force, symmetries, not geometric, _metres(across, meshes))
+        raise OutputError(out / INFO_FILE, "already exists", "another --out, or --overwrite")
+    options = BuildOptions(unit, center, repair, force, symmetries, not geometric,
+                           _diameter_metres(diameter, across, meshes))
     built = build_objects(meshes, label or (), first_id, options)
     save_objects(out, {entry.model.obj_id: entry.model for entry in built})
     if json:
@@ -101,56 +105,61 @@ def build(
         return
     for entry in built:
         title = f"{entry.model.obj_id}  {entry.model.label}"
-        _print_mesh(title, entry.model.mesh, entry.model.diameter, entry.symmetries, entry.findings)
+        _print_mesh(title, entry.model.mesh, entry.model.diameter, entry.symmetries, entry.diagnostics)
     typer.echo(f"wrote {len(built)} objects to {out}")
 
 
 @app.command()
 def kit(out: Annotated[Path, typer.Option("--out", help="Folder for models/, stl/ and glb/.")]) -> None:
-    """Write the kit's eight parts: STL (mm) to print, GLB (m) with colours, and the BOP models folder."""
+    """Write the kit (eight objects): STL (mm) for 3-D printing, GLB (m) with colours, BOP models folder."""
     from posebot.objects.kit import write_kit
 
     typer.echo(f"wrote the kit's models to {write_kit(out)}, and stl/ and glb/ beside them")
 
 
-def _metres(across: float | None, meshes: list[Path]) -> float | None:
+def _diameter_metres(diameter: float | None, across: float | None, meshes: list[Path]) -> float | None:
+    """--diameter in metres; accepts the deprecated --across."""
+    from posebot.core.deprecation import renamed
     from posebot.core.errors import InputError
 
-    if across is not None and len(meshes) > 1:
-        raise InputError("--across", f"for {len(meshes)} meshes", "one mesh at a time, as each has its own size")
-    return None if across is None else across / 1000
+    if across is not None and diameter is None:
+        renamed("posebot objects", "--across", "--diameter")
+        diameter = across
+    if diameter is not None and len(meshes) > 1:
+        raise InputError("--diameter", f"given for {len(meshes)} meshes", "one mesh at a time")
+    return None if diameter is None else diameter / 1000
 
 
-def _refuse(reports: list[Report]) -> None:
-    """Raise for the first unusable mesh; the error's one line is what a caller sees on stderr."""
+def _refuse(reports: list[MeshReport]) -> None:
+    """Raise MeshError for the first unusable mesh."""
     from posebot.core.errors import MeshError
 
     unusable = [report for report in reports if not report.usable]
     if unusable:
-        first, more = unusable[0], f" ({len(unusable)} files are unusable)" if len(unusable) > 1 else ""
-        finding = first.errors[0]
-        raise MeshError(first.path, f"{finding.check}: {finding.found}", f"{finding.advice}{more}")
+        first, more = unusable[0], f" ({len(unusable)} files are not usable)" if len(unusable) > 1 else ""
+        diagnostic = first.errors[0]
+        raise MeshError(first.path, f"{diagnostic.check}: {diagnostic.message}", f"{diagnostic.hint}{more}")
 
 
-def _print_report(report: Report) -> None:
+def _print_report(report: MeshReport) -> None:
     if report.mesh is None:
-        _print_lines([_heading(str(report.path), ""), *(_line(finding) for finding in report.findings)])
+        _print_lines([_heading(str(report.path), ""), *(_line(diagnostic) for diagnostic in report.diagnostics)])
     else:
-        _print_mesh(str(report.path), report.mesh, report.diameter, report.symmetries, report.findings)
+        _print_mesh(str(report.path), report.mesh, report.diameter, report.symmetries, report.diagnostics)
 
 
 def _print_mesh(
-    title: str, mesh: Mesh, diameter: float, symmetries: Symmetries | None, findings: tuple[Finding, ...]
+    title: str, mesh: Mesh, diameter: float, symmetries: Symmetries | None, diagnostics: tuple[Diagnostic, ...]
 ) -> None:
-    from posebot.objects.findings import Finding, color_kind
+    from posebot.objects.diagnostics import Diagnostic, color_kind
     from posebot.objects.geometry import bounds
 
     size = " x ".join(f"{value:.1f}" for value in bounds(mesh)[1] * 1000)
-    facts = f"{size} mm, {diameter * 1000:.1f} mm across, {len(mesh.faces)} faces, {color_kind(mesh)}"
-    lines = [_heading(title, facts), *(_line(finding) for finding in findings)]
+    facts = f"{size} mm, diameter {diameter * 1000:.1f} mm, {len(mesh.faces)} faces, {color_kind(mesh)}"
+    lines = [_heading(title, facts), *(_line(diagnostic) for diagnostic in diagnostics)]
     if symmetries is not None:
-        lines.append(_line(Finding("info", "symmetry", symmetries.describe())))
-        lines += [_line(Finding("info", "symmetry", remark)) for remark in symmetries.remarks]
+        lines.append(_line(Diagnostic("info", "symmetry", symmetries.describe())))
+        lines += [_line(Diagnostic("info", "symmetry", text)) for text in symmetries.near_symmetries]
     _print_lines(lines)
 
 
@@ -160,12 +169,12 @@ def _heading(title: str, facts: str) -> Text:
     return Text.assemble((title, "bold"), "  ", facts)
 
 
-def _line(finding: Finding) -> Text:
+def _line(diagnostic: Diagnostic) -> Text:
     from rich.text import Text
 
-    severity = (f"  {finding.severity:8}", STYLES[finding.severity])
-    text = Text.assemble(severity, f"{finding.check:11}{finding.found}")
-    return text.append(f"; {finding.advice}", "dim") if finding.advice else text
+    severity = (f"  {diagnostic.severity:8}", STYLES[diagnostic.severity])
+    text = Text.assemble(severity, f"{diagnostic.check:11}{diagnostic.message}")
+    return text.append(f"; {diagnostic.hint}", "dim") if diagnostic.hint else text
 
 
 def _print_lines(lines: list[Text]) -> None:

@@ -41,7 +41,7 @@ class Landmarks:
 
     Attributes:
         points: float32 (K, 3) metres, object frame. directions: float32 (K, 3) unit vectors towards the viewer that
-            each was described from. descriptors: uint8 (K, 128), see `objects.landmarks.describe`.
+            each was described from. descriptors: uint8 (K, 128), see `objects.texture_landmarks.detect_and_compute`.
     """
 
     points: NDArray[np.float32]

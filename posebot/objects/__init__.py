@@ -1,1 +1,1 @@
-"""Floor 2: meshes. Reading, writing, checking, symmetries, BOP `models/` folders, and the kit."""
+"""Layer 2, object models: mesh I/O, mesh linter, symmetry detection, BOP `models/` folders, and the kit."""

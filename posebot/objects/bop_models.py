@@ -1,4 +1,4 @@
-"""A BOP `models/` folder: models_info.json, obj_NNNNNN.ply and, where labels are known, names.json. On disk: mm."""
+"""BOP `models/` folders: models_info.json, obj_NNNNNN.ply and, optionally, names.json. Millimetres on disk."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ import numpy as np
 from posebot.core.errors import MeshError, MissingFileError
 from posebot.core.objects import ContinuousSymmetry, Mesh, ObjectModel
 from posebot.core.transforms import Array, is_transform
-from posebot.objects.files import read_json_object, write_json
 from posebot.objects.geometry import bounds, diameter, scaled
-from posebot.objects.landmarks import read_landmarks, write_landmarks
+from posebot.objects.json_files import read_json_object, write_json
 from posebot.objects.mesh_io import read_mesh, write_ply
+from posebot.objects.texture_landmarks import read_landmarks, write_landmarks
 
 METRES_PER_MM = 0.001
 INFO_FILE, NAMES_FILE = "models_info.json", "names.json"
@@ -24,37 +24,38 @@ def make_object(
     obj_id: int, label: str, mesh: Mesh, symmetries_discrete: tuple[Array, ...] = (),
     symmetries_continuous: tuple[ContinuousSymmetry, ...] = (),
 ) -> ObjectModel:
-    """An ObjectModel of a mesh in metres, with the diameter and the bounding box measured."""
+    """An ObjectModel of a mesh in metres; computes its diameter and bounding box."""
     low, size = bounds(mesh)
     widest = diameter(mesh.vertices[np.unique(mesh.faces)])
     return ObjectModel(obj_id, label, mesh, widest, low, size, symmetries_discrete, symmetries_continuous)
 
 
 def load_objects(models_dir: str | Path) -> dict[int, ObjectModel]:
-    """The objects of a BOP models folder by number, in metres, in rising order.
+    """Load a BOP models folder: object models by object ID, in ascending order, in metres.
 
     Labels come from names.json ({"1": "name"}), else they are "obj_000001".
+
     Raises:
-        InputError: the folder, models_info.json or a mesh is missing, empty, damaged or of the wrong form.
+        InputError: the folder, models_info.json or a mesh is missing, empty or not valid.
     """
-    folder = find_models(models_dir)
+    folder = find_models_dir(models_dir)
     infos, names = read_json_object(folder / INFO_FILE), {}
     if (folder / NAMES_FILE).is_file():
         names = read_json_object(folder / NAMES_FILE)
     if not infos:
-        raise MeshError(folder / INFO_FILE, "names no object", 'entries like "1": {"diameter": …}')
+        raise MeshError(folder / INFO_FILE, "contains no objects", 'entries such as "1": {"diameter": …}')
     objects = {}
-    for key in sorted(infos, key=lambda text: _object_number(text, folder)):
-        obj_id = _object_number(key, folder)
+    for key in sorted(infos, key=lambda text: _object_id(text, folder)):
+        obj_id = _object_id(key, folder)
         objects[obj_id] = _load_object(folder, obj_id, infos[key], str(names.get(key, f"obj_{obj_id:06d}")))
     return objects
 
 
-def find_models(folder: str | Path) -> Path:
-    """The BOP models folder meant by `folder`: itself, or the `models` in it (a data set's, or the kit's).
+def find_models_dir(folder: str | Path) -> Path:
+    """The BOP models folder at `folder`: itself, or its subfolder `models` (of a dataset or the kit).
 
     Raises:
-        InputError: there is none.
+        InputError: the folder does not exist.
     """
     path = Path(folder)
     if not path.is_dir():
@@ -64,7 +65,7 @@ def find_models(folder: str | Path) -> Path:
 
 
 def save_objects(models_dir: str | Path, objects: Mapping[int, ObjectModel]) -> None:
-    """Write a BOP models folder: PLY files first, then names.json, and models_info.json last, each in one step."""
+    """Write a BOP models folder: PLY files, then names.json, and models_info.json last; each file atomically."""
     folder = Path(models_dir)
     folder.mkdir(parents=True, exist_ok=True)
     for obj_id, model in objects.items():
@@ -76,28 +77,28 @@ def save_objects(models_dir: str | Path, objects: Mapping[int, ObjectModel]) -> 
 
 
 def mesh_name(obj_id: int) -> str:
-    """BOP's file name of an object's mesh."""
+    """BOP file name of an object's mesh."""
     return f"obj_{obj_id:06d}.ply"
 
 
 def landmarks_name(obj_id: int) -> str:
-    """File name of an object's landmarks, beside its mesh; no part of BOP."""
+    """File name of an object's texture landmarks, beside its mesh; not part of BOP."""
     return f"obj_{obj_id:06d}.npz"
 
 
 def _load_object(folder: Path, obj_id: int, info: Any, label: str) -> ObjectModel:
     where = f"{folder / INFO_FILE}: object {obj_id}"
     if not isinstance(info, dict):
-        raise MeshError(where, f"is {type(info).__name__}", "an object with diameter, min_x … size_z")
+        raise MeshError(where, f"is a {type(info).__name__}", "an object with diameter, min_x … size_z")
     fields = ("diameter", "min_x", "min_y", "min_z", "size_x", "size_y", "size_z")
     values = np.array([_number(info, name, where) for name in fields]) * METRES_PER_MM
     if values[0] <= 0 or (values[4:] < 0).any():
-        raise MeshError(where, f"diameter {info['diameter']} or sizes are not positive", "millimetres")
+        raise MeshError(where, f"diameter {info['diameter']} or sizes are not positive", "millimetres, positive")
     mesh = read_mesh(folder / mesh_name(obj_id), METRES_PER_MM)
-    known = folder / landmarks_name(obj_id)
+    landmarks_path = folder / landmarks_name(obj_id)
     return ObjectModel(obj_id, label, mesh, float(values[0]), values[1:4], values[4:],
                        _discrete(info, where), _continuous(info, where),
-                       read_landmarks(known) if known.is_file() else None)
+                       read_landmarks(landmarks_path) if landmarks_path.is_file() else None)
 
 
 def _discrete(info: dict[str, Any], where: str) -> tuple[Array, ...]:
@@ -106,7 +107,7 @@ def _discrete(info: dict[str, Any], where: str) -> tuple[Array, ...]:
         matrix = _floats(entry, f"{where}: symmetries_discrete[{index}]", 16).reshape(4, 4)
         matrix[:3, 3] *= METRES_PER_MM
         if not is_transform(matrix):
-            raise MeshError(where, f"symmetries_discrete[{index}] is no rigid transform", "row-major 4x4, mm")
+            raise MeshError(where, f"symmetries_discrete[{index}] is not a rigid transform", "a row-major 4x4, mm")
         transforms.append(matrix)
     return tuple(transforms)
 
@@ -114,13 +115,14 @@ def _discrete(info: dict[str, Any], where: str) -> tuple[Array, ...]:
 def _continuous(info: dict[str, Any], where: str) -> tuple[ContinuousSymmetry, ...]:
     symmetries = []
     for index, entry in enumerate(info.get("symmetries_continuous", [])):
-        place = f"{where}: symmetries_continuous[{index}]"
+        field = f"{where}: symmetries_continuous[{index}]"
         if not isinstance(entry, dict):
-            raise MeshError(place, f"is {type(entry).__name__}", 'like {"axis": [0, 0, 1], "offset": [0, 0, 0]}')
-        axis = _floats(entry.get("axis"), f"{place}: axis", 3)
-        offset = _floats(entry.get("offset", [0, 0, 0]), f"{place}: offset", 3)
+            raise MeshError(field, f"is a {type(entry).__name__}",
+                             'an object such as {"axis": [0, 0, 1], "offset": [0, 0, 0]}')
+        axis = _floats(entry.get("axis"), f"{field}: axis", 3)
+        offset = _floats(entry.get("offset", [0, 0, 0]), f"{field}: offset", 3)
         if not np.linalg.norm(axis) > 0:
-            raise MeshError(place, "axis has no length", "a direction such as [0, 0, 1]")
+            raise MeshError(field, "axis has zero length", "a direction such as [0, 0, 1]")
         symmetries.append(ContinuousSymmetry(axis / np.linalg.norm(axis), offset * METRES_PER_MM))
     return tuple(symmetries)
 
@@ -134,20 +136,20 @@ def _info(model: ObjectModel) -> dict[str, Any]:
 
 
 def symmetry_entries(discrete: Iterable[Array], continuous: Iterable[ContinuousSymmetry]) -> dict[str, Any]:
-    """The entries of models_info.json for symmetries given in metres; without those that would be empty."""
-    metric = np.ones((4, 4))
-    metric[:3, 3] = 1 / METRES_PER_MM
+    """Entries of models_info.json for symmetries in metres; empty ones are omitted."""
+    to_mm = np.ones((4, 4))
+    to_mm[:3, 3] = 1 / METRES_PER_MM
     entries = {
-        "symmetries_discrete": [(transform * metric).ravel().tolist() for transform in discrete],
+        "symmetries_discrete": [(transform * to_mm).ravel().tolist() for transform in discrete],
         "symmetries_continuous": [{"axis": s.axis.tolist(), "offset": (s.offset / METRES_PER_MM).tolist()}
                                   for s in continuous],
     }
     return {name: entry for name, entry in entries.items() if entry}
 
 
-def _object_number(text: str, folder: Path) -> int:
+def _object_id(text: str, folder: Path) -> int:
     if not text.isdigit() or int(text) < 1:
-        raise MeshError(folder / INFO_FILE, f"object number '{text}'", "whole numbers from 1")
+        raise MeshError(folder / INFO_FILE, f"object ID '{text}' is not valid", "integers from 1")
     return int(text)
 
 
@@ -164,5 +166,5 @@ def _floats(value: Any, where: str, count: int) -> Array:
     except (TypeError, ValueError):
         numbers = np.zeros(0)
     if numbers.size != count or not np.isfinite(numbers).all():
-        raise MeshError(where, f"is {str(value)[:60]}", f"{count} numbers are needed")
+        raise MeshError(where, f"is {str(value)[:60]}", f"{count} finite numbers")
     return numbers

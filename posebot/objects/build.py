@@ -1,4 +1,4 @@
-"""From mesh files to ObjectModels."""
+"""Object models from mesh files."""
 
 from __future__ import annotations
 
@@ -9,23 +9,24 @@ from pathlib import Path
 from posebot.core.errors import InputError, MeshError
 from posebot.core.objects import Mesh, ObjectModel
 from posebot.objects.bop_models import make_object
-from posebot.objects.check import check_file
-from posebot.objects.findings import Finding, mesh_findings
-from posebot.objects.geometry import bounds, moved
+from posebot.objects.diagnostics import Diagnostic, geometry_diagnostics
+from posebot.objects.geometry import bounds, translated
+from posebot.objects.mesh_linter import check_mesh
 from posebot.objects.symmetry import Symmetries, find_symmetries
-from posebot.objects.topology import repaired, without_unused
+from posebot.objects.topology import remove_unreferenced_vertices, repair_mesh
 
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """How meshes become objects.
+    """How meshes are converted to object models.
 
     Attributes:
-        unit: mm, cm or m of the files; None: guess, and refuse where that is not certain. across: true diameter in
-        metres instead, for a mesh without a scale.
-        center: move the origin to the middle of the bounding box. repair: drop flawed faces, join vertices, turn the
-        surface outwards. force: accept errors that are found. symmetries: look for them; with use_colors, only those
-        that fit the print as well.
+        unit: mm, cm or m of the files; None infers it, and fails if it is ambiguous.
+        center: move the origin to the centre of the bounding box.
+        repair: remove degenerate and duplicate faces, merge duplicate vertices, orient faces outwards.
+        force: accept meshes with errors. symmetries: search for symmetries.
+        use_colors: a symmetry must map the texture onto itself as well.
+        true_diameter: measured diameter in metres that sets the scale, instead of `unit`.
     """
 
     unit: str | None = None
@@ -34,57 +35,57 @@ class BuildOptions:
     force: bool = False
     symmetries: bool = True
     use_colors: bool = True
-    across: float | None = None
+    true_diameter: float | None = None
 
 
 @dataclass(frozen=True)
 class BuiltObject:
-    """An object, the file it came from, and what is still worth knowing about it."""
+    """An object model, the file it was built from, and the remaining diagnostics of the linter."""
 
     path: Path
     model: ObjectModel
-    findings: tuple[Finding, ...]
+    diagnostics: tuple[Diagnostic, ...]
     symmetries: Symmetries
 
 
 def build_objects(
     paths: Sequence[Path], labels: Sequence[str] = (), first_id: int = 1, options: BuildOptions | None = None
 ) -> list[BuiltObject]:
-    """Objects numbered from `first_id` in the order of the files; labels default to the files' names.
+    """Build object models, numbered from `first_id` in the order of the files; labels default to the file stems.
 
     Raises:
-        InputError: a file is unusable, its unit is not certain, or labels do not match or repeat.
+        InputError: a file is unusable, its unit is ambiguous, or labels are missing, empty or duplicate.
     """
     if first_id < 1:
-        raise InputError("--first-id", f"{first_id}", "BOP numbers objects from 1")
+        raise InputError("--first-id", f"{first_id}", "BOP object IDs start at 1")
     if labels and len(labels) != len(paths):
-        raise InputError("--label", f"{len(labels)} labels for {len(paths)} meshes", "one for each, in their order")
+        raise InputError("--label", f"{len(labels)} labels for {len(paths)} meshes", "one per mesh, in the same order")
     names = list(labels) or [path.stem for path in paths]
     for name in names:
         if not name or names.count(name) > 1:
-            raise InputError("--label", f"'{name}' is empty or given twice", "labels tell objects apart")
+            raise InputError("--label", f"'{name}' is empty or duplicate", "labels must be unique")
     return [_build(path, first_id + index, names[index], options or BuildOptions()) for index, path in enumerate(paths)]
 
 
 def _build(path: Path, obj_id: int, label: str, options: BuildOptions) -> BuiltObject:
-    report = check_file(path, options.unit, symmetries=False, across=options.across)
+    report = check_mesh(path, options.unit, symmetries=False, true_diameter=options.true_diameter)
     if report.mesh is None:
-        raise MeshError(path, report.errors[0].found, report.errors[0].advice)
-    mesh = _mended(report.mesh, options)
-    findings = [finding for finding in report.findings if finding.check in ("unit", "size")]
-    findings += mesh_findings(mesh, report.diameter)
-    for finding in findings:
-        unsure = finding.check == "unit" and finding.severity == "warning" and options.unit is None
-        if (finding.severity == "error" or unsure) and not options.force:
-            raise MeshError(path, f"{finding.check}: {finding.found}", finding.advice or "--force accepts it")
-    found = find_symmetries(mesh, options.use_colors) if options.symmetries else Symmetries()
-    model = make_object(obj_id, label, mesh, found.discrete, found.continuous)
-    return BuiltObject(path, model, tuple(findings), found)
+        raise MeshError(path, report.errors[0].message, report.errors[0].hint)
+    mesh = _clean_mesh(report.mesh, options)
+    diagnostics = [diagnostic for diagnostic in report.diagnostics if diagnostic.check in ("unit", "size")]
+    diagnostics += geometry_diagnostics(mesh, report.diameter)
+    for diagnostic in diagnostics:
+        ambiguous = diagnostic.check == "unit" and diagnostic.severity == "warning" and options.unit is None
+        if (diagnostic.severity == "error" or ambiguous) and not options.force:
+            raise MeshError(path, f"{diagnostic.check}: {diagnostic.message}", diagnostic.hint or "--force accepts it")
+    symmetries = find_symmetries(mesh, options.use_colors) if options.symmetries else Symmetries()
+    model = make_object(obj_id, label, mesh, symmetries.discrete, symmetries.continuous)
+    return BuiltObject(path, model, tuple(diagnostics), symmetries)
 
 
-def _mended(mesh: Mesh, options: BuildOptions) -> Mesh:
-    mesh = repaired(mesh) if options.repair else without_unused(mesh)
+def _clean_mesh(mesh: Mesh, options: BuildOptions) -> Mesh:
+    mesh = repair_mesh(mesh) if options.repair else remove_unreferenced_vertices(mesh)
     if options.center:
         low, size = bounds(mesh)
-        mesh = moved(mesh, -(low + size / 2))
+        mesh = translated(mesh, -(low + size / 2))
     return mesh

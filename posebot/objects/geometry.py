@@ -1,4 +1,4 @@
-"""Small measures of triangle meshes. Lengths are in the mesh's own unit."""
+"""Triangle-mesh geometry: bounds, areas, normals, adjacency, surface sampling. Lengths are in mesh units."""
 
 from __future__ import annotations
 
@@ -19,95 +19,90 @@ def scaled(mesh: Mesh, factor: float) -> Mesh:
     return replace(mesh, vertices=mesh.vertices * factor)
 
 
-def moved(mesh: Mesh, offset: ArrayLike) -> Mesh:
-    """The mesh shifted by `offset` (3,)."""
+def translated(mesh: Mesh, offset: ArrayLike) -> Mesh:
+    """The mesh translated by `offset` (3,)."""
     return replace(mesh, vertices=mesh.vertices + np.asarray(offset, dtype=float))
 
 
 def bounds(mesh: Mesh) -> tuple[Array, Array]:
-    """Lower corner and size (3,) of the axis-aligned bounding box of the vertices that faces use."""
+    """Lower corner and size (3,) of the axis-aligned bounding box of all referenced vertices."""
     used = mesh.vertices[mesh.faces.reshape(-1)]
     low = used.min(axis=0)
     return low, used.max(axis=0) - low
 
 
-def position_ids(vertices: Array, tolerance: float = 0.0) -> NDArray[np.int64]:
-    """A number (V,) per vertex, the same for vertices at one place: equal, or a chain of steps up to `tolerance`."""
-    places, ids = np.unique(vertices, axis=0, return_inverse=True)
+def coincident_vertex_ids(vertices: Array, tolerance: float = 0.0) -> NDArray[np.int64]:
+    """Cluster IDs (V,), equal for coincident vertices: identical, or connected by steps of at most `tolerance`."""
+    positions, ids = np.unique(vertices, axis=0, return_inverse=True)
     ids = ids.reshape(-1)
     if tolerance > 0:
         from scipy.sparse import coo_array
         from scipy.sparse.csgraph import connected_components
         from scipy.spatial import cKDTree
 
-        pairs = cKDTree(places).query_pairs(tolerance, output_type="ndarray")
-        links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(places), len(places)))
+        pairs = cKDTree(positions).query_pairs(tolerance, output_type="ndarray")
+        links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(positions), len(positions)))
         ids = connected_components(links, directed=False)[1][ids].astype(np.int64)
     return ids
 
 
-def merged(mesh: Mesh) -> tuple[Array, NDArray[np.int64]]:
-    """Vertices and faces with the vertices of one place joined into one; texture seams and hard edges vanish."""
-    ids = position_ids(mesh.vertices)
+def merge_vertices(mesh: Mesh) -> tuple[Array, NDArray[np.int64]]:
+    """Vertices (V, 3) and faces (F, 3) with coincident vertices merged; texture seams and hard edges are lost."""
+    ids = coincident_vertex_ids(mesh.vertices)
     _, first = np.unique(ids, return_index=True)
     return mesh.vertices[first], ids[mesh.faces]
 
 
-def face_vectors(mesh: Mesh) -> Array:
-    """Normals (F, 3) whose length is twice the face's area."""
+def face_area_vectors(mesh: Mesh) -> Array:
+    """Cross products (F, 3) of the edges: face normals whose length is twice the face area."""
     a, b, c = (mesh.vertices[mesh.faces[:, i]] for i in range(3))
     return np.cross(b - a, c - a)
 
 
 def face_areas(mesh: Mesh) -> Array:
-    """Areas (F,)."""
-    return np.linalg.norm(face_vectors(mesh), axis=1) / 2
+    """Face areas (F,)."""
+    return np.linalg.norm(face_area_vectors(mesh), axis=1) / 2
 
 
-def signed_volume(mesh: Mesh) -> float:
-    """Volume inside the surface; negative where the faces look inwards. Means nothing for an open surface."""
-    a, b, c = (mesh.vertices[mesh.faces[:, i]] for i in range(3))
-    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6)
+def edge_adjacency(faces: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Unique edges of triangles (F, 3): vertices (E, 2) and adjacent faces (E, 2), -1 at a boundary.
 
-
-def edges(faces: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Each edge of triangles (F, 3) once: its two vertices (E, 2), and the faces (E, 2) beside it, -1 where the surface
-    ends. Of an edge that more than two faces share, two of them are told.
+    Of a non-manifold edge (more than two faces), two of the faces are returned.
     """
     ends = np.sort(np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]]), axis=1).astype(np.int64)
-    beside = np.tile(np.arange(len(faces)), 3)
+    adjacent = np.tile(np.arange(len(faces)), 3)
     order = np.lexsort(ends.T)
-    ends, beside = ends[order], beside[order]
+    ends, adjacent = ends[order], adjacent[order]
     starts = np.flatnonzero(np.concatenate([np.ones(min(1, len(ends)), bool), (ends[1:] != ends[:-1]).any(axis=1)]))
     shared = np.diff(np.append(starts, len(ends))) > 1
-    second = np.where(shared, beside[np.minimum(starts + 1, len(ends) - 1)], -1)
-    return ends[starts], np.stack([beside[starts], second], axis=1)
+    second = np.where(shared, adjacent[np.minimum(starts + 1, len(ends) - 1)], -1)
+    return ends[starts], np.stack([adjacent[starts], second], axis=1)
 
 
 def diameter(points: Array) -> float:
-    """Largest distance between two of the points (N, 3), found among the corners of their convex hull."""
+    """Largest distance between two of the points (N, 3), computed on the vertices of their convex hull."""
     from scipy.spatial import ConvexHull, QhullError
     from scipy.spatial.distance import cdist
 
     try:
         corners = points[ConvexHull(points).vertices]
-    except (QhullError, ValueError):  # flat, or fewer than four points: there is no hull
+    except (QhullError, ValueError):  # degenerate: flat, or fewer than four points
         corners = np.unique(points, axis=0)
     blocks = np.array_split(corners, 1 + len(corners) // 1000)
     return max((float(cdist(block, corners).max()) for block in blocks if len(block)), default=0.0)
 
 
 def vertex_normals(mesh: Mesh, smoothing: float = SMOOTHING_ANGLE) -> Array:
-    """Unit normals (V, 3), weighted by area.
+    """Area-weighted unit vertex normals (V, 3).
 
-    Vertices at the same place share their faces where the surface bends by less than `smoothing` (radians): a texture
-    seam stays smooth, while an edge whose vertices were doubled on purpose stays sharp.
+    Coincident vertices share a normal where the surface bends by less than `smoothing` (radians): texture seams are
+    shaded smooth, while sharp edges whose vertices were split stay sharp.
     """
-    vectors = face_vectors(mesh)
+    vectors = face_area_vectors(mesh)
     own = np.zeros_like(mesh.vertices)
     for corner in range(3):
         np.add.at(own, mesh.faces[:, corner], vectors)
-    ids = position_ids(mesh.vertices)
+    ids = coincident_vertex_ids(mesh.vertices)
     order = np.argsort(ids, kind="stable")
     total, directions = own.copy(), _unit(own)
     for shift in range(1, int(np.bincount(ids).max())):
@@ -119,15 +114,15 @@ def vertex_normals(mesh: Mesh, smoothing: float = SMOOTHING_ANGLE) -> Array:
     return _unit(total)
 
 
-def with_sharp_edges(mesh: Mesh, angle: float = SMOOTHING_ANGLE) -> Mesh:
-    """The mesh with the vertices doubled where faces meet at more than `angle` (radians), so that shading keeps edges.
+def split_sharp_edges(mesh: Mesh, angle: float = SMOOTHING_ANGLE) -> Mesh:
+    """Split vertices along edges with a dihedral angle above `angle` (radians), so that shading keeps them sharp.
 
-    Around a vertex, corners of faces stay together as far as one gets from face to face over smooth edges.
+    Face corners around a vertex share a vertex if they are connected across smooth edges ("edge split" in Blender).
     """
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
-    directions, faces = _unit(face_vectors(mesh)), mesh.faces
+    directions, faces = _unit(face_area_vectors(mesh)), mesh.faces
     heads, tails = faces.reshape(-1), np.roll(faces, -1, axis=1).reshape(-1)
     order = np.lexsort((np.maximum(heads, tails), np.minimum(heads, tails)))
     one, two = order[:-1], order[1:]  # half-edges, numbered 3 * face + corner
@@ -146,10 +141,10 @@ def with_sharp_edges(mesh: Mesh, angle: float = SMOOTHING_ANGLE) -> Mesh:
 
 
 def sample_surface(mesh: Mesh, count: int, seed: int = 0) -> tuple[Array, NDArray[np.int64], Array]:
-    """Points (N, 3) spread evenly over the surface, the faces (N,) they lie on and barycentric weights (N, 3)."""
+    """Sample the surface uniformly by area: points (N, 3), their faces (N,) and barycentric weights (N, 3)."""
     rng = np.random.default_rng(seed)
     share = np.cumsum(face_areas(mesh))
-    picks = (np.arange(count) + rng.random(count)) / count  # stratified: more even than independent draws
+    picks = (np.arange(count) + rng.random(count)) / count  # stratified sampling
     faces = np.minimum(np.searchsorted(share, picks * share[-1]), len(mesh.faces) - 1)
     root, second = np.sqrt(rng.random(count)), rng.random(count)
     weights = np.stack([1 - root, root * (1 - second), root * second], axis=1)

@@ -1,15 +1,15 @@
-"""The kit: eight objects of our own, made by code, each hard in another way. `posebot objects kit` writes them.
+"""The kit: eight procedural objects, each with a different difficulty. `posebot objects kit` writes them.
 
-| number | label     | what makes it hard                                      | symmetry                              |
-|--------|-----------|---------------------------------------------------------|---------------------------------------|
-| 1      | tea_box   | only the print tells the sides apart                    | none: a box would have, its print not |
-| 2      | can       | round; only the print tells the turn                    | none: a can would have, its print not |
-| 3      | mug       | a handle that may be hidden, two colours                | none                                  |
-| 4      | bracket   | plain, thin walls, holes                                | none (a mirror plane is no rotation)  |
-| 5      | flange    | four poses that look the same                           | four-fold about z                     |
-| 6      | spool     | any turn and upside down look the same                  | any turn about z, half-turn about x   |
-| 7      | spanner   | 8 mm thin, both faces nearly alike                      | none                                  |
-| 8      | elbow     | polished brass: reflections move, edges vanish          | none                                  |
+| obj_id | label   | difficulty                                        | symmetry                                     |
+|--------|---------|---------------------------------------------------|----------------------------------------------|
+| 1      | tea_box | sides differ in texture only                      | none (the shape has, the texture breaks it)  |
+| 2      | can     | round; rotation visible in the texture only       | none (the shape has, the texture breaks it)  |
+| 3      | mug     | handle may be occluded; two colours               | none                                         |
+| 4      | bracket | textureless, thin walls, holes                    | none (a mirror plane is not a rotation)      |
+| 5      | flange  | four indistinguishable poses                      | discrete: 4-fold about z                     |
+| 6      | spool   | surface of revolution, top equals bottom          | continuous about z, discrete: 180° about x   |
+| 7      | spanner | 8 mm thin, nearly identical faces                 | none                                         |
+| 8      | elbow   | polished brass: specular reflections, weak edges  | none                                         |
 """
 
 from __future__ import annotations
@@ -22,40 +22,41 @@ import numpy as np
 
 from posebot.core.objects import ContinuousSymmetry, Mesh, ObjectModel
 from posebot.core.transforms import Array, make, rotation_from_vector
-from posebot.objects import kit_prints, kit_shapes
+from posebot.objects import kit_shapes, kit_textures
 from posebot.objects.bop_models import METRES_PER_MM, make_object, save_objects
-from posebot.objects.geometry import bounds, moved, scaled, with_sharp_edges
-from posebot.objects.materials import Material, save_materials
+from posebot.objects.geometry import bounds, scaled, split_sharp_edges, translated
+from posebot.objects.materials import SurfaceMaterial, save_materials
 from posebot.objects.mesh_io import write_mesh
-from posebot.objects.topology import welded
+from posebot.objects.topology import merge_duplicate_vertices
 
 BOX_SIZE = (65.0, 95.0, 140.0)
 KIT_MATERIALS = {
-    1: Material(0.55), 2: Material(0.35), 3: Material(0.15), 4: Material(0.45, 0.7), 5: Material(0.7, 0.2),
-    6: Material(0.5), 7: Material(0.3, 1.0), 8: Material(0.12, 1.0),
+    1: SurfaceMaterial(0.55), 2: SurfaceMaterial(0.35), 3: SurfaceMaterial(0.15), 4: SurfaceMaterial(0.45, 0.7),
+    5: SurfaceMaterial(0.7, 0.2), 6: SurfaceMaterial(0.5), 7: SurfaceMaterial(0.3, 1.0), 8: SurfaceMaterial(0.12, 1.0),
 }
 
 
 def build_kit() -> dict[int, ObjectModel]:
-    """The kit's objects by number, metres, origin at the centre of the bounding box. The same every time."""
-    turns = tuple(make(rotation_from_vector([0, 0, quarter * np.pi / 2]).round()) for quarter in (1, 2, 3))
+    """The kit's object models by object ID: metres, origin at the bounding box centre. Deterministic."""
+    rotations = tuple(make(rotation_from_vector([0, 0, quarter * np.pi / 2]).round()) for quarter in (1, 2, 3))
     flip, axis = make(np.diag([1.0, -1.0, -1.0])), ContinuousSymmetry(np.array([0.0, 0.0, 1.0]))
     return {
         1: _object(1, "tea_box", _tea_box()),
         2: _object(2, "can", _can()),
-        3: _object(3, "mug", _glazed(kit_shapes.mug())),
-        4: _object(4, "bracket", _painted(kit_shapes.bracket, (158, 162, 168))),
-        5: _object(5, "flange", _painted(kit_shapes.flange, (52, 70, 92)), turns),
-        6: _object(6, "spool", _painted(kit_shapes.spool, (226, 112, 32)), (flip,), (axis,)),
-        7: _object(7, "spanner", _painted(kit_shapes.spanner, (188, 190, 194))),
-        8: _object(8, "elbow", _painted(kit_shapes.elbow, (202, 160, 74))),
+        3: _object(3, "mug", _mug_colors(kit_shapes.mug())),
+        4: _object(4, "bracket", _uniform_color(kit_shapes.bracket, (158, 162, 168))),
+        5: _object(5, "flange", _uniform_color(kit_shapes.flange, (52, 70, 92)), rotations),
+        6: _object(6, "spool", _uniform_color(kit_shapes.spool, (226, 112, 32)), (flip,), (axis,)),
+        7: _object(7, "spanner", _uniform_color(kit_shapes.spanner, (188, 190, 194))),
+        8: _object(8, "elbow", _uniform_color(kit_shapes.elbow, (202, 160, 74))),
     }
 
 
 def write_kit(folder: str | Path) -> Path:
-    """Write the kit into `folder`: models/ (BOP), stl/ to print in millimetres, glb/ with colours in metres.
+    """Write the kit to `folder`: models/ (BOP), stl/ (millimetres, for 3-D printing), glb/ (metres, with colours).
 
-    Returns the models folder.
+    Returns:
+        The models folder.
     """
     root = Path(folder)
     kit = build_kit()
@@ -74,30 +75,30 @@ def _object(
     symmetries_continuous: tuple[ContinuousSymmetry, ...] = (),
 ) -> ObjectModel:
     low, size = bounds(mesh_mm)
-    mesh = scaled(moved(mesh_mm, -(low + size / 2)), METRES_PER_MM)
+    mesh = scaled(translated(mesh_mm, -(low + size / 2)), METRES_PER_MM)
     return make_object(obj_id, label, mesh, symmetries_discrete, symmetries_continuous)
 
 
-def _painted(shape: Callable[[], Mesh], color: tuple[int, int, int]) -> Mesh:
+def _uniform_color(shape: Callable[[], Mesh], color: tuple[int, int, int]) -> Mesh:
     mesh = shape()
-    return with_sharp_edges(replace(mesh, colors=np.tile(np.array(color, dtype=np.uint8), (len(mesh.vertices), 1))))
+    return split_sharp_edges(replace(mesh, colors=np.tile(np.array(color, dtype=np.uint8), (len(mesh.vertices), 1))))
 
 
-def _glazed(mesh: Mesh) -> Mesh:
-    """The mug: teal outside, cream inside and on the rim."""
+def _mug_colors(mesh: Mesh) -> Mesh:
+    """Vertex colours of the mug: teal outside, cream inside and on the rim."""
     radius, z = np.hypot(mesh.vertices[:, 0], mesh.vertices[:, 1]), mesh.vertices[:, 2]
-    pale = (z > 87.0) & (radius < 42.5) | (z > 5.5) & (radius < 38.5)
+    inside = (z > 87.0) & (radius < 42.5) | (z > 5.5) & (radius < 38.5)
     cream, teal = np.array([[240, 232, 214], [22, 112, 122]], dtype=np.uint8)
-    colors = np.where(pale[:, None], cream, teal)
-    return with_sharp_edges(replace(mesh, colors=colors))
+    colors = np.where(inside[:, None], cream, teal)
+    return split_sharp_edges(replace(mesh, colors=colors))
 
 
 def _tea_box() -> Mesh:
     mesh, sides = kit_shapes.rounded_box(BOX_SIZE, radius=2.5)
     scale = 3.0
-    atlas = kit_prints.Atlas(1024, 768, scale)
+    atlas = kit_textures.Atlas(1024, 768, scale)
     uv = np.zeros((len(mesh.vertices), 2))
-    for side, chart in enumerate(kit_prints.box_sides(BOX_SIZE, scale)):
+    for side, chart in enumerate(kit_textures.box_sides(BOX_SIZE, scale)):
         to_uv, axes = atlas.add(chart), kit_shapes.side_axes(side)
         right, up = (mesh.vertices[sides == side] @ axes[:2].T).T
         uv[sides == side] = to_uv(np.stack([chart.size[0] / 2 + right, chart.size[1] / 2 - up], axis=1))
@@ -107,10 +108,10 @@ def _tea_box() -> Mesh:
 def _can() -> Mesh:
     profile, scale = kit_shapes.can_profile(), 4.6
     heights, around = np.ptp(profile[:, 1]), 2 * np.pi * profile[:, 0].max()
-    atlas = kit_prints.Atlas(1024, 832, scale)
+    atlas = kit_textures.Atlas(1024, 832, scale)
     lid_size = 2 * profile[kit_shapes.CAN_LID][0, 0]
-    side = atlas.add(kit_prints.can_label(around, float(heights), scale))
-    lid, bottom = atlas.add(kit_prints.can_lid(lid_size, scale)), atlas.add(kit_prints.can_bottom(lid_size, scale))
+    side = atlas.add(kit_textures.can_label(around, float(heights), scale))
+    lid, bottom = atlas.add(kit_textures.can_lid(lid_size, scale)), atlas.add(kit_textures.can_bottom(lid_size, scale))
     parts = []
     for points, kind in ((profile[kit_shapes.CAN_BOTTOM], "bottom"), (profile[kit_shapes.CAN_SIDE], "side"),
                          (profile[kit_shapes.CAN_LID], "lid")):
@@ -123,4 +124,4 @@ def _can() -> Mesh:
         else:
             uv = bottom(np.stack([lid_size / 2 - x, lid_size / 2 - y], axis=1))
         parts.append(replace(part, uv=uv))
-    return welded(replace(kit_shapes.joined(parts), texture=atlas.texture))
+    return merge_duplicate_vertices(replace(kit_shapes.concatenated(parts), texture=atlas.texture))

@@ -1,4 +1,4 @@
-"""How an object's surface shines: a hint to renderers, kept in `materials.json` beside `models_info.json`."""
+"""Surface materials (roughness, metallic) for rendering, stored in `materials.json` beside `models_info.json`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from posebot.core.errors import InputError, MeshError
-from posebot.objects.bop_models import find_models
-from posebot.objects.files import read_json_object, write_json
+from posebot.objects.bop_models import find_models_dir
+from posebot.objects.json_files import read_json_object, write_json
 
 MATERIALS_FILE = "materials.json"
 
 
 @dataclass(frozen=True)
-class Material:
-    """Principled surface: roughness 0 (mirror) to 1 (chalk), metallic 0 (plastic, paper) to 1 (bare metal)."""
+class SurfaceMaterial:
+    """Metallic-roughness PBR material: roughness 0 (mirror) to 1 (matte), metallic 0 (dielectric) to 1 (metal)."""
 
     roughness: float = 0.6
     metallic: float = 0.0
@@ -27,13 +27,13 @@ class Material:
                 raise MeshError("material", f"{name} is {value!r}", "a number from 0 to 1")
 
 
-def load_materials(models_dir: str | Path) -> dict[int, Material]:
-    """Materials by object number; empty where the folder has no materials.json. An object not named is a `Material()`.
+def load_materials(models_dir: str | Path) -> dict[int, SurfaceMaterial]:
+    """Materials by object ID; empty without a materials.json. Objects not listed have the default `SurfaceMaterial()`.
 
     Raises:
-        InputError: there is no such folder, the file is damaged, or a field is unknown or out of range.
+        InputError: the folder is missing, the file is not valid, or a field is unknown or out of range.
     """
-    path = find_models(models_dir) / MATERIALS_FILE
+    path = find_models_dir(models_dir) / MATERIALS_FILE
     if not path.is_file():
         return {}
     materials = {}
@@ -41,12 +41,12 @@ def load_materials(models_dir: str | Path) -> dict[int, Material]:
         if not key.isdigit() or not isinstance(entry, dict) or not set(entry) <= {"roughness", "metallic"}:
             raise MeshError(path, f'"{key}": {json.dumps(entry)[:60]}', '"1": {"roughness": 0.3, "metallic": 1.0}')
         try:
-            materials[int(key)] = Material(**entry)
+            materials[int(key)] = SurfaceMaterial(**entry)
         except InputError as error:
             raise MeshError(f'{path}: "{key}"', error.problem, error.expected) from error
     return materials
 
 
-def save_materials(models_dir: str | Path, materials: Mapping[int, Material]) -> None:
+def save_materials(models_dir: str | Path, materials: Mapping[int, SurfaceMaterial]) -> None:
     """Write materials.json into a BOP models folder."""
     write_json(Path(models_dir) / MATERIALS_FILE, {str(obj_id): asdict(m) for obj_id, m in materials.items()})

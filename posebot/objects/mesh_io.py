@@ -1,4 +1,4 @@
-"""Reading meshes (STL, OBJ, PLY, GLB, GLTF, OFF) and writing PLY as BOP wants it."""
+"""Mesh I/O: reads STL, OBJ, PLY, GLB, GLTF and OFF; writes BOP-compatible PLY, STL and GLB."""
 
 from __future__ import annotations
 
@@ -18,34 +18,35 @@ _EXPECTED = f"a triangle mesh ({', '.join(suffix[1:].upper() for suffix in SUFFI
 
 
 def read_mesh(path: str | Path, unit: float = 1.0) -> Mesh:
-    """The mesh in a file; its vertices times `unit`, so that 0.001 reads a file in millimetres as metres.
+    """Read a mesh file; vertices are multiplied by `unit` (0.001 reads millimetres as metres).
 
-    Keeps one texture, or vertex colours, or the material's plain colour. Parts of a scene are joined in place.
+    Keeps one texture, vertex colours, or the uniform colour of the material. Parts of a scene are concatenated in
+    world coordinates.
+
     Raises:
-        InputError: no such file, unknown kind, damaged, without triangles, or a texture it names is missing.
+        InputError: the file or its texture is missing, or the format is unsupported, unreadable or without triangles.
     """
     path = Path(path)
     if not path.is_file():
         raise MissingFileError(path, "no such file", _EXPECTED)
     if path.suffix.lower() not in SUFFIXES:
-        raise MeshError(path, f"unknown kind of file '{path.suffix}'", _EXPECTED)
-    _require_ply_texture(path)
+        raise MeshError(path, f"unsupported format '{path.suffix}'", _EXPECTED)
+    _check_ply_texture(path)
     try:
         mesh = _load(path)
-    except Exception as error:  # trimesh and Pillow raise errors of every kind on damaged files
+    except Exception as error:  # trimesh and Pillow raise various errors on corrupt files
         detail = " ".join(str(error).split())[:120] or type(error).__name__
         raise MeshError(path, f"cannot be read as {path.suffix[1:].upper()} ({detail})", _EXPECTED) from error
     if mesh is None:
-        raise MeshError(path, "holds no triangles", _EXPECTED)
-    _require_sound(mesh, path)
+        raise MeshError(path, "contains no triangles", _EXPECTED)
+    _validate(mesh, path)
     return Mesh(mesh.vertices * unit, mesh.faces, mesh.colors, mesh.uv, mesh.texture)
 
 
 def write_ply(path: str | Path, mesh: Mesh) -> None:
     """Write a binary PLY with normals and vertex colours, or texture_u/v and a PNG of the same name beside it.
 
-    Numbers are stored as they are, as float32: scale to millimetres first where BOP reads it. A file that was there
-    before is replaced in one step.
+    Coordinates are stored as float32 without conversion: scale to millimetres first for BOP. Written atomically.
     """
     path = Path(path)
     columns: list[tuple[str, str, NDArray[Any]]] = []
@@ -64,7 +65,7 @@ def write_ply(path: str | Path, mesh: Mesh) -> None:
 
 
 def write_mesh(path: str | Path, mesh: Mesh) -> None:
-    """Write STL (shape only) or GLB (with colours or texture), as the suffix says. Numbers are stored as they are."""
+    """Write STL (shape only) or GLB (with colours or texture), by suffix. Coordinates are stored without conversion."""
     from trimesh import Trimesh
     from trimesh.visual import ColorVisuals, TextureVisuals
     from trimesh.visual.material import PBRMaterial
@@ -78,8 +79,8 @@ def write_mesh(path: str | Path, mesh: Mesh) -> None:
         visual = TextureVisuals(uv=mesh.uv, material=material)
     elif mesh.colors is not None:
         visual = ColorVisuals(vertex_colors=mesh.colors)
-    whole = Trimesh(mesh.vertices, mesh.faces, visual=visual, vertex_normals=vertex_normals(mesh), process=False)
-    content: Any = whole.export(file_type=path.suffix[1:].lower())
+    trimesh_mesh = Trimesh(mesh.vertices, mesh.faces, visual=visual, vertex_normals=vertex_normals(mesh), process=False)
+    content: Any = trimesh_mesh.export(file_type=path.suffix[1:].lower())
     write_atomic(path, content)
 
 
@@ -107,29 +108,29 @@ def _png(rgb: NDArray[np.uint8]) -> bytes:
 
 
 def _load(path: Path) -> Mesh | None:
-    """All triangles of a file, or None if it has none."""
+    """All triangles of a file; None if it contains none."""
     import trimesh
 
     scene = trimesh.load_scene(path, process=False)
     parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh) and len(part.faces)]
     if not parts:
         return None
-    if path.suffix.lower() == ".stl":  # a STL repeats every vertex for each of its triangles
+    if path.suffix.lower() == ".stl":  # a STL duplicate_vertices every vertex for each of its triangles
         for part in parts:
             part.merge_vertices()
-    if len({getattr(part.visual, "kind", None) for part in parts}) > 1:  # colours at vertices suit printed and painted
-        return _painted_together([_to_mesh(part) for part in parts])
+    if len({getattr(part.visual, "kind", None) for part in parts}) > 1:  # vertex colours can represent both
+        return _concatenate_with_vertex_colors([_to_mesh(part) for part in parts])
     return _to_mesh(trimesh.util.concatenate(parts) if len(parts) > 1 else parts[0])
 
 
-def _painted_together(parts: list[Mesh]) -> Mesh:
-    from posebot.objects.baking import with_vertex_colors
+def _concatenate_with_vertex_colors(parts: list[Mesh]) -> Mesh:
+    from posebot.objects.baking import bake_vertex_colors
 
-    painted = [with_vertex_colors(part) for part in parts]
-    starts = np.cumsum([0, *(len(part.vertices) for part in painted)])
-    faces = [part.faces + start for part, start in zip(painted, starts, strict=False)]
-    colors = [part.colors for part in painted if part.colors is not None]
-    return Mesh(np.concatenate([part.vertices for part in painted]), np.concatenate(faces).astype(np.int32),
+    colored = [bake_vertex_colors(part) for part in parts]
+    starts = np.cumsum([0, *(len(part.vertices) for part in colored)])
+    faces = [part.faces + start for part, start in zip(colored, starts, strict=False)]
+    colors = [part.colors for part in colored if part.colors is not None]
+    return Mesh(np.concatenate([part.vertices for part in colored]), np.concatenate(faces).astype(np.int32),
                 np.concatenate(colors))
 
 
@@ -137,7 +138,7 @@ def _to_mesh(loaded: Any) -> Mesh:
     """A trimesh.Trimesh as Mesh."""
     vertices, faces = np.array(loaded.vertices, dtype=float), np.array(loaded.faces, dtype=np.int32)
     visual = loaded.visual
-    if visual.kind == "face":  # a vertex of its own for each corner, to carry its face's colour
+    if visual.kind == "face":  # split vertices, so that each corner carries the colour of its face
         colors = np.repeat(np.asarray(visual.face_colors)[:, :3], 3, axis=0).astype(np.uint8)
         return Mesh(vertices[faces].reshape(-1, 3), np.arange(3 * len(faces), dtype=np.int32).reshape(-1, 3), colors)
     if visual.kind == "vertex":
@@ -157,7 +158,7 @@ def _with_material(vertices: NDArray[np.float64], faces: NDArray[np.int32], visu
     return Mesh(vertices, faces, np.tile(np.asarray(color)[:3].astype(np.uint8), (len(vertices), 1)))
 
 
-def _require_ply_texture(path: Path) -> None:
+def _check_ply_texture(path: Path) -> None:
     if path.suffix.lower() != ".ply":
         return
     with path.open("rb") as file:
@@ -166,11 +167,11 @@ def _require_ply_texture(path: Path) -> None:
         if line.startswith("comment TextureFile "):
             texture = path.parent / line.removeprefix("comment TextureFile ").strip()
             if not texture.is_file():
-                raise MeshError(path, f"its texture {texture.name} is missing", "it must lie beside the mesh")
+                raise MeshError(path, f"texture {texture.name} is missing", "the texture file beside the mesh")
 
 
-def _require_sound(mesh: Mesh, path: Path) -> None:
+def _validate(mesh: Mesh, path: Path) -> None:
     if not np.isfinite(mesh.vertices).all():
-        raise MeshError(path, "holds vertices that are not finite numbers", "every coordinate must be a number")
+        raise MeshError(path, "contains vertices that are not finite", "finite coordinates")
     if mesh.faces.min() < 0 or mesh.faces.max() >= len(mesh.vertices):
-        raise MeshError(path, "faces name vertices that do not exist", f"indices 0 to {len(mesh.vertices) - 1}")
+        raise MeshError(path, "face indices are out of range", f"indices 0 to {len(mesh.vertices) - 1}")

@@ -1,4 +1,4 @@
-"""Candidates for rotational symmetries of a surface: which axes and which turns are worth a close look."""
+"""Candidate generation for rotational symmetries: axes and fold numbers that nearly map a surface onto itself."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import numpy as np
 
 from posebot.core.objects import Mesh
 from posebot.core.transforms import Array, apply, make, rotation_from_vector, sphere, vector_from_rotation
-from posebot.objects.distance import Surface
-from posebot.objects.geometry import face_vectors, sample_surface
+from posebot.objects.geometry import face_area_vectors, sample_surface
+from posebot.objects.proximity import ProximityQuery
 
 FOLDS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12)
-_DIRECTIONS = 2000  # on half a sphere: 3.2 degrees apart
-_COARSE_FIT = 0.035  # of the diameter: mean distance that a candidate may have before it is refined
-_MOMENT_SLACK = 0.03  # of the trace: how far second moments may be from those of a symmetric surface
+_DIRECTIONS = 2000  # on a hemisphere: 3.2 degrees apart
+_MAX_COARSE_ERROR = 0.035  # of the diameter: mean distance of a candidate before refinement
+_MOMENT_TOLERANCE = 0.03  # of the trace: deviation of the second moments from those of a symmetric surface
 
 
 @dataclass(frozen=True, eq=False)
-class Turn:
-    """A rotation by 2 pi / fold about `axis` (unit vector) through `center`."""
+class AxisRotation:
+    """A rotation by 2 pi / fold about `axis` (unit vector) through `center` (metres)."""
 
     axis: Array
     center: Array
@@ -36,105 +36,105 @@ def rotation_about(axis: Array, center: Array, angle: float) -> Array:
     return make(rotation, center - rotation @ center)
 
 
-class SelfSearch:
-    """A mesh prepared for comparing it with turned copies of itself."""
+class SymmetrySearch:
+    """A mesh prepared for registration to rotated copies of itself."""
 
     def __init__(self, mesh: Mesh, diameter: float) -> None:
         from scipy.spatial import cKDTree
 
-        self.diameter, self.surface = diameter, Surface(mesh)
-        cloud = sample_surface(mesh, 20_000, seed=1)[0]
-        self.center = cloud.mean(axis=0)  # any symmetry leaves it where it is
-        self.moments = np.cov((cloud - self.center).T)
-        self.points = cloud[np.random.default_rng(2).permutation(len(cloud))]
-        self._cloud = cKDTree(self.points[:5000])
-        vectors = face_vectors(mesh)
+        self.diameter, self.surface = diameter, ProximityQuery(mesh)
+        samples = sample_surface(mesh, 20_000, seed=1)[0]
+        self.center = samples.mean(axis=0)  # invariant under any symmetry
+        self.moments = np.cov((samples - self.center).T)
+        self.points = samples[np.random.default_rng(2).permutation(len(samples))]
+        self._tree = cKDTree(self.points[:5000])
+        vectors = face_area_vectors(mesh)
         self.normals = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-30)
 
-    def candidates(self, most: int = 24) -> list[Turn]:
-        """Refined turns that nearly fit, the best first; at most `most`, none twice."""
-        found: list[Turn] = []
-        for turn in self._coarse(most):
-            refined = self._refined(turn)
-            if refined is not None and not any(_alike(refined, other) for other in found):
-                found.append(refined)
-        return found
+    def candidates(self, max_count: int = 24) -> list[AxisRotation]:
+        """Refined rotations that nearly map the surface onto itself, best first, without duplicates."""
+        unique: list[AxisRotation] = []
+        for candidate in self._coarse(max_count):
+            refined = self._refine(candidate)
+            if refined is not None and not any(_is_similar(refined, other) for other in unique):
+                unique.append(refined)
+        return unique
 
-    def _coarse(self, most: int) -> list[Turn]:
-        """Unrefined turns whose mean distance is small, the best first, none near another of the same fold."""
-        turns = [Turn(axis, self.center, fold) for axis in self._axes()
-                 for fold in (FOLDS if self._round_about(axis) else FOLDS[:1])]
-        errors = np.zeros(len(turns))
-        for probes, limit in ((30, 1.5 * _COARSE_FIT), (150, _COARSE_FIT)):  # most are ruled out by a few points
-            errors = self._mean_distances(turns, probes)
-            turns, errors = [turns[i] for i in np.flatnonzero(errors < limit)], errors[errors < limit]
-        chosen: list[Turn] = []
+    def _coarse(self, max_count: int) -> list[AxisRotation]:
+        """Unrefined rotations with a small mean distance, best first, without neighbours of the same fold."""
+        candidates = [AxisRotation(axis, self.center, fold) for axis in self._axes()
+                 for fold in (FOLDS if self._has_equal_moments(axis) else FOLDS[:1])]
+        errors = np.zeros(len(candidates))
+        for probes, limit in ((30, 1.5 * _MAX_COARSE_ERROR), (150, _MAX_COARSE_ERROR)):  # few points reject most
+            errors = self._mean_distances(candidates, probes)
+            candidates, errors = [candidates[i] for i in np.flatnonzero(errors < limit)], errors[errors < limit]
+        chosen: list[AxisRotation] = []
         for index in np.argsort(errors, kind="stable"):
-            if len(chosen) < most and not any(_alike(turns[index], other, 12.0) for other in chosen):
-                chosen.append(turns[index])
+            if len(chosen) < max_count and not any(_is_similar(candidates[index], other, 12.0) for other in chosen):
+                chosen.append(candidates[index])
         return chosen
 
-    def _mean_distances(self, turns: list[Turn], probes: int) -> Array:
-        """Mean distance (N,), in diameters, of a few turned points from the nearest of many points of the surface."""
-        if not turns:
+    def _mean_distances(self, candidates: list[AxisRotation], probes: int) -> Array:
+        """Mean distance (N,), in diameters, from `probes` rotated points to the nearest surface samples."""
+        if not candidates:
             return np.empty(0)
-        vectors = np.stack([turn.axis * (2 * np.pi / turn.fold) for turn in turns])
+        vectors = np.stack([candidate.axis * (2 * np.pi / candidate.fold) for candidate in candidates])
         arms = self.points[-probes:] - self.center
         moved = arms @ np.swapaxes(rotation_from_vector(vectors), 1, 2) + self.center
-        return np.asarray(self._cloud.query(moved, eps=0.5)[0].mean(axis=1) / self.diameter)
+        return np.asarray(self._tree.query(moved, eps=0.5)[0].mean(axis=1) / self.diameter)
 
     def _axes(self) -> Array:
-        """Directions (N, 3) that are eigenvectors of the second moments, as every axis of symmetry is."""
+        """Directions (N, 3) that are eigenvectors of the second moments, as every symmetry axis is."""
         principal = np.linalg.eigh(self.moments)[1].T
         directions = np.concatenate([np.eye(3), principal, sphere(2 * _DIRECTIONS)[:_DIRECTIONS]])
-        image = directions @ self.moments
-        along = np.einsum("ij,ij->i", image, directions)
-        off = np.linalg.norm(image - along[:, None] * directions, axis=1)
-        return directions[off < _MOMENT_SLACK * np.trace(self.moments)]
+        product = directions @ self.moments
+        along = np.einsum("ij,ij->i", product, directions)
+        off = np.linalg.norm(product - along[:, None] * directions, axis=1)
+        return directions[off < _MOMENT_TOLERANCE * np.trace(self.moments)]
 
-    def _round_about(self, axis: Array) -> bool:
-        """Whether the second moments across the axis are equal, as three-fold and higher symmetry needs."""
+    def _has_equal_moments(self, axis: Array) -> bool:
+        """Whether both second moments perpendicular to the axis are equal, as 3-fold and higher symmetry requires."""
         along = axis @ self.moments @ axis
-        across = self.moments - along * np.outer(axis, axis)  # for an eigenvector: what is left is the plane's part
+        across = self.moments - along * np.outer(axis, axis)  # the part in the plane, as the axis is an eigenvector
         trace = np.trace(across)
-        spread = np.sqrt(max(2 * float(np.sum(across * across)) - float(trace) ** 2, 0.0))  # of its two eigenvalues
-        return bool(spread < 2 * _MOMENT_SLACK * np.trace(self.moments))
+        spread = np.sqrt(max(2 * float(np.sum(across * across)) - float(trace) ** 2, 0.0))  # of its eigenvalues
+        return bool(spread < 2 * _MOMENT_TOLERANCE * np.trace(self.moments))
 
-    def _refined(self, turn: Turn, steps: int = 8) -> Turn | None:
-        """The turn after a few steps of point-to-plane alignment, or None if it slid away to another."""
-        transform, points = turn.transform, self.points[:600]
+    def _refine(self, candidate: AxisRotation, steps: int = 8) -> AxisRotation | None:
+        """Refine by point-to-plane ICP; None if it converged to a different rotation angle."""
+        transform, points = candidate.transform, self.points[:600]
         for _ in range(steps):
-            transform = self._aligned(transform, points)
+            transform = self._point_to_plane_step(transform, points)
         vector = vector_from_rotation(transform[:3, :3])
-        if vector @ turn.axis < 0:
-            vector = -vector  # a half-turn has two rotation vectors
+        if vector @ candidate.axis < 0:
+            vector = -vector  # a rotation by 180° has two rotation vectors
         angle = float(np.linalg.norm(vector))
-        if abs(angle - 2 * np.pi / turn.fold) > np.deg2rad(6.0):
+        if abs(angle - 2 * np.pi / candidate.fold) > np.deg2rad(6.0):
             return None
         axis = vector / angle
         shift = apply(transform, self.center[None])[0] - self.center
         fixed_point = self.center + np.linalg.lstsq(np.eye(3) - transform[:3, :3], shift, rcond=0.1)[0]
-        return Turn(axis, fixed_point, turn.fold)
+        return AxisRotation(axis, fixed_point, candidate.fold)
 
-    def _aligned(self, transform: Array, points: Array) -> Array:
+    def _point_to_plane_step(self, transform: Array, points: Array) -> Array:
         moved = apply(transform, points)
-        distances, faces, weights = self.surface.nearest(moved)
+        distances, faces, weights = self.surface.closest(moved)
         targets = np.einsum("nk,nkd->nd", weights, self.surface.mesh.vertices[self.surface.mesh.faces[faces]])
         normals = self.normals[faces]
-        trust = 1.0 / np.maximum(distances, max(float(np.median(distances)), 1e-3 * self.diameter))
+        weight_per_point = 1.0 / np.maximum(distances, max(float(np.median(distances)), 1e-3 * self.diameter))
         arms = moved - self.center
-        rows = np.hstack([np.cross(arms, normals), normals]) * trust[:, None]
-        wrong = np.einsum("ij,ij->i", targets - moved, normals) * trust
-        scale = np.repeat([1.0 / self.diameter, 1.0], 3)  # rotations and shifts of like size
-        step = scale * np.linalg.lstsq(rows * scale, wrong, rcond=0.02)[0]
+        rows = np.hstack([np.cross(arms, normals), normals]) * weight_per_point[:, None]
+        residuals = np.einsum("ij,ij->i", targets - moved, normals) * weight_per_point
+        scale = np.repeat([1.0 / self.diameter, 1.0], 3)  # comparable units for rotation and translation
+        step = scale * np.linalg.lstsq(rows * scale, residuals, rcond=0.02)[0]
         return _step(step, self.center) @ transform
 
 
 def _step(step: Array, center: Array) -> Array:
-    """4x4 from (6,): a rotation vector about `center`, then a shift."""
+    """4x4 from (6,): a rotation vector about `center`, then a translation."""
     rotation = rotation_from_vector(step[:3])
     return make(rotation, center - rotation @ center + step[3:])
 
 
-def _alike(one: Turn, other: Turn, degrees: float = 6.0) -> bool:
+def _is_similar(one: AxisRotation, other: AxisRotation, degrees: float = 6.0) -> bool:
     return one.fold == other.fold and abs(float(one.axis @ other.axis)) > np.cos(np.deg2rad(degrees))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from posebot.core.camera import Camera
 from posebot.core.objects import Mesh, ObjectModel
 from posebot.core.transforms import make
-from posebot.objects.geometry import with_sharp_edges
+from posebot.objects.geometry import split_sharp_edges
 from posebot.picking.world import FINGER, PALM, World
 from posebot.synth.scene import Item, Material, Scene, look_at
 
@@ -67,4 +67,4 @@ def unit_box() -> Mesh:
     corners = np.array([[x, y, z] for x in (-0.5, 0.5) for y in (-0.5, 0.5) for z in (-0.5, 0.5)])
     quads = [(0, 1, 3, 2), (4, 6, 7, 5), (0, 4, 5, 1), (2, 3, 7, 6), (0, 2, 6, 4), (1, 5, 7, 3)]
     faces = [face for a, b, c, d in quads for face in ((a, b, c), (a, c, d))]
-    return with_sharp_edges(Mesh(corners, np.array(faces, np.int32)))
+    return split_sharp_edges(Mesh(corners, np.array(faces, np.int32)))

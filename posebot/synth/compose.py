@@ -15,7 +15,7 @@ import numpy as np
 from posebot.core.camera import Camera
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array, apply, make, rotation_from_quaternion, rotation_from_vector
-from posebot.objects.materials import Material as Surface
+from posebot.objects.materials import SurfaceMaterial
 from posebot.synth import decor
 from posebot.synth.config import SynthConfig
 from posebot.synth.library import Library
@@ -41,7 +41,9 @@ class _Drop:
 class Composer:
     """Makes the scenes of a data set. `surfaces`: how shiny the objects are, where that is known."""
 
-    def __init__(self, config: SynthConfig, library: Library, surfaces: Mapping[int, Surface] | None = None) -> None:
+    def __init__(
+        self, config: SynthConfig, library: Library, surfaces: Mapping[int, SurfaceMaterial] | None = None
+    ) -> None:
         self.config, self.library = config, library
         self.painter = decor.Painter(library, surfaces or {})
         self._drop = lru_cache(maxsize=2)(self._make_drop)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from posebot.core.transforms import Array, make, rotation_from_vector
-from posebot.objects.materials import Material as Surface
+from posebot.objects.materials import SurfaceMaterial
 from posebot.synth.library import Library
 from posebot.synth.scene import Backdrop, Color, Item, Light, Material, Optics
 from posebot.synth.textures import color
@@ -21,7 +21,7 @@ SHAPES, PATTERNS = 400, 400  # how many distractor shapes and patterns there are
 class Painter:
     """Gives things of a library their looks. `surfaces`: of the objects, where known."""
 
-    def __init__(self, library: Library, surfaces: Mapping[int, Surface]) -> None:
+    def __init__(self, library: Library, surfaces: Mapping[int, SurfaceMaterial]) -> None:
         self.library, self.surfaces = library, surfaces
         self._hues = [hue for name in library.objects if (hue := self._hue(name)) is not None]
 

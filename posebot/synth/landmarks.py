@@ -12,7 +12,7 @@ from scipy.spatial import cKDTree
 from posebot.core.camera import Camera, rays
 from posebot.core.objects import Landmarks, ObjectModel
 from posebot.core.transforms import Array, apply, sphere
-from posebot.objects.landmarks import describe, unit
+from posebot.objects.texture_landmarks import detect_and_compute, normalise_descriptors
 from posebot.synth.gl import Gl
 from posebot.synth.labels import Labeller
 from posebot.synth.library import Library
@@ -68,7 +68,7 @@ def _seen(model: ObjectModel, direction: Array, renderer: RasterRenderer, labell
                   model.center, model.diameter)
     depth = labeller.depth(scene)
     inside = cv2.erode((depth > 0).astype(np.uint8), np.ones((_RIM, _RIM), np.uint8)).astype(np.uint8)
-    pixels, strengths, descriptors = describe(renderer.picture(scene), _IN_ONE, inside)
+    pixels, strengths, descriptors = detect_and_compute(renderer.picture(scene), _IN_ONE, inside)
     at = np.clip(np.rint(pixels).astype(int), 0, _SIDE - 1)
     z = depth[at[:, 1], at[:, 0]].astype(float)
     points = apply(world_from_cam, rays(camera.K, pixels.astype(float)) * z[:, None])
@@ -79,7 +79,7 @@ def _once(points: Array, descriptors: NDArray[np.uint8], near: float) -> NDArray
     """Numbers of those that no earlier one is like: near it on the surface, and described alike."""
     if not len(points):
         return np.zeros(0, np.int64)
-    vectors, kept = unit(descriptors), np.zeros(len(points), bool)
+    vectors, kept = normalise_descriptors(descriptors), np.zeros(len(points), bool)
     for number, others in enumerate(cKDTree(points).query_ball_point(points, near)):
         earlier = [other for other in others if other < number and kept[other]]
         kept[number] = not earlier or float((vectors[earlier] @ vectors[number]).max()) < _SAME

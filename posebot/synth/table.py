@@ -14,7 +14,7 @@ import numpy as np
 from posebot.core.camera import Camera
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import make
-from posebot.objects.materials import Material as Surface
+from posebot.objects.materials import SurfaceMaterial
 from posebot.synth.physics import Body, settle
 from posebot.synth.scene import Backdrop, Item, Light, Material, Optics, Scene, look_at
 from posebot.synth.shapes import distractor
@@ -25,7 +25,7 @@ _EYE, _FOCUS = np.array([0.0, -0.55, 0.5]), np.array([0.0, 0.0, 0.03])
 
 
 def table_scene(objects: Mapping[int, ObjectModel], seed: int, radius: float = 0.22, distractors: int = 3,
-                surfaces: Mapping[int, Surface] | None = None) -> Scene:
+                surfaces: Mapping[int, SurfaceMaterial] | None = None) -> Scene:
     """One of each object and a few other things, dropped within `radius` metres of the origin. A seed gives a scene."""
     rng = np.random.default_rng([seed, 101])
     shapes = [int(number) for number in rng.integers(0, 300, distractors)]
@@ -46,9 +46,9 @@ def table_scene(objects: Mapping[int, ObjectModel], seed: int, radius: float = 0
                  Optics(blur_px=0.45, noise=0.008, vignette=0.1), np.array([0, 0, 0.05]), radius + 0.25)
 
 
-def object_item(model: ObjectModel, surface: Surface | None, rng: np.random.Generator) -> Item:
+def object_item(model: ObjectModel, surface: SurfaceMaterial | None, rng: np.random.Generator) -> Item:
     """An object model as an item at the origin, in its own colours, as shiny as `surface` says (or by chance)."""
-    look = surface or Surface(float(rng.uniform(0.35, 0.8)), 0.0)
+    look = surface or SurfaceMaterial(float(rng.uniform(0.35, 0.8)), 0.0)
     texture = None if model.mesh.texture is None else f"obj/{model.obj_id}"
     return Item(f"obj/{model.obj_id}", make(), Material((1.0, 1.0, 1.0), texture, None, look.roughness, look.metallic),
                 model.obj_id)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from posebot.core.camera import project, resize_K
 from posebot.core.transforms import Array, apply
-from posebot.objects.geometry import edges, face_vectors, merged
+from posebot.objects.geometry import edge_adjacency, face_area_vectors, merge_vertices
 
 if TYPE_CHECKING:
     from posebot.core.objects import Mesh
@@ -36,7 +36,7 @@ class MeshOutline:
     """A mesh prepared for drawing; `lines` takes some milliseconds."""
 
     def __init__(self, mesh: Mesh) -> None:
-        self.vertices, self.faces = merged(mesh)
+        self.vertices, self.faces = merge_vertices(mesh)
         self.creases = _creases(self.vertices, self.faces)
         self.vertices, self.faces = _coarse(self.vertices, self.faces)
         self.crease_points = np.linspace(self.creases[:, 0], self.creases[:, 1], _SAMPLES, axis=1)  # (M, _SAMPLES, 3)
@@ -104,9 +104,9 @@ def _creases(vertices: Array, faces: NDArray[np.int64]) -> Array:
     """End points (M, 2, 3) of edges at which the surface bends sharply or ends; none where there are too many."""
     from posebot.core.objects import Mesh
 
-    normals = face_vectors(Mesh(vertices, faces.astype(np.int32)))
+    normals = face_area_vectors(Mesh(vertices, faces.astype(np.int32)))
     normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-30)
-    ends, beside = edges(faces)
+    ends, beside = edge_adjacency(faces)
     cosine = np.einsum("ij,ij->i", normals[beside[:, 0]], normals[beside[:, 1]])
     sharp = ends[(beside[:, 1] < 0) | (cosine < np.cos(_CREASE_ANGLE))]
     return vertices[sharp] if len(sharp) <= _MAX_CREASES else np.zeros((0, 2, 3))

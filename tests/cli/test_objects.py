@@ -13,7 +13,7 @@ from posebot.core.objects import Mesh
 from posebot.objects.bop_models import load_objects
 from posebot.objects.geometry import scaled
 from posebot.objects.mesh_io import write_mesh, write_ply
-from tests.objects.shapes import box, inside_out, l_shape
+from tests.objects.sample_meshes import box, inside_out, l_shape
 
 Capture = pytest.CaptureFixture[str]
 
@@ -28,7 +28,7 @@ def test_check_prints_size_and_symmetry(bracket: str, capsys: Capture) -> None:
     assert run(["objects", "check", bracket]) == 0
     out = capsys.readouterr().out
     assert "90.0 x 60.0 x 30.0 mm" in out
-    assert "taken as millimetres" in out
+    assert "read as millimetres" in out
     assert "symmetry   none" in out
 
 
@@ -53,11 +53,11 @@ def test_check_of_several_goes_on_after_a_bad_one(bracket: str, tmp_path: Path, 
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
-    (["--unit", "m"], "read in metres it is 108 m across; --unit mm would make sense"),
-    (["--first-id", "0"], "BOP numbers objects from 1"),
-    (["--across", "110", "--unit", "mm"], "one of them sets the scale"),
-    (["--across", "9000"], "9 m across; objects from 5 mm to 2 m make sense here"),
-    (["bracket.stl", "--across", "110"], "for 2 meshes; one mesh at a time"),
+    (["--unit", "m"], "diameter is 108 m in metres; --unit mm is plausible"),
+    (["--first-id", "0"], "BOP object IDs start at 1"),
+    (["--diameter", "110", "--unit", "mm"], "only one of them"),
+    (["--diameter", "9000"], "diameter is 9 m; objects from 5 mm to 2 m are supported"),
+    (["bracket.stl", "--diameter", "110"], "given for 2 meshes; one mesh at a time"),
     (["--label", "a", "--label", "b"], "2 labels for 1 meshes"),
 ])
 def test_build_refuses_with_one_line(

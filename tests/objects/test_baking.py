@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from posebot.core.objects import Mesh
-from posebot.objects.baking import PLAIN_COLOR, decimate, point_colors, sample_texture, with_vertex_colors
-from posebot.objects.distance import Surface
-from posebot.objects.geometry import bounds, face_areas, sample_surface, signed_volume
+from posebot.objects.baking import DEFAULT_COLOR, bake_vertex_colors, decimate, sample_texture, surface_colors
+from posebot.objects.geometry import bounds, face_areas, sample_surface
 from posebot.objects.kit import build_kit
-from posebot.objects.refinement import edge_lengths, split_faces
+from posebot.objects.proximity import ProximityQuery
+from posebot.objects.subdivision import bisect_faces, edge_lengths
 from posebot.objects.topology import measure_topology
-from tests.objects.shapes import box, l_shape, printed_square
+from tests.objects.sample_meshes import box, l_shape, printed_square, signed_volume
 
 
 @settings(max_examples=25)
@@ -23,28 +23,28 @@ def test_splitting_keeps_shape_and_opens_no_cracks(seed: int, rounds: int, share
     rng = np.random.default_rng(seed)
     mesh = l_shape()
     for _ in range(rounds):
-        finer = split_faces(mesh, rng.random(len(mesh.faces)) < share)
+        finer = bisect_faces(mesh, rng.random(len(mesh.faces)) < share)
         assert len(finer.faces) >= len(mesh.faces)
         mesh = finer
     assert signed_volume(mesh) == pytest.approx(signed_volume(l_shape()))
     assert face_areas(mesh).sum() == pytest.approx(face_areas(l_shape()).sum())
-    assert measure_topology(mesh).closed
+    assert measure_topology(mesh).watertight
 
 
 def test_splitting_halves_the_longest_edge_and_keeps_a_seam_shut() -> None:
     apart = Mesh(box().vertices[box().faces].reshape(-1, 3), np.arange(36, dtype=np.int32).reshape(-1, 3))
     wanted = edge_lengths(apart).max(axis=1) >= edge_lengths(apart).max()
-    finer = split_faces(apart, wanted)
+    finer = bisect_faces(apart, wanted)
     assert edge_lengths(finer).max() < edge_lengths(apart).max()
-    assert measure_topology(finer).closed  # its vertices lie together in pairs on both sides of every edge
+    assert measure_topology(finer).watertight  # its vertices lie together in pairs on both sides of every edge
 
 
 def test_split_faces_interpolate_texture_and_colour() -> None:
     square = printed_square(np.zeros((4, 4, 3), np.uint8))
-    finer = split_faces(square, np.ones(2, dtype=bool))
+    finer = bisect_faces(square, np.ones(2, dtype=bool))
     assert finer.uv is not None
     np.testing.assert_allclose(finer.uv, finer.vertices[:, :2] / 0.1 + 0.5)
-    painted = split_faces(Mesh(square.vertices, square.faces, np.uint8([[0] * 3, [100] * 3, [200] * 3, [100] * 3])),
+    painted = bisect_faces(Mesh(square.vertices, square.faces, np.uint8([[0] * 3, [100] * 3, [200] * 3, [100] * 3])),
                           np.ones(2, dtype=bool))
     assert painted.colors is not None
     np.testing.assert_array_equal(painted.colors[4:, 0], [100])
@@ -66,11 +66,11 @@ def checkers(cells: int, pixels: int = 16) -> np.ndarray:
 
 def test_a_print_survives_as_vertex_colours() -> None:
     square = printed_square(checkers(4, pixels=64))
-    baked = with_vertex_colors(square, max_faces=6000)
+    baked = bake_vertex_colors(square, max_faces=6000)
     assert len(baked.faces) <= 6000
     assert baked.texture is None
     points, faces, weights = sample_surface(baked, 3000)
-    got = point_colors(baked, faces, weights)
+    got = surface_colors(baked, faces, weights)
     assert got is not None
     expected = sample_texture(square.texture, points[:, :2] / 0.1 + 0.5)
     assert np.abs(got - expected).mean() < 12
@@ -78,14 +78,14 @@ def test_a_print_survives_as_vertex_colours() -> None:
 
 def test_few_faces_suffice_where_there_is_little_print() -> None:
     plain = printed_square(np.full((256, 256, 3), 90, np.uint8))
-    assert len(with_vertex_colors(plain).faces) < 300
-    assert (with_vertex_colors(plain).colors == 90).all()
+    assert len(bake_vertex_colors(plain).faces) < 300
+    assert (bake_vertex_colors(plain).colors == 90).all()
 
 
 def test_plain_meshes_become_grey_and_coloured_ones_stay() -> None:
-    assert with_vertex_colors(box()).colors.tolist() == [list(PLAIN_COLOR)] * 8
+    assert bake_vertex_colors(box()).colors.tolist() == [list(DEFAULT_COLOR)] * 8
     painted = Mesh(box().vertices, box().faces, np.full((8, 3), 9, np.uint8))
-    np.testing.assert_array_equal(with_vertex_colors(painted).colors, painted.colors)
+    np.testing.assert_array_equal(bake_vertex_colors(painted).colors, painted.colors)
 
 
 def test_decimation_keeps_size_and_closure() -> None:
@@ -98,7 +98,7 @@ def test_decimation_keeps_size_and_closure() -> None:
     assert fewer.colors is None
     np.testing.assert_allclose(bounds(fewer)[1], bounds(mesh)[1], atol=2e-3)
     assert signed_volume(fewer) == pytest.approx(signed_volume(mesh), rel=0.03)
-    assert measure_topology(fewer).closed
+    assert measure_topology(fewer).watertight
 
 
 def test_decimation_keeps_colours_at_their_places() -> None:
@@ -107,8 +107,8 @@ def test_decimation_keeps_colours_at_their_places() -> None:
     assert len(fewer.faces) <= 1500
     assert fewer.colors is not None
     points, faces, weights = sample_surface(fewer, 2000)
-    _, near, spots = Surface(mug).nearest(points)
-    got, expected = point_colors(fewer, faces, weights), point_colors(mug, near, spots)
+    _, near, spots = ProximityQuery(mug).closest(points)
+    got, expected = surface_colors(fewer, faces, weights), surface_colors(mug, near, spots)
     assert got is not None
     assert expected is not None
     assert np.median(np.abs(got - expected)) < 3
@@ -122,7 +122,7 @@ def test_distance_to_a_box_is_that_of_its_formula(seed: int) -> None:
     half = np.array([0.06, 0.09, 0.14]) / 2
     beyond = np.abs(points) - half
     expected = np.abs(np.linalg.norm(np.maximum(beyond, 0), axis=1) + np.minimum(beyond.max(axis=1), 0))
-    distances, faces, weights = Surface(box()).nearest(points)
+    distances, faces, weights = ProximityQuery(box()).closest(points)
     spots = np.einsum("nk,nkd->nd", weights, box().vertices[box().faces[faces]])
     np.testing.assert_allclose(distances, np.linalg.norm(points - spots, axis=1), atol=1e-12)
     np.testing.assert_allclose(distances, expected, atol=2e-3)

@@ -11,9 +11,9 @@ import pytest
 from posebot.core.errors import InputError
 from posebot.core.objects import ContinuousSymmetry, Mesh, ObjectModel
 from posebot.core.transforms import exp
-from posebot.objects.bop_models import find_models, load_objects, make_object, save_objects
-from posebot.objects.materials import Material, load_materials, save_materials
-from tests.objects.shapes import box, l_shape, printed_square
+from posebot.objects.bop_models import find_models_dir, load_objects, make_object, save_objects
+from posebot.objects.materials import SurfaceMaterial, load_materials, save_materials
+from tests.objects.sample_meshes import box, l_shape, printed_square
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (8, 8, 3)).astype(np.uint8)
 
@@ -65,7 +65,7 @@ def test_without_names_labels_are_numbers(tmp_path: Path) -> None:
 
 def test_models_inside_a_data_set_are_found(tmp_path: Path) -> None:
     save_objects(tmp_path / "models", three())
-    assert find_models(tmp_path) == tmp_path / "models"
+    assert find_models_dir(tmp_path) == tmp_path / "models"
     assert list(load_objects(tmp_path)) == [2, 5, 11]
 
 
@@ -135,7 +135,7 @@ def test_official_models_agree_with_their_meshes(real_data: Path) -> None:
 
 
 def test_materials_read_back_and_are_checked(tmp_path: Path) -> None:
-    materials = {1: Material(0.1, 1.0), 3: Material(0.8)}
+    materials = {1: SurfaceMaterial(0.1, 1.0), 3: SurfaceMaterial(0.8)}
     assert load_materials(tmp_path) == {}
     save_materials(tmp_path, materials)
     assert load_materials(tmp_path) == materials

@@ -12,7 +12,7 @@ from scipy.spatial.distance import pdist
 from posebot.core.objects import Mesh
 from posebot.core.transforms import exp
 from posebot.objects import geometry
-from tests.objects.shapes import box, inside_out, l_shape, placed, prism, star
+from tests.objects.sample_meshes import box, inside_out, l_shape, placed, prism, star
 
 lengths = st.floats(0.01, 0.5)
 twists = arrays(float, 6, elements=st.floats(-2, 2))
@@ -56,7 +56,7 @@ def test_vertices_that_no_face_uses_do_not_count() -> None:
 
 def test_position_ids_join_chains_within_the_tolerance() -> None:
     points = np.array([[0, 0, 0], [0.9, 0, 0], [1.8, 0, 0], [5, 0, 0], [0, 0, 0]], dtype=float)
-    exact, loose = geometry.position_ids(points), geometry.position_ids(points, 1.0)
+    exact, loose = geometry.coincident_vertex_ids(points), geometry.coincident_vertex_ids(points, 1.0)
     assert len(set(exact)) == 4
     assert exact[0] == exact[4]
     assert len(set(loose[[0, 1, 2, 4]])) == 1
@@ -76,11 +76,11 @@ def test_normals_of_a_sphere_point_outwards_also_across_a_seam() -> None:
 
 
 def test_sharp_edges_are_doubled_and_smooth_ones_are_not() -> None:
-    cube = geometry.with_sharp_edges(box())
+    cube = geometry.split_sharp_edges(box())
     assert len(cube.vertices) == 24
     assert (np.abs(geometry.vertex_normals(cube)).max(axis=1) > 1 - 1e-12).all()
     cylinder = prism(star(1, depth=0.0, points=60), 0.1)
-    round_side = geometry.with_sharp_edges(cylinder)
+    round_side = geometry.split_sharp_edges(cylinder)
     assert len(round_side.vertices) == 2 * 60 + 2 * 61  # the mantle's two rings, and each cap with its middle
     assert geometry.signed_volume(round_side) == pytest.approx(geometry.signed_volume(cylinder))
 

@@ -10,12 +10,13 @@ import pytest
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import apply
 from posebot.objects.bop_models import load_objects
-from posebot.objects.distance import Surface
-from posebot.objects.geometry import sample_surface, scaled, signed_volume
+from posebot.objects.geometry import sample_surface, scaled
 from posebot.objects.kit import KIT_MATERIALS, build_kit, write_kit
 from posebot.objects.materials import load_materials
 from posebot.objects.mesh_io import read_mesh
+from posebot.objects.proximity import ProximityQuery
 from posebot.objects.topology import measure_topology
+from tests.objects.sample_meshes import signed_volume
 
 KIT = build_kit()
 each = pytest.mark.parametrize("model", KIT.values(), ids=lambda model: model.label)
@@ -34,9 +35,10 @@ def test_eight_objects_the_same_every_time() -> None:
 @each
 def test_sizes_and_soundness(model: ObjectModel) -> None:
     topology = measure_topology(model.mesh)
-    assert topology.closed
-    assert topology.flipped_edges == topology.tangled_edges == topology.slivers == topology.twins == 0
-    assert len(topology.body_shares) == 1
+    assert topology.watertight
+    assert topology.inconsistent_edges == topology.non_manifold_edges == 0
+    assert topology.degenerate_faces == topology.duplicate_faces == 0
+    assert len(topology.component_shares) == 1
     assert signed_volume(model.mesh) > 0
     assert 0.05 < model.diameter < 0.2
     assert 500 < len(model.mesh.faces) < 8000
@@ -46,9 +48,9 @@ def test_sizes_and_soundness(model: ObjectModel) -> None:
 
 @each
 def test_declared_symmetries_map_the_surface_onto_itself(model: ObjectModel) -> None:
-    surface, (points, _, _) = Surface(model.mesh), sample_surface(model.mesh, 500)
+    surface, (points, _, _) = ProximityQuery(model.mesh), sample_surface(model.mesh, 500)
     for transform in model.symmetry_transforms(steps=72):  # round parts have 72 segments
-        assert np.percentile(surface.nearest(apply(transform, points))[0], 99) < 1e-3
+        assert np.percentile(surface.closest(apply(transform, points))[0], 99) < 1e-3
 
 
 def test_prints_differ_on_every_side() -> None:

@@ -13,9 +13,9 @@ from PIL import Image
 
 from posebot.core.errors import InputError
 from posebot.core.objects import Mesh
-from posebot.objects.geometry import bounds, signed_volume
+from posebot.objects.geometry import bounds
 from posebot.objects.mesh_io import read_mesh, write_mesh, write_ply
-from tests.objects.shapes import box, printed_square
+from tests.objects.sample_meshes import box, printed_square, signed_volume
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (12, 16, 3)).astype(np.uint8)
 
@@ -122,12 +122,12 @@ def test_face_colours_of_a_ply_become_corner_colours(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "content", "problem"), [
-    ("a.stl", b"", "holds no triangles|cannot be read"),
-    ("a.ply", b"ply\nformat ascii 1.0\nelement vertex 3\n", "cannot be read|holds no triangles"),
+    ("a.stl", b"", "contains no triangles|cannot be read"),
+    ("a.ply", b"ply\nformat ascii 1.0\nelement vertex 3\n", "cannot be read|contains no triangles"),
     ("a.glb", b"glTF" + bytes(40), "cannot be read"),
-    ("a.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\n", "holds no triangles"),
+    ("a.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\n", "contains no triangles"),
     ("a.obj", b"v 0 0 0\nv 1 0 nan\nv 0 1 0\nf 1 2 3\n", "not finite"),
-    ("a.step", b"ISO-10303-21;", "unknown kind of file"),
+    ("a.step", b"ISO-10303-21;", "unsupported format"),
 ])
 def test_unusable_files_are_one_line(name: str, content: bytes, problem: str, tmp_path: Path) -> None:
     path = tmp_path / name

@@ -15,12 +15,12 @@ from posebot.core.transforms import exp, inverse, rotation_angle
 from posebot.objects.bop_models import load_objects
 from posebot.objects.kit import build_kit
 from posebot.objects.symmetry import Symmetries, find_symmetries
-from tests.objects.shapes import box, l_shape, placed, prism, star
+from tests.objects.sample_meshes import box, l_shape, placed, prism, star
 
-CONFUSED = {  # what the remarks say about kit objects
-    "tea_box": {"fits the shape, not the print": "a half-turn about z"},
-    "can": {"fits the shape, not the print": "a turn about z"},
-    "spanner": {"nearly fits the shape": "a half-turn about x"},
+CONFUSED = {  # near symmetries of kit objects
+    "tea_box": {"matches the shape but not the texture": "180° rotation about z"},
+    "can": {"matches the shape but not the texture": "rotation about z"},
+    "spanner": {"nearly matches the shape": "180° rotation about x"},
 }
 poses = arrays(float, 6, elements=st.floats(-1, 1)).map(lambda twist: exp(twist * [0.1, 0.1, 0.1, 2, 2, 2]))
 
@@ -103,11 +103,11 @@ def test_a_notch_breaks_the_symmetry() -> None:
 
 def painted_box() -> Mesh:
     """A box of 16 x 16 squares on each side, the upper end red."""
-    from posebot.objects.refinement import split_faces
+    from posebot.objects.subdivision import bisect_faces
 
     mesh = box((0.06, 0.08, 0.12))
     for _ in range(10):
-        mesh = split_faces(mesh, np.ones(len(mesh.faces), dtype=bool))
+        mesh = bisect_faces(mesh, np.ones(len(mesh.faces), dtype=bool))
     colors = np.where(mesh.vertices[:, 2:] > 0.02, np.uint8((200, 20, 20)), np.uint8((230, 230, 230)))
     return Mesh(mesh.vertices, mesh.faces, colors.astype(np.uint8))
 
@@ -116,7 +116,7 @@ def test_a_print_that_does_not_fit_rules_a_turn_out() -> None:
     found = find_symmetries(painted_box())
     assert len(found.discrete) == 1
     np.testing.assert_allclose(found.discrete[0], exp([0, 0, 0, 0, 0, np.pi]), atol=1e-9)
-    assert any(remark.startswith("fits the shape, not the print: ") for remark in found.remarks)
+    assert any(text.startswith("matches the shape but not the texture: ") for text in found.near_symmetries)
     assert len(find_symmetries(painted_box(), use_colors=False).discrete) == 3
 
 
@@ -132,7 +132,7 @@ def test_the_kit_declares_what_is_found(model: ObjectModel) -> None:
         for declared_turn in model.symmetries_discrete:
             assert any(np.allclose(t, declared_turn, atol=1e-9) for t in found.discrete)
     for start, words in CONFUSED.get(model.label, {}).items():
-        assert any(remark.startswith(start) and words in remark for remark in found.remarks)
+        assert any(text.startswith(start) and words in text for text in found.near_symmetries)
 
 
 @pytest.mark.parametrize("obj_id", [1, 9, 10, 11])

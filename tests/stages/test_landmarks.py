@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 from posebot.core.camera import project
 from posebot.core.objects import Landmarks
 from posebot.core.transforms import Array, apply, make, rotation_from_vector
-from posebot.objects.landmarks import describe
+from posebot.objects.texture_landmarks import detect_and_compute
 from posebot.stages.detect import Detection
 from posebot.stages.localize import Localization
 from posebot.stages.posing.landmarks import Pairs, agreement, matched, poses
-from tests.objects.test_landmarks import picture
+from tests.objects.test_texture_landmarks import picture
 
 K = np.array([[600.0, 0, 320], [0, 610, 235], [0, 0, 1]])
 SIDE = 0.16  # metres; the card's middle is the origin, its print looks along -z
 
 
 def card(seed: int = 0) -> Landmarks:
-    pixels, _, descriptors = describe(picture(seed), 400)
+    pixels, _, descriptors = detect_and_compute(picture(seed), 400)
     points = np.c_[(pixels - 119.5) * (SIDE / 240), np.zeros(len(pixels))]
     return Landmarks(points.astype(np.float32), np.tile(np.float32([0, 0, -1]), (len(points), 1)), descriptors)
 

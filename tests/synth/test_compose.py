@@ -8,7 +8,7 @@ import pytest
 
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import apply, is_transform
-from posebot.objects.materials import Material as Surface
+from posebot.objects.materials import SurfaceMaterial
 from posebot.synth.compose import VIEWS, Composer
 from posebot.synth.config import SynthConfig
 from posebot.synth.labels import Labeller
@@ -111,7 +111,7 @@ def test_distances_are_those_asked_for(config: SynthConfig, objects: Mapping[int
 
 
 def test_a_known_surface_is_kept(config: SynthConfig, objects: Mapping[int, ObjectModel]) -> None:
-    shiny = Composer(config, Library(objects), {2: Surface(0.1, 1.0)})
+    shiny = Composer(config, Library(objects), {2: SurfaceMaterial(0.1, 1.0)})
     looks = [item.material for index in range(6) for item in shiny.scene(index).targets if item.obj_id == 2]
     assert looks
     assert all(look.metallic == 1.0 for look in looks)

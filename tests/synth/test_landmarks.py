@@ -9,8 +9,8 @@ from posebot.core.errors import InputError
 from posebot.core.objects import ObjectModel
 from posebot.objects.bop_models import make_object
 from posebot.synth.landmarks import MOST, find_landmarks
-from tests.objects.shapes import printed_square
-from tests.objects.test_landmarks import picture
+from tests.objects.sample_meshes import printed_square
+from tests.objects.test_texture_landmarks import picture
 
 
 def test_a_print_has_landmarks_each_once_and_on_its_surface() -> None:

@@ -11,8 +11,8 @@ pytest.importorskip("torch")
 
 from posebot.objects.bop_models import load_objects, make_object
 from posebot.training.assemble import write_models
-from tests.objects.shapes import box, printed_square
-from tests.objects.test_landmarks import picture, some
+from tests.objects.sample_meshes import box, printed_square
+from tests.objects.test_texture_landmarks import picture, some
 
 
 def test_a_print_comes_with_its_landmarks_and_a_plain_thing_without(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from posebot.core.camera import Camera, project
 from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array, apply, inverse
-from posebot.objects.geometry import face_vectors, sample_surface
+from posebot.objects.geometry import face_area_vectors, sample_surface
 
 _POINTS = 96
 _NEAR = 0.05  # metres in front of the camera
@@ -42,7 +42,7 @@ class Looks:
 def shape_of(model: ObjectModel) -> Shape:
     """Evenly spread points."""
     points, faces, _ = sample_surface(model.mesh, _POINTS)
-    normals = face_vectors(model.mesh)[faces]
+    normals = face_area_vectors(model.mesh)[faces]
     half = _CORE * model.extents / 2
     return Shape(points, normals, model.center - half, model.center + half)
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array, rotation_from_vector
-from posebot.objects.baking import point_colors
-from posebot.objects.geometry import face_vectors, sample_surface
+from posebot.objects.baking import surface_colors
+from posebot.objects.geometry import face_area_vectors, sample_surface
 from posebot.stages.posing.ambiguity import ambiguities
 from posebot.stages.posing.creases import creases
 from posebot.stages.posing.surface import Surface, Table
@@ -33,9 +33,9 @@ def sampled(model: ObjectModel, count: int, cells: int) -> Surface:
     points, faces, weights = sample_surface(model.mesh, count)
     order = np.random.default_rng(0).permutation(count)
     points, faces, weights = points[order], faces[order], weights[order]
-    vectors = face_vectors(model.mesh)[faces]
+    vectors = face_area_vectors(model.mesh)[faces]
     normals = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-20)
-    colors = point_colors(model.mesh, faces, weights)
+    colors = surface_colors(model.mesh, faces, weights)
     margin = _MARGIN * model.diameter
     cell = (float(model.extents.max()) + 2 * margin) / cells
     origin = model.box_min - margin

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from posebot.core.objects import Mesh
 from posebot.core.transforms import Array
-from posebot.objects.geometry import edges, face_vectors, merged
+from posebot.objects.geometry import edge_adjacency, face_area_vectors, merge_vertices
 from posebot.stages.posing.compiled import compiled
 
 
@@ -30,10 +30,10 @@ class Creases(NamedTuple):
 
 def creases(mesh: Mesh) -> Creases:
     """Those of a mesh; vertices in one place count as one."""
-    vertices, faces = merged(mesh)
+    vertices, faces = merge_vertices(mesh)
     faces = faces[(faces != np.roll(faces, 1, axis=1)).all(axis=1)]
-    normals = face_vectors(Mesh(vertices, faces))
-    ends, beside = edges(faces)
+    normals = face_area_vectors(Mesh(vertices, faces))
+    ends, beside = edge_adjacency(faces)
     return Creases(vertices, np.ascontiguousarray(normals.T), (normals * vertices[faces[:, 0]]).sum(axis=1),
                    ends.astype(np.int32), beside.astype(np.int32))
 

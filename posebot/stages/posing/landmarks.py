@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from posebot.core.objects import Landmarks
 from posebot.core.transforms import Array, make, rotation_from_vector
-from posebot.objects.landmarks import describe, unit
+from posebot.objects.texture_landmarks import detect_and_compute, normalise_descriptors
 from posebot.stages.localize import Localization
 
 _MARGIN = 0.1  # of the box, around it
@@ -64,10 +64,10 @@ def matched(rgb: NDArray[np.uint8], localization: Localization, landmarks: Landm
         return None
     scale = min(_LARGER, _SIDE / max(part.shape[:2]))
     method = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
-    pixels, _, descriptors = describe(cv2.resize(part, None, fx=scale, fy=scale, interpolation=method), _MOST)
+    pixels, _, descriptors = detect_and_compute(cv2.resize(part, None, fx=scale, fy=scale, interpolation=method), _MOST)
     if len(pixels) < _FEWEST:
         return None
-    alike = unit(descriptors) @ unit(landmarks.descriptors).T
+    alike = normalise_descriptors(descriptors) @ normalise_descriptors(landmarks.descriptors).T
     like = alike.max(axis=1) > _LIKE
     alike, places = alike[like], (pixels[like].astype(float) + 0.5) / scale - 0.5 + [left, top]
     if not len(alike):

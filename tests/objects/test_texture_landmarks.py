@@ -10,8 +10,14 @@ import pytest
 from posebot.core.errors import InputError
 from posebot.core.objects import Landmarks
 from posebot.objects.bop_models import landmarks_name, load_objects, make_object, save_objects
-from posebot.objects.landmarks import SIZE, describe, read_landmarks, unit, write_landmarks
-from tests.objects.shapes import box
+from posebot.objects.texture_landmarks import (
+    DESCRIPTOR_SIZE,
+    detect_and_compute,
+    normalise_descriptors,
+    read_landmarks,
+    write_landmarks,
+)
+from tests.objects.sample_meshes import box
 
 
 def picture(seed: int = 0) -> np.ndarray:
@@ -25,7 +31,7 @@ def picture(seed: int = 0) -> np.ndarray:
 def some(count: int = 7) -> Landmarks:
     rng = np.random.default_rng(count)
     return Landmarks(rng.normal(size=(count, 3)).astype(np.float32), np.tile(np.float32([0, 0, 1]), (count, 1)),
-                     rng.integers(0, 255, (count, SIZE), dtype=np.uint8))
+                     rng.integers(0, 255, (count, DESCRIPTOR_SIZE), dtype=np.uint8))
 
 
 def test_landmarks_lie_beside_the_mesh_and_are_read_with_it(tmp_path: Path) -> None:
@@ -52,15 +58,15 @@ def test_a_damaged_file_is_named(tmp_path: Path, content: bytes) -> None:
 def test_arrays_of_another_form_are_refused(tmp_path: Path) -> None:
     path = tmp_path / landmarks_name(3)
     write_landmarks(path, replace(some(), points=np.zeros((6, 3), np.float32)))
-    with pytest.raises(InputError, match="another form"):
+    with pytest.raises(InputError, match="wrong shape"):
         read_landmarks(path)
 
 
 def test_what_is_described_is_the_place_not_where_it_lies() -> None:
     whole = picture()
     moved = np.roll(whole, (9, 14), axis=(0, 1))
-    (first, _, one), (second, _, other) = describe(whole, 200), describe(moved, 200)
-    alike = unit(one) @ unit(other).T
+    (first, _, one), (second, _, other) = detect_and_compute(whole, 200), detect_and_compute(moved, 200)
+    alike = normalise_descriptors(one) @ normalise_descriptors(other).T
     best = alike.argmax(axis=1)
     inside = ((first > 30) & (first < 200)).all(axis=1) & (alike.max(axis=1) > 0.97)
     assert inside.sum() > 30
@@ -68,13 +74,13 @@ def test_what_is_described_is_the_place_not_where_it_lies() -> None:
 
 
 def test_a_plain_picture_has_none() -> None:
-    pixels, strengths, descriptors = describe(np.full((60, 80, 3), 90, np.uint8), 100)
-    assert (pixels.shape, strengths.shape, descriptors.shape) == ((0, 2), (0,), (0, SIZE))
+    pixels, strengths, descriptors = detect_and_compute(np.full((60, 80, 3), 90, np.uint8), 100)
+    assert (pixels.shape, strengths.shape, descriptors.shape) == ((0, 2), (0,), (0, DESCRIPTOR_SIZE))
 
 
 def test_a_mask_keeps_them_inside() -> None:
     mask = np.zeros((240, 240), np.uint8)
     mask[:, :120] = 1
-    pixels = describe(picture(), 300, mask)[0]
+    pixels = detect_and_compute(picture(), 300, mask)[0]
     assert len(pixels) > 10
     assert pixels[:, 0].max() < 121

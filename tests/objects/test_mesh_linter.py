@@ -12,43 +12,43 @@ from hypothesis import strategies as st
 from posebot.core.errors import InputError
 from posebot.core.objects import Mesh
 from posebot.objects.build import BuildOptions, build_objects
-from posebot.objects.check import check_file
-from posebot.objects.findings import Finding, mesh_findings, unit_findings
-from posebot.objects.geometry import diameter, moved, scaled, signed_volume
+from posebot.objects.diagnostics import Diagnostic, geometry_diagnostics, unit_diagnostics
+from posebot.objects.geometry import diameter, scaled, translated
 from posebot.objects.kit import build_kit
 from posebot.objects.mesh_io import write_ply
-from posebot.objects.refinement import split_faces
-from posebot.objects.topology import measure_topology, repaired
-from posebot.objects.units import METRES_PER, guess_unit
-from tests.objects.shapes import box, inside_out, l_shape, printed_square, prism, star
+from posebot.objects.mesh_linter import check_mesh
+from posebot.objects.subdivision import bisect_faces
+from posebot.objects.topology import measure_topology, repair_mesh
+from posebot.objects.units import METRES_PER_UNIT, guess_unit
+from tests.objects.sample_meshes import box, inside_out, l_shape, printed_square, prism, signed_volume, star
 
 
-def about(mesh: Mesh) -> list[Finding]:
-    return mesh_findings(mesh, diameter(mesh.vertices))
+def about(mesh: Mesh) -> list[Diagnostic]:
+    return geometry_diagnostics(mesh, diameter(mesh.vertices))
 
 
-def found(findings: list[Finding], check: str) -> Finding:
-    return next(finding for finding in findings if finding.check == check)
+def found(diagnostics: list[Diagnostic], check: str) -> Diagnostic:
+    return next(diagnostic for diagnostic in diagnostics if diagnostic.check == check)
 
 
 @pytest.mark.parametrize("model", build_kit().values(), ids=lambda model: model.label)
 def test_the_kit_is_flawless(model) -> None:
-    assert {finding.severity for finding in mesh_findings(model.mesh, model.diameter)} <= {"info"}
+    assert {diagnostic.severity for diagnostic in geometry_diagnostics(model.mesh, model.diameter)} <= {"info"}
 
 
 def test_a_hole_is_found_with_its_length() -> None:
     mesh = box()
-    finding = found(about(Mesh(mesh.vertices, mesh.faces[1:])), "open")
-    assert finding.severity == "warning"
-    assert finding.found.startswith("3 edges with one face only")
+    diagnostic = found(about(Mesh(mesh.vertices, mesh.faces[1:])), "watertight")
+    assert diagnostic.severity == "warning"
+    assert diagnostic.message.startswith("3 boundary edges")
 
 
-@pytest.mark.parametrize("mesh", [box(), l_shape(), moved(box(), [0.05, 0, 0])])
+@pytest.mark.parametrize("mesh", [box(), l_shape(), translated(box(), [0.05, 0, 0])])
 def test_inverted_surfaces_are_errors_and_can_be_repaired(mesh: Mesh) -> None:
-    assert not any(finding.check == "inside out" for finding in about(mesh))
+    assert not any(diagnostic.check == "normals" for diagnostic in about(mesh))
     flipped = inside_out(mesh)
-    assert found(about(flipped), "inside out").severity == "error"
-    assert signed_volume(repaired(flipped)) == pytest.approx(signed_volume(mesh))
+    assert found(about(flipped), "normals").severity == "error"
+    assert signed_volume(repair_mesh(flipped)) == pytest.approx(signed_volume(mesh))
 
 
 @given(seed=st.integers(0, 2**31))
@@ -57,10 +57,10 @@ def test_faces_turned_at_random_are_turned_back(seed: int) -> None:
     some = np.random.default_rng(seed).random(len(mesh.faces)) < 0.4
     mixed = Mesh(mesh.vertices, np.where(some[:, None], mesh.faces[:, ::-1], mesh.faces))
     if some.any() and not some.all():
-        assert found(about(mixed), "inside out").severity in ("error", "warning")
-    mended = repaired(mixed)
+        assert found(about(mixed), "normals").severity in ("error", "warning")
+    mended = repair_mesh(mixed)
     assert signed_volume(mended) == pytest.approx(signed_volume(mesh))
-    assert measure_topology(mended).flipped_edges == 0
+    assert measure_topology(mended).inconsistent_edges == 0
 
 
 def test_duplicates_slivers_and_twins_are_counted_and_repaired() -> None:
@@ -69,64 +69,65 @@ def test_duplicates_slivers_and_twins_are_counted_and_repaired() -> None:
     faces = np.vstack([np.arange(36).reshape(-1, 3), [[0, 1, 2], [0, 0, 1]]]).astype(np.int32)
     bad = Mesh(np.vstack([apart, [[0.0, 0.0, 0.0]]]), faces)
     topology = measure_topology(bad)
-    assert (topology.repeats, topology.unused, topology.slivers, topology.twins) == (28, 1, 1, 1)
-    checks = {(finding.check, finding.severity) for finding in about(bad)}
+    assert (topology.duplicate_vertices, topology.unreferenced_vertices) == (28, 1)
+    assert (topology.degenerate_faces, topology.duplicate_faces) == (1, 1)
+    checks = {(diagnostic.check, diagnostic.severity) for diagnostic in about(bad)}
     assert {("vertices", "warning"), ("faces", "warning")} <= checks
-    mended = repaired(bad)
+    mended = repair_mesh(bad)
     assert (len(mended.vertices), len(mended.faces)) == (8, 12)
-    assert measure_topology(mended).closed
+    assert measure_topology(mended).watertight
 
 
 def test_repair_keeps_texture_seams() -> None:
     model = build_kit()[1]
-    mended = repaired(model.mesh)
+    mended = repair_mesh(model.mesh)
     assert mended.texture is model.mesh.texture
     assert len(mended.vertices) == len(model.mesh.vertices)
 
 
 def test_origin_far_away() -> None:
-    assert found(about(moved(box(), [0.1, 0, 0])), "origin").severity == "warning"
-    assert found(about(moved(box(), [1.0, 0, 0])), "origin").severity == "error"
+    assert found(about(translated(box(), [0.1, 0, 0])), "origin").severity == "warning"
+    assert found(about(translated(box(), [1.0, 0, 0])), "origin").severity == "error"
 
 
 def test_bodies_amount_colour_and_flatness_are_told() -> None:
-    one, two = box(), moved(box(), [0.2, 0, 0])
+    one, two = box(), translated(box(), [0.2, 0, 0])
     both = Mesh(np.vstack([one.vertices, two.vertices]), np.vstack([one.faces, two.faces + 8]))
-    assert found(about(both), "bodies").found == "2 separate, the largest has 50% of the surface"
+    assert found(about(both), "components").message == "2 connected components, the largest has 50% of the surface"
     many = one
     while len(many.faces) <= 20_000:
-        many = split_faces(many, np.ones(len(many.faces), dtype=bool))
-    assert found(about(many), "amount").severity == "info"
-    assert found(about(one), "color").found.startswith("plain")
-    flat = found(about(printed_square(np.zeros((2, 2, 3), np.uint8))), "shape")
-    assert (flat.severity, flat.found) == ("error", "flat: 0 mm along z")
+        many = bisect_faces(many, np.ones(len(many.faces), dtype=bool))
+    assert found(about(many), "face count").severity == "info"
+    assert found(about(one), "color").message.startswith("plain")
+    flat = found(about(printed_square(np.zeros((2, 2, 3), np.uint8))), "extent")
+    assert (flat.severity, flat.message) == ("error", "flat: 0 mm along z")
 
 
 @given(size=st.floats(0.061, 0.29), unit=st.sampled_from(["mm", "m"]))
 def test_the_unit_of_ordinary_objects_is_certain(size: float, unit: str) -> None:
-    guess = guess_unit(size / METRES_PER[unit])
+    guess = guess_unit(size / METRES_PER_UNIT[unit])
     assert guess.unit == unit
-    assert not guess.others
+    assert not guess.alternatives
 
 
 @pytest.mark.parametrize(("across", "given_unit", "severity", "words"), [
-    (142.0, None, "info", "taken as millimetres"),
-    (0.142, None, "info", "taken as metres: 142 mm"),
-    (33.0, None, "warning", "the unit is not certain"),
-    (142.0, "m", "error", "read in metres it is 142 m across"),
-    (0.142, "mm", "error", "read in millimetres it is 0.142 mm across"),
-    (14.2, "m", "error", "read in metres it is 14.2 m across"),
-    (1.42, "m", "warning", "1.42 m across is unusual"),
-    (9000.0, "mm", "error", "9 m across"),
+    (142.0, None, "info", "read as millimetres"),
+    (0.142, None, "info", "read as metres: diameter 142 mm"),
+    (33.0, None, "warning", "the unit is ambiguous"),
+    (142.0, "m", "error", "diameter is 142 m in metres"),
+    (0.142, "mm", "error", "diameter is 0.142 mm in millimetres"),
+    (14.2, "m", "error", "diameter is 14.2 m in metres"),
+    (1.42, "m", "warning", "diameter of 1.42 m is unusual"),
+    (9000.0, "mm", "error", "diameter is 9 m"),
 ])
 def test_units(across: float, given_unit: str | None, severity: str, words: str) -> None:
-    (finding,) = unit_findings(across, given_unit)
-    assert finding.severity == severity
-    assert words in finding.found
+    (diagnostic,) = unit_diagnostics(across, given_unit)
+    assert diagnostic.severity == severity
+    assert words in diagnostic.message
 
 
 def test_right_unit_given_is_silent() -> None:
-    assert list(unit_findings(142.0, "mm")) == []
+    assert list(unit_diagnostics(142.0, "mm")) == []
 
 
 def write(folder: Path, name: str, mesh: Mesh, factor: float = 1000.0) -> Path:
@@ -135,7 +136,7 @@ def write(folder: Path, name: str, mesh: Mesh, factor: float = 1000.0) -> Path:
 
 
 def test_report_of_a_file(tmp_path: Path) -> None:
-    report = check_file(write(tmp_path, "box.ply", box()))
+    report = check_mesh(write(tmp_path, "box.ply", box()))
     data = report.to_dict()
     assert report.usable
     assert (data["unit"], data["faces"], data["color"]) == ("mm", 12, "plain")
@@ -144,9 +145,9 @@ def test_report_of_a_file(tmp_path: Path) -> None:
 
 
 def test_unreadable_file_is_a_finding(tmp_path: Path) -> None:
-    report = check_file(tmp_path / "none.stl")
+    report = check_mesh(tmp_path / "none.stl")
     assert not report.usable
-    assert report.errors[0].found == "no such file"
+    assert report.errors[0].message == "no such file"
 
 
 def test_build_numbers_labels_and_measures(tmp_path: Path) -> None:
@@ -160,10 +161,10 @@ def test_build_numbers_labels_and_measures(tmp_path: Path) -> None:
 
 
 def test_build_refuses_and_mends(tmp_path: Path) -> None:
-    far = write(tmp_path, "far.ply", inside_out(moved(l_shape(), [0, 2.0, 0])))
-    with pytest.raises(InputError, match=r"far\.ply: origin: 2\.03 m from the middle.*--center"):
+    far = write(tmp_path, "far.ply", inside_out(translated(l_shape(), [0, 2.0, 0])))
+    with pytest.raises(InputError, match=r"far\.ply: origin: 2\.03 m from the bounding box centre.*--center"):
         build_objects([far])
-    with pytest.raises(InputError, match="inside out"):
+    with pytest.raises(InputError, match="normals"):
         build_objects([far], options=BuildOptions(center=True))
     (built,) = build_objects([far], options=BuildOptions(center=True, repair=True))
     np.testing.assert_allclose(built.model.center, 0, atol=1e-6)
@@ -174,23 +175,23 @@ def test_build_refuses_and_mends(tmp_path: Path) -> None:
 
 def test_build_refuses_uncertain_and_wrong_units(tmp_path: Path) -> None:
     small = write(tmp_path, "nut.ply", box((0.015, 0.02, 0.022)))
-    with pytest.raises(InputError, match="the unit is not certain"):
+    with pytest.raises(InputError, match="the unit is ambiguous"):
         build_objects([small])
     (nut,) = build_objects([small], options=BuildOptions(unit="mm", symmetries=False))
     assert nut.model.extents.max() == pytest.approx(0.022)
-    with pytest.raises(InputError, match="--unit cm or --unit mm would make sense"):
+    with pytest.raises(InputError, match="--unit cm or --unit mm is plausible"):
         build_objects([small], options=BuildOptions(unit="m"))
 
 
 def test_a_mesh_without_a_scale_gets_the_measured_one(tmp_path: Path) -> None:
     photographed = write(tmp_path, "toy.ply", box(), 7.3)
-    (toy,) = build_objects([photographed], options=BuildOptions(across=0.25, symmetries=False))
+    (toy,) = build_objects([photographed], options=BuildOptions(true_diameter=0.25, symmetries=False))
     assert toy.model.diameter == pytest.approx(0.25)
-    assert [finding.severity for finding in toy.findings if finding.check == "unit"] == ["info"]
+    assert [diagnostic.severity for diagnostic in toy.diagnostics if diagnostic.check == "unit"] == ["info"]
 
 
 @pytest.mark.parametrize(("labels", "first_id", "problem"), [
-    (["a"], 1, "1 labels for 2 meshes"), (["a", "a"], 1, "'a' is empty or given twice"), ((), 0, "--first-id: 0"),
+    (["a"], 1, "1 labels for 2 meshes"), (["a", "a"], 1, "'a' is empty or duplicate"), ((), 0, "--first-id: 0"),
 ])
 def test_build_checks_numbers_and_names(labels: list[str], first_id: int, problem: str, tmp_path: Path) -> None:
     paths = [write(tmp_path, name, box()) for name in ("a.ply", "b.ply")]

@@ -1,4 +1,4 @@
-"""Distance from points to a mesh's surface."""
+"""Closest-point queries: distance from points to the surface of a mesh."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from posebot.core.transforms import Array
 from posebot.objects.geometry import sample_surface
 
 
-class Surface:
-    """A mesh made ready for many questions about the nearest point of its surface.
+class ProximityQuery:
+    """A mesh prepared for many closest-point queries.
 
-    Looks at the faces of the nearest few of many points spread over the surface, then measures to those triangles:
-    exact where the right triangle is among them, and never less than the true distance.
+    The candidate triangles are those of the nearest surface samples (k-d tree), to which exact distances are computed.
+    The result is exact if the closest triangle is among them, and never below the true distance.
     """
 
     def __init__(self, mesh: Mesh, samples: int = 20_000, neighbours: int = 4) -> None:
@@ -24,27 +24,27 @@ class Surface:
         self.mesh, self._triangles = mesh, mesh.vertices[mesh.faces]
         self._tree, self._neighbours = cKDTree(points), neighbours
 
-    def nearest(self, points: Array) -> tuple[Array, NDArray[np.int64], Array]:
-        """For points (N, 3): distances (N,), and where the nearest surface points are: faces (N,), weights (N, 3)."""
+    def closest(self, points: Array) -> tuple[Array, NDArray[np.int64], Array]:
+        """Closest surface points to points (N, 3): distances (N,), faces (N,) and barycentric weights (N, 3)."""
         _, near = self._tree.query(points, k=self._neighbours)
         faces = self._faces[near]
-        weights = closest_weights(points[:, None], self._triangles[faces])
-        spots = np.einsum("nkc,nkcd->nkd", weights, self._triangles[faces])
-        distances = np.linalg.norm(spots - points[:, None], axis=-1)
+        weights = closest_barycentric(points[:, None], self._triangles[faces])
+        positions = np.einsum("nkc,nkcd->nkd", weights, self._triangles[faces])
+        distances = np.linalg.norm(positions - points[:, None], axis=-1)
         best = distances.argmin(axis=1)
         rows = np.arange(len(points))
         return distances[rows, best], faces[rows, best], weights[rows, best]
 
 
-def closest_weights(points: Array, triangles: Array) -> Array:
-    """Barycentric weights (..., 3) of the point of each triangle (..., 3, 3) nearest to points (..., 3).
+def closest_barycentric(points: Array, triangles: Array) -> Array:
+    """Barycentric weights (..., 3) of the closest points on triangles (..., 3, 3) to points (..., 3).
 
-    Inside, it is the foot of the perpendicular; else the nearest of the nearest points of the three edges.
+    This is the orthogonal projection if it falls inside the triangle, else the closest point on an edge.
     """
     a, b, c = (triangles[..., i, :] for i in range(3))
-    inside = _foot_weights(points - a, b - a, c - a)
+    inside = _projection_weights(points - a, b - a, c - a)
     best = inside
-    distance = np.where((inside >= 0).all(axis=-1), 0.0, np.inf)  # the foot beats any edge
+    distance = np.where((inside >= 0).all(axis=-1), 0.0, np.inf)  # the projection is closer than any edge
     for start, end in ((0, 1), (1, 2), (2, 0)):
         p, q = triangles[..., start, :], triangles[..., end, :]
         along = np.clip(_dot(points - p, q - p) / np.maximum(_dot(q - p, q - p), 1e-30), 0.0, 1.0)
@@ -56,8 +56,8 @@ def closest_weights(points: Array, triangles: Array) -> Array:
     return best
 
 
-def _foot_weights(offset: Array, ab: Array, ac: Array) -> Array:
-    """Barycentric weights of the perpendicular's foot; negative where it lies outside (or the triangle has no area)."""
+def _projection_weights(offset: Array, ab: Array, ac: Array) -> Array:
+    """Barycentric weights of the orthogonal projection; negative outside the triangle, or if it is degenerate."""
     normal = np.cross(ab, ac)
     square = _dot(normal, normal)
     safe = np.where(square > 0, square, 1.0)

@@ -1,6 +1,6 @@
-"""What is printed on the kit's box and can. Every side says something else, so that a turned part can be told.
+"""Textures of the kit's box and can. Every side differs, so that the texture makes the pose unambiguous.
 
-Drawn in millimetres on charts that lie side by side in one texture.
+Drawn in millimetres on UV charts, packed into one texture atlas.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ Point = tuple[float, float]
 CREAM, INK, GREEN, LEAF, RED, GOLD, WHITE, STEEL, BLUE = (
     (243, 234, 208), (38, 34, 40), (24, 92, 66), (120, 172, 74), (196, 40, 36), (230, 176, 46), (250, 250, 248),
     (176, 180, 184), (30, 62, 128))
-_BLEED = 1.5  # mm of repeated border round a chart, so that neighbours do not shine through
+_PADDING_MM = 1.5  # mm of replicated border around each chart, against bleeding in texture filtering
 
 
 class Chart:
-    """A rectangle of the texture, in millimetres from its upper left corner."""
+    """A UV chart: a rectangle of the texture, in millimetres from its upper left corner."""
 
     def __init__(self, size: Point, scale: float, background: Color) -> None:
         """`size`: width and height in mm. `scale`: pixels per mm."""
@@ -28,10 +28,10 @@ class Chart:
         self.pixels = np.full((round(size[1] * scale), round(size[0] * scale), 3), background, dtype=np.uint8)
 
     def _at(self, *values: float) -> tuple[int, ...]:
-        """Millimetres in OpenCV's fixed-point pixels (4 binary places)."""
+        """Millimetres to OpenCV fixed-point pixels (4 fractional bits)."""
         return tuple(round((value * self.scale - 0.5) * 16) for value in values)
 
-    def block(self, x: float, y: float, width: float, height: float, color: Color) -> None:
+    def rectangle(self, x: float, y: float, width: float, height: float, color: Color) -> None:
         self.polygon([(x, y), (x + width, y), (x + width, y + height), (x, y + height)], color)
 
     def polygon(self, points: list[Point], color: Color) -> None:
@@ -45,21 +45,21 @@ class Chart:
 
         cv2.circle(self.pixels, self._at(*center), round(radius * self.scale * 16), color, -1, cv2.LINE_AA, 4)
 
-    def text(self, words: str, baseline: Point, height: float, color: Color, bold: float = 0.16) -> None:
-        """Words from the left end of the baseline; capitals are `height` mm high, strokes `bold` of that."""
+    def text(self, string: str, baseline: Point, height: float, color: Color, bold: float = 0.16) -> None:
+        """Draw text from the left end of its baseline; capitals are `height` mm high, strokes `bold` of that."""
         import cv2
 
         font, pixels = cv2.FONT_HERSHEY_SIMPLEX, height * self.scale
         origin = (round(baseline[0] * self.scale), round(baseline[1] * self.scale))
-        cv2.putText(self.pixels, words, origin, font, pixels / 21.0, color, max(1, round(pixels * bold)), cv2.LINE_AA)
+        cv2.putText(self.pixels, string, origin, font, pixels / 21.0, color, max(1, round(pixels * bold)), cv2.LINE_AA)
 
-    def bars(self, x: float, y: float, width: float, height: float, seed: int) -> None:
-        """A bar code that means nothing."""
-        self.block(x, y, width, height, WHITE)
+    def barcode(self, x: float, y: float, width: float, height: float, seed: int) -> None:
+        """Draw a barcode with random bars."""
+        self.rectangle(x, y, width, height, WHITE)
         edges = np.cumsum(np.random.default_rng(seed).integers(1, 4, size=40)).astype(float)
         edges = x + 2 + edges / edges[-1] * (width - 4)
         for left, right in zip(edges[::2], edges[1::2], strict=True):
-            self.block(float(left), y + 1.5, float(right - left), height - 3, INK)
+            self.rectangle(float(left), y + 1.5, float(right - left), height - 3, INK)
 
     def star(self, center: Point, radius: float, color: Color, points: int = 5) -> None:
         angles = np.arange(2 * points) * np.pi / points - np.pi / 2
@@ -69,7 +69,7 @@ class Chart:
 
 
 class Atlas:
-    """One texture of several charts."""
+    """A texture atlas: charts packed into one texture."""
 
     def __init__(self, width: int, height: int, scale: float) -> None:
         self.texture = np.full((height, width, 3), 128, dtype=np.uint8)
@@ -77,10 +77,10 @@ class Atlas:
         self._cursor, self._row = (0, 0), 0
 
     def add(self, chart: Chart) -> Callable[[Array], Array]:
-        """Place a chart; returns the function from (N, 2) mm on it (x right, y down) to texture coordinates (v up)."""
+        """Add a chart; returns the map from (N, 2) mm on it (x right, y down) to texture coordinates (v up)."""
         import cv2
 
-        border = round(_BLEED * self.scale)
+        border = round(_PADDING_MM * self.scale)
         padded = cv2.copyMakeBorder(chart.pixels, *(border,) * 4, borderType=cv2.BORDER_REPLICATE)
         height, width = padded.shape[:2]
         if self._cursor[0] + width > self.texture.shape[1]:
@@ -91,8 +91,8 @@ class Atlas:
         size = np.array([self.texture.shape[1], self.texture.shape[0]])
         corner, scale = np.array([x + border, y + border]), self.scale
 
-        def to_uv(millimetres: Array) -> Array:
-            return (corner + millimetres * scale) / size * [1, -1] + [0, 1]
+        def to_uv(points_mm: Array) -> Array:
+            return (corner + points_mm * scale) / size * [1, -1] + [0, 1]
 
         return to_uv
 
@@ -112,31 +112,31 @@ def box_sides(size: tuple[float, float, float], scale: float) -> list[Chart]:
 
 def _box_front(chart: Chart) -> None:
     width, height = chart.size
-    chart.block(0, 0, width, 44, GREEN)
+    chart.rectangle(0, 0, width, 44, GREEN)
     chart.text("POSE", (10, 22), 15, WHITE)
     chart.text("BOT", (34, 39), 13, GOLD)
     for i, (x, y) in enumerate(((26, 78), (48, 72), (68, 84))):
         chart.polygon([(x, y - 22), (x + 12, y), (x, y + 20), (x - 12, y)], LEAF if i != 1 else GREEN)
         chart.polygon([(x - 0.7, y - 18), (x + 0.7, y - 18), (x + 0.7, y + 26), (x - 0.7, y + 26)], INK)
     chart.text("GREEN TEA", (12, height - 12), 9, RED)
-    chart.block(0, height - 6, width, 6, GOLD)
+    chart.rectangle(0, height - 6, width, 6, GOLD)
 
 
 def _box_back(chart: Chart) -> None:
     width, height = chart.size
-    chart.block(6, 8, width - 12, 14, RED)
+    chart.rectangle(6, 8, width - 12, 14, RED)
     chart.text("HOW TO BREW", (10, 18.5), 7, WHITE)
-    for line, words in enumerate(("1  BOIL 300 ml", "2  WAIT 2 MIN", "3  ONE BAG", "4  STEEP 3 MIN", "5  ENJOY")):
-        chart.text(words, (10, 36 + 13 * line), 6, INK, 0.12)
+    for line, string in enumerate(("1  BOIL 300 ml", "2  WAIT 2 MIN", "3  ONE BAG", "4  STEEP 3 MIN", "5  ENJOY")):
+        chart.text(string, (10, 36 + 13 * line), 6, INK, 0.12)
     chart.disc((70, 98), 14, GOLD)
     chart.text("6D", (61.5, 102), 9, INK)
-    chart.bars(8, height - 34, 44, 24, seed=1)
-    chart.block(0, height - 6, width, 6, GREEN)
+    chart.barcode(8, height - 34, 44, 24, seed=1)
+    chart.rectangle(0, height - 6, width, 6, GREEN)
 
 
 def _box_right(chart: Chart) -> None:
     width, height = chart.size
-    chart.block(0, 0, width, height, GREEN)
+    chart.rectangle(0, 0, width, height, GREEN)
     for index, color in enumerate((GOLD, CREAM, RED)):
         chart.disc((width / 2, 36 + 34 * index), 15 - 2 * index, color)
         chart.text(str(index + 1), (width / 2 - 4, 41 + 34 * index), 10, INK)
@@ -147,10 +147,10 @@ def _box_left(chart: Chart) -> None:
     width, height = chart.size
     for index in range(7):
         chart.polygon([(0, 20 * index), (width, 20 * index - 24), (width, 20 * index - 14), (0, 20 * index + 10)], LEAF)
-    chart.block(10, 42, width - 20, 48, WHITE)
+    chart.rectangle(10, 42, width - 20, 48, WHITE)
     chart.text("20", (13, 66), 20, RED)
     chart.text("BAGS", (14, 84), 10, INK)
-    chart.block(0, height - 10, width, 10, BLUE)
+    chart.rectangle(0, height - 10, width, 10, BLUE)
 
 
 def _box_top(chart: Chart) -> None:
@@ -162,17 +162,17 @@ def _box_top(chart: Chart) -> None:
 
 def _box_bottom(chart: Chart) -> None:
     width, height = chart.size
-    chart.block(0, 0, width / 2, height, STEEL)
-    chart.bars(8, 10, width - 16, 26, seed=2)
+    chart.rectangle(0, 0, width / 2, height, STEEL)
+    chart.barcode(8, 10, width - 16, 26, seed=2)
     chart.text("LOT 47", (8, 54), 8, INK)
     chart.text("2031", (26, 78), 10, RED)
 
 
 def can_label(length: float, height: float, scale: float) -> Chart:
-    """The can's side, unrolled: `length` round it, `height` from rim to rim, mm."""
+    """The unrolled side of the can: `length` (circumference) and `height` from rim to rim, mm."""
     chart = Chart((length, height), scale, STEEL)
-    chart.block(0, 5, length, height - 10, RED)
-    chart.block(0, height - 26, length, 21, INK)
+    chart.rectangle(0, 5, length, height - 10, RED)
+    chart.rectangle(0, height - 26, length, 21, INK)
     _can_front(chart, 4.0)
     _can_back(chart, 0.54 * length)
     return chart
@@ -189,20 +189,20 @@ def _can_front(chart: Chart, x: float) -> None:
 
 
 def _can_back(chart: Chart, x: float) -> None:
-    chart.block(x, 14, 48, 56, CREAM)
-    for line, words in enumerate(("PEELED", "IN JUICE", "400 g", "KEEP DRY")):
-        chart.text(words, (x + 4, 26 + 12 * line), 5.5, INK, 0.13)
-    chart.bars(x + 58, 12, 28, 40, seed=3)
+    chart.rectangle(x, 14, 48, 56, CREAM)
+    for line, string in enumerate(("PEELED", "IN JUICE", "400 g", "KEEP DRY")):
+        chart.text(string, (x + 4, 26 + 12 * line), 5.5, INK, 0.13)
+    chart.barcode(x + 58, 12, 28, 40, seed=3)
     chart.text("POSEBOT", (x + 4, 92), 9, WHITE)
     chart.disc((x + 70, 64), 7, GREEN)
 
 
 def can_lid(diameter: float, scale: float) -> Chart:
-    """The lid: steel with a pull tab that points to one side."""
+    """The lid: steel with a pull tab that breaks the symmetry."""
     chart, middle = Chart((diameter, diameter), scale, STEEL), diameter / 2
     for radius, color in ((24, (150, 154, 158)), (22.5, (190, 194, 198))):
         chart.disc((middle, middle), radius, color)
-    chart.block(middle - 3, middle - 18, 6, 22, (96, 100, 104))
+    chart.rectangle(middle - 3, middle - 18, 6, 22, (96, 100, 104))
     chart.disc((middle, middle - 17), 7, (96, 100, 104))
     chart.disc((middle, middle - 17), 4, STEEL)
     chart.disc((middle, middle + 4), 3, INK)
@@ -210,9 +210,9 @@ def can_lid(diameter: float, scale: float) -> Chart:
 
 
 def can_bottom(diameter: float, scale: float) -> Chart:
-    """The bottom: a date and a blue half."""
+    """The bottom: a date, and one half blue."""
     chart, middle = Chart((diameter, diameter), scale, STEEL), diameter / 2
-    chart.block(0, 0, diameter, middle - 6, BLUE)
+    chart.rectangle(0, 0, diameter, middle - 6, BLUE)
     chart.text("EXP 2031", (middle - 21, middle + 6), 6.5, INK)
     chart.text("A7", (middle - 6, middle + 19), 8, RED)
     return chart

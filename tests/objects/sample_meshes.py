@@ -1,4 +1,4 @@
-"""Meshes whose truth is known. Metres."""
+"""Meshes with known properties, metres; and measures of meshes that only tests need."""
 
 from __future__ import annotations
 
@@ -58,3 +58,9 @@ def printed_square(picture: NDArray[np.uint8]) -> Mesh:
     corners = np.array([(-0.05, -0.05, 0), (0.05, -0.05, 0), (0.05, 0.05, 0), (-0.05, 0.05, 0)])
     uv = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], dtype=float)
     return Mesh(corners, np.array([(0, 1, 2), (0, 2, 3)], dtype=np.int32), uv=uv, texture=picture)
+
+
+def signed_volume(mesh: Mesh) -> float:
+    """Enclosed volume; negative if the faces are oriented inwards. Undefined for an open surface."""
+    a, b, c = (mesh.vertices[mesh.faces[:, i]] for i in range(3))
+    return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6)
