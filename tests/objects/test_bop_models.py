@@ -79,12 +79,12 @@ def damage(folder: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(("text", "problem"), [
-    ("{", "is no JSON"),
-    ("[]", "holds a list"),
-    ("{}", "names no object"),
-    ('{"two": {}}', "object number 'two'"),
-    ('{"0": {}}', "object number '0'"),
-    ('{"2": 7}', "object 2: is int"),
+    ("{", "is not valid JSON"),
+    ("[]", "is a JSON list"),
+    ("{}", "contains no objects"),
+    ('{"two": {}}', "object ID 'two'"),
+    ('{"0": {}}', "object ID '0'"),
+    ('{"2": 7}', "object 2: is a int"),
     ('{"2": {"diameter": "big"}}', "object 2: diameter is 'big'"),
     ('{"2": {"diameter": 10, "min_x": 0, "min_y": 0}}', "min_z is None"),
 ])
@@ -98,11 +98,11 @@ def test_damaged_info_names_file_and_field(text: str, problem: str, tmp_path: Pa
 
 @pytest.mark.parametrize(("field", "value", "problem"), [
     ("diameter", -1, "not positive"),
-    ("symmetries_discrete", [[1, 0, 0]], "16 numbers are needed"),
-    ("symmetries_discrete", [[2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1]], "no rigid transform"),
-    ("symmetries_continuous", [[0, 0, 1]], "is list"),
-    ("symmetries_continuous", [{"axis": [0, 0, 0]}], "no length"),
-    ("symmetries_continuous", [{"offset": [0, 0, 0]}], "3 numbers are needed"),
+    ("symmetries_discrete", [[1, 0, 0]], "16 finite numbers"),
+    ("symmetries_discrete", [[2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1]], "not a rigid transform"),
+    ("symmetries_continuous", [[0, 0, 1]], "is a list"),
+    ("symmetries_continuous", [{"axis": [0, 0, 0]}], "zero length"),
+    ("symmetries_continuous", [{"offset": [0, 0, 0]}], "3 finite numbers"),
 ])
 def test_damaged_fields(field: str, value: object, problem: str, tmp_path: Path) -> None:
     save_objects(tmp_path, three())

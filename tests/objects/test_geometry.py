@@ -12,7 +12,7 @@ from scipy.spatial.distance import pdist
 from posebot.core.objects import Mesh
 from posebot.core.transforms import exp
 from posebot.objects import geometry
-from tests.objects.sample_meshes import box, inside_out, l_shape, placed, prism, star
+from tests.objects.sample_meshes import box, inside_out, l_shape, placed, prism, signed_volume, star
 
 lengths = st.floats(0.01, 0.5)
 twists = arrays(float, 6, elements=st.floats(-2, 2))
@@ -24,8 +24,8 @@ def test_a_box_has_the_volume_area_and_diameter_of_a_box(x: float, y: float, z: 
     low, size = geometry.bounds(mesh)
     np.testing.assert_allclose(low, [-x / 2, -y / 2, -z / 2])
     np.testing.assert_allclose(size, [x, y, z])
-    assert geometry.signed_volume(mesh) == pytest.approx(x * y * z)
-    assert geometry.signed_volume(inside_out(mesh)) == pytest.approx(-x * y * z)
+    assert signed_volume(mesh) == pytest.approx(x * y * z)
+    assert signed_volume(inside_out(mesh)) == pytest.approx(-x * y * z)
     assert geometry.face_areas(mesh).sum() == pytest.approx(2 * (x * y + y * z + z * x))
     assert geometry.diameter(mesh.vertices) == pytest.approx(np.sqrt(x * x + y * y + z * z))
 
@@ -44,7 +44,7 @@ def test_diameter_of_flat_and_tiny_sets(points: np.ndarray) -> None:
 def test_volume_and_diameter_do_not_depend_on_the_frame(twist: np.ndarray) -> None:
     mesh = l_shape()
     turned = placed(mesh, exp(twist))
-    assert geometry.signed_volume(turned) == pytest.approx(geometry.signed_volume(mesh), rel=1e-6)
+    assert signed_volume(turned) == pytest.approx(signed_volume(mesh), rel=1e-6)
     assert geometry.diameter(turned.vertices) == pytest.approx(geometry.diameter(mesh.vertices))
 
 
@@ -82,7 +82,7 @@ def test_sharp_edges_are_doubled_and_smooth_ones_are_not() -> None:
     cylinder = prism(star(1, depth=0.0, points=60), 0.1)
     round_side = geometry.split_sharp_edges(cylinder)
     assert len(round_side.vertices) == 2 * 60 + 2 * 61  # the mantle's two rings, and each cap with its middle
-    assert geometry.signed_volume(round_side) == pytest.approx(geometry.signed_volume(cylinder))
+    assert signed_volume(round_side) == pytest.approx(signed_volume(cylinder))
 
 
 def test_samples_lie_on_their_faces_and_follow_the_area() -> None:
@@ -97,8 +97,8 @@ def test_samples_lie_on_their_faces_and_follow_the_area() -> None:
 
 def test_edges_of_a_closed_box_lie_between_two_faces_each() -> None:
     mesh = box((1.0, 2.0, 3.0))
-    _, faces = geometry.merged(mesh)
-    ends, beside = geometry.edges(faces)
+    _, faces = geometry.merge_vertices(mesh)
+    ends, beside = geometry.edge_adjacency(faces)
     assert len(ends) == 3 * len(faces) // 2 == len(np.unique(ends, axis=0))
     assert (beside >= 0).all() and (beside[:, 0] != beside[:, 1]).all()
     for (a, b), pair in zip(ends, beside, strict=True):
@@ -106,8 +106,8 @@ def test_edges_of_a_closed_box_lie_between_two_faces_each() -> None:
 
 
 def test_edges_where_the_surface_ends_have_one_face() -> None:
-    ends, beside = geometry.edges(np.array([[0, 1, 2], [2, 1, 3]]))
+    ends, beside = geometry.edge_adjacency(np.array([[0, 1, 2], [2, 1, 3]]))
     inner = (ends == [1, 2]).all(axis=1)
     assert set(beside[inner][0]) == {0, 1}
     assert (beside[~inner, 1] == -1).all() and (~inner).sum() == 4
-    assert len(geometry.edges(np.zeros((0, 3), int))[0]) == 0
+    assert len(geometry.edge_adjacency(np.zeros((0, 3), int))[0]) == 0
