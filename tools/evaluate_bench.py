@@ -28,7 +28,7 @@ from posebot.core.camera import Camera
 from posebot.core.frame import Frame
 from posebot.core.objects import ContinuousSymmetry, Mesh, ObjectModel
 from posebot.core.transforms import Array, make, perturb, rotation_from_vector
-from posebot.datasets.bop_write import SceneWriter, Truth
+from posebot.datasets.bop_writer import GroundTruth, SceneWriter
 from posebot.evaluation import errors
 from posebot.evaluation.csv import Row, write_csv
 from posebot.evaluation.run import local
@@ -62,7 +62,8 @@ def make_dataset(folder: Path, frames: int) -> list[Row]:
     for im_id in range(frames):
         poses = [make(rotation_from_vector(rng.normal(size=3) * 2), rng.uniform([-0.3, -0.2, 0.5], [0.3, 0.2, 1.2]))
                  for _ in range(OBJECTS)]
-        writer.add(im_id, grey, [Truth(obj_id, pose, mask, mask, np.array([250.0, 200, 400, 300]), int(mask.sum()))
+        box = np.array([250.0, 200, 400, 300])
+        writer.add(im_id, grey, [GroundTruth(obj_id, pose, mask, mask, box, int(mask.sum()))
                                  for obj_id, pose in enumerate(poses, 1)])
         for obj_id, pose in enumerate(poses, 1):
             size = 10 ** rng.uniform(-4, -0.3)

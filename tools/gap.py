@@ -30,7 +30,7 @@ from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import apply, inverse
 from posebot.datasets.bop import Annotation, BopDataset
-from posebot.datasets.crops import clip_box
+from posebot.datasets.localizer_samples import clip_box
 from posebot.evaluation.judge import Yardstick, pose_errors
 from posebot.evaluation.localization import MSPD_THRESHOLDS, MSSD_THRESHOLDS, NORM_WIDTH
 from posebot.models.bundle import Bundle

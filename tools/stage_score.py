@@ -27,7 +27,7 @@ from posebot.core.errors import EXIT_BAD_INPUT, PosebotError
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array
 from posebot.datasets.bop import Annotation, BopDataset
-from posebot.datasets.crops import clip_box
+from posebot.datasets.localizer_samples import clip_box
 from posebot.evaluation.judge import Yardstick, pose_errors
 from posebot.evaluation.localization import MSPD_THRESHOLDS, MSSD_THRESHOLDS, NORM_WIDTH
 from posebot.models.bundle import Bundle

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from posebot.core.camera import Camera, resize_K
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array
-from posebot.datasets.augment import harsh
+from posebot.datasets.augment import degrade
 
 SCALE = (0.75, 0.7)
 """Columns and rows of the other camera's picture, as shares of the first one's: fewer pixels, and not square ones."""
@@ -34,7 +34,7 @@ def shifted(frame: Frame, rng: np.random.Generator) -> Frame:
     depth = None
     if frame.depth is not None:
         depth = _worse(np.asarray(cv2.resize(frame.depth, (width, height), interpolation=cv2.INTER_NEAREST)), rng)
-    return replace(frame, rgb=harsh(small, rng), depth=depth, camera=Camera(K, width, height, camera.distortion))
+    return replace(frame, rgb=degrade(small, rng), depth=depth, camera=Camera(K, width, height, camera.distortion))
 
 
 def unshifted_box(box: list[float], first: Camera) -> list[float]:

@@ -2,7 +2,7 @@
 
     labels = Labeller(gl).labels(scene)
     labels.depth       float32 (H, W) metres along z, 0 where only the backdrop is seen
-    labels.truths      list of `Truth`, one for each of scene.targets, in their order
+    labels.truths      list of `GroundTruth`, one for each of scene.targets, in their order
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from posebot.core.camera import project
 from posebot.core.transforms import Array, apply
-from posebot.datasets.bop_write import Truth
+from posebot.datasets.bop_writer import GroundTruth
 from posebot.synth import shaders
 from posebot.synth.gl import NEAR, Gl, matrix, projection
 from posebot.synth.scene import Item, Scene
 
 _CANVAS = 3  # the silhouette is counted on a canvas of three picture sizes, as bop_toolkit does
+_NO_BOX = np.array([-1.5, -1.5, -0.5, -0.5])  # [-1, -1, 0, 0] in BOP: no pixel
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class Labels:
     """Attributes: depth: float32 (H, W) metres, 0 = nothing. truths: one per target of the scene."""
 
     depth: NDArray[np.float32]
-    truths: list[Truth]
+    truths: list[GroundTruth]
 
 
 class Labeller:
@@ -54,12 +55,12 @@ class Labeller:
         pixels = self._draw(scene, list(scene.items), camera.K, camera.width, camera.height)
         return np.ascontiguousarray(pixels[..., 0])
 
-    def _truth(self, scene: Scene, item: Item, visible: NDArray[np.bool_]) -> Truth:
+    def _truth(self, scene: Scene, item: Item, visible: NDArray[np.bool_]) -> GroundTruth:
         camera, cam_from_obj = scene.camera, scene.cam_from_world @ item.world_from_item
         mask = visible.copy()
         window = self._window(scene, item, cam_from_obj)
         if window is None:
-            return Truth(item.obj_id, cam_from_obj, visible, mask, np.array([-1.5, -1.5, -0.5, -0.5]), int(mask.sum()))
+            return GroundTruth(item.obj_id, cam_from_obj, visible, mask, _NO_BOX, int(mask.sum()))
         x0, y0, x1, y1 = window
         K = camera.K - np.array([[0, 0, x0], [0, 0, y0], [0, 0, 0.0]])
         alone = self._draw(scene, [item], K, x1 - x0, y1 - y0)[..., 0] > 0
@@ -67,10 +68,10 @@ class Labeller:
         inside = (rows + y0 >= 0) & (rows + y0 < camera.height) & (columns + x0 >= 0) & (columns + x0 < camera.width)
         mask[rows[inside] + y0, columns[inside] + x0] = True
         if not rows.size:
-            return Truth(item.obj_id, cam_from_obj, visible, mask, np.array([-1.5, -1.5, -0.5, -0.5]), int(mask.sum()))
+            return GroundTruth(item.obj_id, cam_from_obj, visible, mask, _NO_BOX, int(mask.sum()))
         columns, rows = columns + x0, rows + y0
         box = np.array([columns.min() - 0.5, rows.min() - 0.5, columns.max() + 0.5, rows.max() + 0.5])
-        return Truth(item.obj_id, cam_from_obj, visible, mask, box, max(len(rows), int(visible.sum())))
+        return GroundTruth(item.obj_id, cam_from_obj, visible, mask, box, max(len(rows), int(visible.sum())))
 
     def _window(self, scene: Scene, item: Item, cam_from_obj: Array) -> tuple[int, int, int, int] | None:
         """Whole pixels x0, y0, x1, y1 (past the end) that hold the silhouette, cut to the canvas; None if behind."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.datasets.augment import grain
+from posebot.datasets.augment import gaussian_noise
 from posebot.synth.scene import Optics
 
 PIVOT = 0.35
@@ -25,7 +25,7 @@ def expose(pixels: NDArray[np.uint8], optics: Optics) -> NDArray[np.uint8]:
         blurred = cv2.filter2D(blurred, -1, _streak(optics.motion_px, optics.motion_angle))
     if optics.noise <= 0:
         return np.ascontiguousarray(blurred)
-    noise = grain(blurred.shape, np.random.default_rng(optics.noise_seed))
+    noise = gaussian_noise(blurred.shape, np.random.default_rng(optics.noise_seed))
     return np.asarray(cv2.add(blurred, noise * np.float32(255 * optics.noise), dtype=cv2.CV_8U))
 
 

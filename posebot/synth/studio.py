@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from posebot.core.frame import Frame
 from posebot.core.objects import Mesh
-from posebot.datasets.bop_write import SceneWriter, Truth
+from posebot.datasets.bop_writer import GroundTruth, SceneWriter
 from posebot.objects.bop_models import load_objects
 from posebot.objects.materials import load_materials
 from posebot.synth.compose import Composer
@@ -48,7 +48,7 @@ class Studio:
         self.gl = Gl(self.library)
         self.labeller = Labeller(self.gl)
 
-    def frame(self, index: int) -> tuple[Frame, list[Truth]]:
+    def frame(self, index: int) -> tuple[Frame, list[GroundTruth]]:
         """Picture, depth and truth of frame `index`; objects wholly out of the picture are left out."""
         scene = self.composer.scene(index)
         labels = self.labeller.labels(scene)

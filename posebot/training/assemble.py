@@ -16,7 +16,7 @@ import torch
 import posebot
 from posebot.core.errors import PosebotError
 from posebot.core.objects import Landmarks, ObjectModel
-from posebot.datasets.cache import Cache
+from posebot.datasets.sample_cache import SampleCache
 from posebot.models.bundle import DETECTOR, LOCALIZER, MODELS, write_bundle
 from posebot.models.calibration import Calibration
 from posebot.models.localizer_net import STRIDE
@@ -56,7 +56,7 @@ def export_networks(folder: Path, detector: Job, localizer: Job) -> dict[str, An
 
 def _inputs(job: Job, view: ExportView, count: int = 8) -> tuple[torch.Tensor, ...]:
     """Cached samples as the exported network takes them; blank pictures where nothing is cached."""
-    example, samples = view.example(count), Cache(job.cache)
+    example, samples = view.example(count), SampleCache(job.cache)
     pictures = example[0].numpy()
     for row in range(min(count, len(samples))):
         found = samples.sample(row)["image" if job.network == "detector" else "rgb"]

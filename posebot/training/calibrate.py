@@ -16,9 +16,9 @@ from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
 from posebot.core.results import PoseEstimate
 from posebot.core.transforms import Array, difference
-from posebot.datasets.augment import harsh
+from posebot.datasets.augment import degrade
 from posebot.datasets.bop import Annotation, BopDataset, ImageKey
-from posebot.datasets.crops import clip_box
+from posebot.datasets.localizer_samples import clip_box
 from posebot.evaluation.errors import mssd
 from posebot.models.bundle import Bundle
 from posebot.models.calibration import Calibration, ModeCalibration
@@ -163,8 +163,8 @@ def observe(bundle: Bundle, dataset: BopDataset, keys: Sequence[ImageKey], log: 
             ) -> list[Observation]:
     """All estimates on those pictures, with and without depth, beside the truth.
 
-    Every other picture is made worse (`datasets.augment.harsh`): what is calibrated on an easier world than it meets is
-    too sure of itself.
+    Every other picture is made worse (`datasets.augment.degrade`): what is calibrated on an easier world than it meets
+    is too sure of itself.
 
     Args:
         log: a line of JSON is added for each picture when it is done; pictures already in it are not run again.
@@ -178,7 +178,7 @@ def observe(bundle: Bundle, dataset: BopDataset, keys: Sequence[ImageKey], log: 
             frame, truths = dataset.frame(key), dataset.annotations(key)
             if count % 2 == 0:
                 rng = np.random.default_rng([key.scene_id, key.im_id])
-                frame = replace(frame, rgb=harsh(frame.rgb, rng))
+                frame = replace(frame, rgb=degrade(frame.rgb, rng))
             modes = [mode for mode in asked if mode == "rgb" or frame.depth is not None]
             done[key.frame_id] = [judged(solution, truths, bundle.objects, mode, key.frame_id)
                                   for mode in modes for solution in pipelines[mode].observe(frame)

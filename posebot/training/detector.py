@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from posebot.datasets import augment
-from posebot.datasets.cache import Cache
-from posebot.datasets.frames import MIN_VISIBLE
+from posebot.datasets.detector_samples import MIN_VISIBLE
+from posebot.datasets.sample_cache import SampleCache
 from posebot.models.detector_net import STRIDE, boxes_from_map
 from posebot.training.loop import Batch
 
@@ -44,8 +44,8 @@ class SampleConfig:
 
 @dataclass(frozen=True)
 class _View:
-    """A picture on its way: image uint8 (H, W, 3), xyxy (K, 4), labels (K,), owner (H, W) as in `datasets.frames`, and
-    ghosts (H, W): where objects are seen in a mirror, beyond the picture's edge."""
+    """A picture on its way: image uint8 (H, W, 3), xyxy (K, 4), labels (K,), owner (H, W) as in
+    `datasets.detector_samples`, and ghosts (H, W): where objects are seen in a mirror, beyond the picture's edge."""
 
     image: NDArray[Any]
     xyxy: NDArray[np.float32]
@@ -95,7 +95,7 @@ def _relit(view: _View, other: NDArray[Any], share: float, rng: Rng) -> NDArray[
         if rng.random() < share:
             _light(image, view.owner == row + 1, other, rng)
     if rng.random() < share:
-        _light(image, augment.occluders(view.owner.shape, rng) & (view.owner == 0), other, rng)
+        _light(image, augment.random_occluder_mask(view.owner.shape, rng) & (view.owner == 0), other, rng)
     return image
 
 
@@ -105,8 +105,8 @@ def _light(image: NDArray[Any], mask: NDArray[np.bool_], other: NDArray[Any], rn
     if min(width, height) < 3:
         return
     part = image[y:y + height, x:x + width]
-    alpha = augment.soft(mask[y:y + height, x:x + width].astype(np.float32), rng)[..., None]
-    part[:] = augment.relit(part, rng, other) * alpha + part * (1 - alpha)
+    alpha = augment.feather(mask[y:y + height, x:x + width].astype(np.float32), rng)[..., None]
+    part[:] = augment.relight(part, rng, other) * alpha + part * (1 - alpha)
 
 
 def _pasted(view: _View, other: _View, rng: Rng) -> _View:
@@ -115,7 +115,7 @@ def _pasted(view: _View, other: _View, rng: Rng) -> _View:
     mask = np.isin(other.owner, np.array(chosen) + 1)
     if not mask.any():
         return view
-    alpha = augment.soft(mask.astype(np.float32), rng)[..., None]
+    alpha = augment.feather(mask.astype(np.float32), rng)[..., None]
     image = (other.image * alpha + view.image * (1 - alpha)).astype(np.uint8)
     count, owner, labels = len(view.labels), view.owner.astype(np.int64), view.labels.copy()
     before, after = (np.bincount(each, minlength=count + 1)[1:] for each in (owner.ravel(), owner[~mask].ravel()))
@@ -143,7 +143,7 @@ def _moved(
 def batches(root: Path, size: int, config: SampleConfig, rng: Rng) -> Iterator[Batch]:
     """Endless shuffled batches. Shards that are added meanwhile are taken up after each round."""
     while True:
-        cache = Cache(root)
+        cache = SampleCache(root)
         order = rng.permutation(len(cache))
         for start in range(0, len(order) - size + 1, size):
             rows = [sample(cache.sample(int(index)), cache.sample(int(rng.integers(len(cache)))), config, rng)

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from posebot.core.coordinates import coordinate_symmetries
 from posebot.core.errors import InputError
-from posebot.datasets.cache import Cache
-from posebot.datasets.stream import Kind, Source, opened
+from posebot.datasets.sample_cache import SampleCache
+from posebot.datasets.sample_source import Kind, SampleSource, open_dataset
 from posebot.models.detector_net import DetectorExport, DetectorNet
 from posebot.models.localizer_net import LocalizerExport, LocalizerNet
 from posebot.training import detector, localizer
@@ -49,7 +49,7 @@ class Job:
 
     network: Name
     config: TrainConfig
-    source: Source
+    source: SampleSource
     cache: Path
     out: Path
     start: Path | None = None
@@ -66,7 +66,7 @@ class Job:
     @property
     def labels(self) -> list[str]:
         """Names of the objects in class order."""
-        objects = opened(self.source).objects
+        objects = open_dataset(self.source).objects
         return [objects[obj_id].label for obj_id, _ in self.source.labels]
 
 
@@ -96,7 +96,7 @@ def loaders(wanted: int | None, device: str) -> int:
 
 def cached(job: Job, batch: int, rng: np.random.Generator) -> Iterator[Batch]:
     """Endless augmented batches from the cache. Raises InputError where nothing is cached."""
-    if not len(Cache(job.cache)):
+    if not len(SampleCache(job.cache)):
         raise InputError(job.cache, "holds no samples", "the run's folder on a disk that all workers can reach")
     if job.network == "detector":
         return detector.batches(job.cache, batch, picture_samples(job), rng)
@@ -122,7 +122,7 @@ def loss_of(job: Job) -> detector.DetectorLoss | localizer.LocalizerLoss:
     """The loss; the localizer's knows the objects' symmetries and proportions."""
     if job.network == "detector":
         return detector.DetectorLoss()
-    objects = [opened(job.source).objects[obj_id] for obj_id, _ in job.source.labels]
+    objects = [open_dataset(job.source).objects[obj_id] for obj_id, _ in job.source.labels]
     extents = np.stack([model.extents / model.diameter for model in objects]).astype(np.float32)
     return localizer.LocalizerLoss([coordinate_symmetries(model) for model in objects], extents)
 
@@ -144,7 +144,7 @@ def loop_config(job: Job) -> LoopConfig:
     every, pictures, crops = job.config.checkpoint_s, job.config.detector, job.config.localizer
     if job.network == "detector":
         budget, batch, lr = Budget(pictures.pictures, pictures.minutes), pictures.batch, pictures.lr
-        batch = min(batch, max(1, len(Cache(job.cache)))) if job.config.source == "cache" else batch
+        batch = min(batch, max(1, len(SampleCache(job.cache)))) if job.config.source == "cache" else batch
     else:
         budget, batch, lr = Budget(crops.crops, crops.minutes), crops.batch, crops.lr
     return LoopConfig(budget, batch, lr, checkpoint_s=every, report_s=min(20.0, every))
@@ -166,7 +166,7 @@ def run_yolo(job: Job, report: Report) -> None:
     """Train the YOLO detector, in this process alone."""
     from posebot.training import yolo
 
-    own, samples = job.config.detector, Cache(job.cache)
+    own, samples = job.config.detector, SampleCache(job.cache)
     data = yolo.write_yolo_dataset(job.out / "yolo", samples, job.labels)
     epochs = math.ceil(own.pictures / max(len(samples), 1)) if own.pictures else 10_000
     seconds = own.minutes * 60 if own.minutes else math.inf
@@ -204,7 +204,7 @@ def spent(job: Job) -> dict[str, float]:
 
 def mosaic(job: Job, rows: int = 4) -> NDArray[np.uint8]:
     """rows x rows augmented samples beside each other, uint8 RGB."""
-    batch = next(cached(job, 1, np.random.default_rng(0))) if len(Cache(job.cache)) < rows**2 else \
+    batch = next(cached(job, 1, np.random.default_rng(0))) if len(SampleCache(job.cache)) < rows**2 else \
         next(cached(job, rows**2, np.random.default_rng(0)))
     pictures = batch["image" if job.network == "detector" else "crop"].transpose(0, 2, 3, 1)
     side = int(len(pictures) ** 0.5)

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 
 from posebot.core.camera import crop_matrix, transform_pixels
 from posebot.datasets import augment
-from posebot.datasets.cache import Cache
-from posebot.datasets.crops import AMODAL, VISIBLE
-from posebot.datasets.warp import warp, warp_labels
+from posebot.datasets.affine_warp import warp_image, warp_labels
+from posebot.datasets.localizer_samples import AMODAL, VISIBLE
+from posebot.datasets.sample_cache import SampleCache
 from posebot.models.localizer_net import STRIDE, RawMaps, decode_bins
 from posebot.training.loop import Batch
 
@@ -62,7 +62,7 @@ def sample(crop: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], config
     )
     maps = warp_labels(np.asarray(crop["maps"]), to_map @ matrix @ _FROM_HALF, size // STRIDE)
     # mirrored, as grey beyond the cached crop would tell where in it the object lies
-    picture = warp(np.asarray(crop["rgb"]), matrix, size, size, mirrored=True)
+    picture = warp_image(np.asarray(crop["rgb"]), matrix, size, size, reflect=True)
     picture, maps = _mixed(picture, maps, crop, other, matrix, config, rng)
     picture = augment.photometric(picture, rng)
     scale = float(np.sqrt(np.linalg.det(matrix[:2, :2])))  # network pixels a cached pixel
@@ -96,8 +96,8 @@ def _mixed(
     """The object lit anew, its background replaced, and the object partly covered, by the other crop's picture."""
     relit, replaced = rng.random() < config.relit, rng.random() < config.replace_background
     if relit or replaced:
-        alpha = augment.soft(_alpha(crop, matrix, len(picture)), rng)
-        own = augment.relit(picture, rng, np.asarray(other["rgb"])) if relit else picture
+        alpha = augment.feather(_alpha(crop, matrix, len(picture)), rng)
+        own = augment.relight(picture, rng, np.asarray(other["rgb"])) if relit else picture
         beside = _fill(other, len(picture)) if replaced else picture
         picture = (own * alpha[..., None] + beside * (1 - alpha[..., None])).astype(np.uint8)
     if rng.random() < config.cover:
@@ -110,15 +110,16 @@ def _covered(picture: NDArray[Any], maps: NDArray[Any], crop: dict[str, NDArray[
     """Blobs of the other picture, or the thing in it, before the object; nothing if that hid nearly all of it."""
     size = len(picture)
     if crop["meta"]["label"] == other["meta"]["label"] or rng.random() < 0.4:
-        alpha, fill = augment.occluders((size, size), rng).astype(np.float32), _fill(other, size)
+        alpha, fill = augment.random_occluder_mask((size, size), rng).astype(np.float32), _fill(other, size)
     else:
         box = np.asarray(other["meta"]["box"], dtype=float)
         angle, scale = rng.uniform(-np.pi, np.pi), size * rng.uniform(0.25, 1.0) / max(box[2] - box[0], box[3] - box[1])
         turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         place = size * (0.5 + rng.normal(0, 0.25, 2))
         matrix = np.vstack([np.column_stack([turn, place - turn @ (box[:2] + box[2:]) / 2]), [0, 0, 1]])
-        alpha, fill = _alpha(other, matrix, size), warp(np.asarray(other["rgb"]), matrix, size, size, mirrored=True)
-    alpha = augment.soft(alpha, rng)
+        alpha = _alpha(other, matrix, size)
+        fill = warp_image(np.asarray(other["rgb"]), matrix, size, size, reflect=True)
+    alpha = augment.feather(alpha, rng)
     hidden = alpha[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE] > 0.5
     seen = (maps[..., 3] & VISIBLE) > 0
     if (seen & ~hidden).sum() < _LEAST_SEEN * seen.sum():
@@ -146,7 +147,7 @@ def batches(
     Shards that are added meanwhile are taken up.
     """
     while True:
-        cache = Cache(root)
+        cache = SampleCache(root)
         labels = cache.column("meta")["label"]
         known = np.unique(labels)
         groups = [np.flatnonzero(labels == label) for label in known]
@@ -164,7 +165,8 @@ def class_shares(labels: NDArray[Any], focus: tuple[int, ...]) -> NDArray[np.flo
 
 
 def _batch(
-    cache: Cache, groups: list[NDArray[Any]], shares: NDArray[np.float64], size: int, config: SampleConfig, rng: Rng
+    cache: SampleCache, groups: list[NDArray[Any]], shares: NDArray[np.float64], size: int, config: SampleConfig,
+    rng: Rng,
 ) -> Batch:
     rows = []
     for group in rng.choice(len(groups), size, p=shares):
@@ -178,7 +180,7 @@ class LocalizerLoss:
     """Cross-entropy of the two nearest bins, minimum over the object's symmetries; masks; error scale; center.
 
     Args:
-        symmetries: per class (S, 3, 4), from `datasets.crops.coordinate_symmetries`.
+        symmetries: per class (S, 3, 4), from `datasets.localizer_samples.coordinate_symmetries`.
         extents: (C, 3) of the bounding boxes in diameters, for the error scale.
     """
 

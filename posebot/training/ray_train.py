@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from posebot.core.errors import DatasetError
-from posebot.datasets import stream
+from posebot.datasets import ray_data
 from posebot.training import jobs
 from posebot.training.jobs import Job
 from posebot.training.loop import Batch, Hooks
@@ -75,7 +75,7 @@ def train(job: Job, use_gpu: bool) -> None:
     streamed = job.config.source == "stream" and not job.yolo
     data: dict[str, Any] = {}
     if streamed:
-        data["train"] = stream.rows(job.source, job.kind, partial(jobs.augmented, job))
+        data["train"] = ray_data.streaming_dataset(job.source, job.kind, partial(jobs.augmented, job))
     trainer = TorchTrainer(
         _worker, train_loop_config={"job": job}, datasets=data,
         scaling_config=ray.train.ScalingConfig(num_workers=1 if job.yolo else job.config.workers, use_gpu=use_gpu),

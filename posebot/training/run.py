@@ -20,10 +20,10 @@ import torch
 import posebot
 from posebot.core.errors import DatasetError, InputError
 from posebot.core.objects import ObjectModel
-from posebot.datasets import stream
+from posebot.datasets import ray_data, sample_source
 from posebot.datasets.bop import BopDataset, ImageKey
-from posebot.datasets.cache import Cache
-from posebot.datasets.stream import Kind, Source
+from posebot.datasets.sample_cache import SampleCache
+from posebot.datasets.sample_source import Kind, SampleSource
 from posebot.models.bundle import MODELS, Bundle, resolve
 from posebot.models.calibration import Calibration
 from posebot.training import assemble, calibrate, jobs
@@ -86,7 +86,7 @@ class _Run:
         self.objects: list[ObjectModel] = list(data.objects.values())
         labels = tuple((model.obj_id, index) for index, model in enumerate(self.objects))
         learned, self.held, self.held_scenes = split_scenes(data, self.config, say)
-        self.source = Source(str(data.root), self.config.split, str(data.models_dir), labels, tuple(learned),
+        self.source = SampleSource(str(data.root), self.config.split, str(data.models_dir), labels, tuple(learned),
                              self.config.detector.input_size)
         size = "x".join(str(side) for side in self.config.detector.input_size)
         self.caches: dict[Kind, Path] = {"crops": self.folder / "crops", "frames": self.folder / f"pictures-{size}"}
@@ -138,16 +138,16 @@ class _Run:
 
     def _cut(self) -> None:
         """Cut what is not cut yet; scenes that were added since are taken up."""
-        missing = stream.missing_scenes(self.source, self.caches)
+        missing = sample_source.missing_scenes(self.source, self.caches)
         if missing:
             self.say(f"{'samples':<10} cutting {len(missing)} scenes of {len(self.source.scenes)}")
         if missing and self.request.ray:
             self._connect()
-        fill = stream.fill_caches if self.request.ray else stream.fill_caches_here
+        fill = ray_data.fill_caches if self.request.ray else sample_source.fill_caches_locally
         for count, _ in enumerate(fill(self.source, self.caches) if missing else (), 1):
             if count % max(1, len(missing) // 10) == 0:
                 self.say(f"{'samples':<10} {count} of {len(missing)} scenes")
-        sizes = {kind: len(Cache(root)) for kind, root in self.caches.items()}
+        sizes = {kind: len(SampleCache(root)) for kind, root in self.caches.items()}
         self.say(f"{'samples':<10} {sizes['crops']} crops in {sizes['frames']} pictures")
         if not sizes["crops"]:
             raise DatasetError(self.request.dataset, "no object can be seen well enough to learn from",

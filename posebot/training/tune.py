@@ -22,10 +22,10 @@ import yaml
 
 from posebot.core.errors import DatasetError, PosebotError
 from posebot.core.files import write_atomic
-from posebot.datasets import stream
+from posebot.datasets import ray_data
 from posebot.datasets.bop import BopDataset
-from posebot.datasets.cache import Cache
-from posebot.datasets.stream import Source
+from posebot.datasets.sample_cache import SampleCache
+from posebot.datasets.sample_source import SampleSource
 from posebot.training import jobs
 from posebot.training.config import TrainConfig
 from posebot.training.jobs import Job, Name
@@ -83,14 +83,14 @@ class Study:
         return replace(self.config, **{self.network: replace(own, minutes=self.minutes, **budget)})
 
     @cached_property
-    def data(self) -> tuple[Source, Source]:
+    def data(self) -> tuple[SampleSource, SampleSource]:
         """Pictures to learn from, and held-out ones."""
         data = BopDataset(self.dataset.resolve(), self.config.split)
         learned, held, held_scenes = split_scenes(data, self.config, lambda text: None)
         labels = tuple((model.obj_id, index) for index, model in enumerate(data.objects.values()))
         size = self.config.detector.input_size
-        return (Source(str(data.root), data.split, str(data.models_dir), labels, tuple(learned), size),
-                Source(str(held.root), held.split, str(held.models_dir), labels, tuple(held_scenes), size))
+        return (SampleSource(str(data.root), data.split, str(data.models_dir), labels, tuple(learned), size),
+                SampleSource(str(held.root), held.split, str(held.models_dir), labels, tuple(held_scenes), size))
 
     def job(self, values: Mapping[str, Any], out: Path, held: bool = False) -> Job:
         """Training with these settings, or judging on held-out pictures."""
@@ -116,9 +116,9 @@ def tune(study: Study, say: Say = print) -> dict[str, Any]:
                                 "trials": study.trials, "minutes": study.minutes, "from": str(study.start)})
         for held in (False, True):
             job = study.job(study.first(), study.folder, held)
-            for scene in stream.fill_caches(job.source, {job.kind: job.cache}):
+            for scene in ray_data.fill_caches(job.source, {job.kind: job.cache}):
                 say(f"{'samples':<10} scene {scene}{' (held out)' if held else ''}")
-            if not len(Cache(job.cache)):
+            if not len(SampleCache(job.cache)):
                 raise DatasetError(study.dataset, "no object can be seen well enough to learn from",
                                    "frames with depth, masks and objects of 150 pixels and more")
         return _told(study, _searched(study, say), say)

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from posebot.core.errors import PosebotError
-from posebot.datasets.cache import Cache
-from posebot.datasets.frames import MIN_VISIBLE
+from posebot.datasets.detector_samples import MIN_VISIBLE
+from posebot.datasets.sample_cache import SampleCache
 
 NETWORK = "yolo26n.yaml"
 CANDIDATES = 100
@@ -52,8 +52,8 @@ class YoloExport(nn.Module):
         return (torch.zeros(batch, *self.input_size, 3, dtype=torch.uint8),)
 
 
-def write_yolo_dataset(out: Path, samples: Cache, names: Sequence[str], held_out: int = 50) -> Path:
-    """Cached detector samples (`datasets.frames`) as Ultralytics reads them: pictures, a text of boxes each, data.yaml.
+def write_yolo_dataset(out: Path, samples: SampleCache, names: Sequence[str], held_out: int = 50) -> Path:
+    """Cached detector samples (`datasets.detector_samples`) as Ultralytics reads them: images, labels, data.yaml.
 
     Pictures are already at the detector's size, which saves resizing them in every epoch.
 

@@ -22,7 +22,7 @@ from posebot.video.source import CapturedFrame, FrameEvent
 
 if TYPE_CHECKING:
     from posebot.core.objects import ObjectModel
-    from posebot.datasets.bop_write import Truth
+    from posebot.datasets.bop_writer import GroundTruth
     from posebot.synth.labels import Labeller, Labels
     from posebot.synth.raster import RasterRenderer
     from posebot.synth.scene import Scene
@@ -176,5 +176,5 @@ class SimulatedSource:
         self.camera.close()
 
 
-def _visible_share(label: Truth) -> float:
+def _visible_share(label: GroundTruth) -> float:
     return float(label.mask_visib.sum()) / max(label.px_count_all, 1)

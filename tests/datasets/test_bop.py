@@ -14,7 +14,7 @@ from posebot.core.camera import project
 from posebot.core.errors import InputError
 from posebot.core.transforms import apply
 from posebot.datasets.bop import BopDataset, ImageKey, Target
-from tests.datasets.bop_made import frame, truth, write
+from tests.datasets.bop_fixture import frame, truth, write
 
 KEY = ImageKey(4, 0)
 

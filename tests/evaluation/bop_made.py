@@ -11,7 +11,7 @@ from posebot.core.camera import Camera, box_from_mask
 from posebot.core.frame import Frame
 from posebot.core.objects import ContinuousSymmetry, Mesh
 from posebot.core.transforms import make, rotation_from_vector
-from posebot.datasets.bop_write import SceneWriter, Truth
+from posebot.datasets.bop_writer import GroundTruth, SceneWriter
 from posebot.evaluation.depth_image import render_depth
 from posebot.objects.bop_models import make_object, save_objects
 
@@ -47,7 +47,7 @@ def make_dataset(folder: Path) -> Path:
     return folder
 
 
-def picture(placed: list[tuple[int, np.ndarray]]) -> tuple[Frame, list[Truth]]:
+def picture(placed: list[tuple[int, np.ndarray]]) -> tuple[Frame, list[GroundTruth]]:
     """A grey picture with exact depth, and the truth about it."""
     drawn = [render_depth(OBJECTS[obj_id].mesh, pose, CAMERA.K, 128, 96)[0] for obj_id, pose in placed]
     nearest = np.min([np.where(d > 0, d, BACKGROUND) for d in drawn] or [np.full((96, 128), BACKGROUND)], axis=0)
@@ -56,5 +56,5 @@ def picture(placed: list[tuple[int, np.ndarray]]) -> tuple[Frame, list[Truth]]:
         mask = depth > 0
         box = box_from_mask(mask)
         assert box is not None
-        truths.append(Truth(obj_id, pose, mask & (depth <= nearest + 1e-6), mask, box, int(mask.sum())))
+        truths.append(GroundTruth(obj_id, pose, mask & (depth <= nearest + 1e-6), mask, box, int(mask.sum())))
     return Frame(np.full((96, 128, 3), 90, np.uint8), CAMERA, nearest.astype(np.float32)), truths

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from posebot.cli.main import run
-from posebot.datasets.bop_write import SceneWriter, Truth
+from posebot.datasets.bop_writer import GroundTruth, SceneWriter
 from posebot.models.bundle import Bundle
 from posebot.stages.timing import STAGES, time_stages
 
@@ -38,7 +38,7 @@ def test_bench_prints_hardware_method_and_stages(case, tmp_path, capsys):
     writer = SceneWriter(tmp_path / "test", 1)
     mask = np.zeros((480, 640), bool)
     mask[100:200, 100:200] = True
-    writer.add(1, frame, [Truth(1, pose, mask, mask, np.array([99.5, 99.5, 199.5, 199.5]), int(mask.sum()))])
+    writer.add(1, frame, [GroundTruth(1, pose, mask, mask, np.array([99.5, 99.5, 199.5, 199.5]), int(mask.sum()))])
     writer.finish()
     arguments = ["bench", "--bundle", str(path), "--dataset", str(tmp_path), "--frames", "1", "--threads", "1"]
     assert run([*arguments, "--json"]) == 0

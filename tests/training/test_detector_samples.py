@@ -12,7 +12,7 @@ import trimesh
 from posebot.core.camera import project
 from posebot.core.transforms import apply, make, rotation_from_vector
 from posebot.datasets.bop import BopDataset
-from posebot.datasets.frames import BOX, MAX_BOXES, RIM, image_sample
+from posebot.datasets.detector_samples import BOX_DTYPE, MAX_BOXES, OUTLINE_POINTS, detector_sample
 from posebot.training import detector
 from posebot.training.detector import IGNORED, NOTHING, SampleConfig
 from tests.training.scenes import write_scenes
@@ -24,12 +24,12 @@ K = np.array([[200.0, 0, 63.5], [0, 200.0, 47.5], [0, 0, 1]])
 
 def drawn(*corners: np.ndarray, label: int = 0) -> dict[str, np.ndarray]:
     """A picture of polygons (N, 2), each an object that is wholly seen; later ones lie on earlier ones."""
-    boxes, owner = np.zeros(MAX_BOXES, BOX), np.zeros((HEIGHT, WIDTH), np.uint8)
+    boxes, owner = np.zeros(MAX_BOXES, BOX_DTYPE), np.zeros((HEIGHT, WIDTH), np.uint8)
     boxes["label"] = -1
     image = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
     for row, points in enumerate(corners):
         low, high = points.min(axis=0), points.max(axis=0)
-        boxes[row] = (label, 1.0, (*low, *high), points[np.arange(RIM) % len(points)])
+        boxes[row] = (label, 1.0, (*low, *high), points[np.arange(OUTLINE_POINTS) % len(points)])
         cv2.fillPoly(owner, [np.rint(points).astype(np.int32)], row + 1)
         image[owner == row + 1] = (200, 40 + 30 * row, 30)
     return {"image": image, "boxes": boxes, "owner": owner}
@@ -54,7 +54,7 @@ def test_the_rim_spans_the_projected_mesh(tmp_path: Path) -> None:
     """Of a rendered picture's objects, and beyond the edge, whatever the box in the file says."""
     dataset = BopDataset(write_scenes(tmp_path / "bop", images=2), "train")
     key = dataset.keys()[0]
-    found = image_sample(dataset, key, {1: 0, 2: 1}, (120, 160))
+    found = detector_sample(dataset, key, {1: 0, 2: 1}, (120, 160))
     for truth in dataset.annotations(key):
         row = found["boxes"][found["boxes"]["label"] == truth.obj_id - 1][0]
         pixels = project(dataset.camera_K(key), apply(truth.cam_from_obj, dataset.objects[truth.obj_id].mesh.vertices))
@@ -70,7 +70,7 @@ def test_a_rim_turns_with_its_object() -> None:
     """The box of the turned rim is that of the turned outline, to 1 % of its side."""
     points = project(K, apply(make(rotation_from_vector([0.4, 0.7, 0.2]), [0, 0, 0.6]),
                               trimesh.creation.cylinder(0.01, 0.2).vertices))
-    directions = 2 * np.pi * np.arange(RIM) / RIM
+    directions = 2 * np.pi * np.arange(OUTLINE_POINTS) / OUTLINE_POINTS
     rim = points[np.argmax(points @ np.stack([np.cos(directions), np.sin(directions)]), axis=0)]
     for angle in np.linspace(0, 1.5, 7):
         turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from posebot.datasets.crops import AMODAL, MAP_SIDE, META, VISIBLE
-from posebot.datasets.frames import BOX, MAX_BOXES, RIM
+from posebot.datasets.detector_samples import BOX_DTYPE, MAX_BOXES, OUTLINE_POINTS
+from posebot.datasets.localizer_samples import AMODAL, CROP_META, MAP_SIZE, VISIBLE
 from posebot.models.detector_net import boxes_from_map
 from posebot.models.localizer_net import RawMaps
 from posebot.training import detector, localizer
@@ -21,12 +21,12 @@ IDENTITY = np.eye(3, 4, dtype=np.float32)[None]
 
 def crop(seed: int = 0, label: int = 0) -> dict[str, np.ndarray]:
     """A cached crop whose coordinates name their own place: x = column, y = row."""
-    meta = np.zeros((), META)
+    meta = np.zeros((), CROP_META)
     meta["label"] = label
     meta["box"], meta["origin"], meta["pixel"], meta["log_z"] = [45, 45, 146, 146], [100, 90], 1.5, -1.0
-    ramp = np.linspace(0, 255, MAP_SIDE).astype(np.uint8)
+    ramp = np.linspace(0, 255, MAP_SIZE).astype(np.uint8)
     columns, rows = np.meshgrid(ramp, ramp)
-    bits = np.zeros((MAP_SIDE, MAP_SIDE), np.uint8)
+    bits = np.zeros((MAP_SIZE, MAP_SIZE), np.uint8)
     bits[24:72, 24:72] = VISIBLE | AMODAL
     rgb = np.random.default_rng(seed).integers(0, 256, (192, 192, 3)).astype(np.uint8)
     return {"rgb": rgb, "maps": np.dstack([columns, rows, columns, bits]), "meta": meta}
@@ -38,7 +38,7 @@ def test_sample_keeps_picture_maps_and_center_in_step() -> None:
     assert batch["crop"].shape == (3, 128, 128) and batch["maps"].shape == (4, 32, 32)
     seen = np.argwhere(batch["maps"][3] & VISIBLE > 0)
     scale = 128 / (1.25 * 101)
-    expected = ((seen[:, 1] * 4 + 1.5 - 63.5) / scale + 95.5 - 0.5) / 2 * 255 / (MAP_SIDE - 1)
+    expected = ((seen[:, 1] * 4 + 1.5 - 63.5) / scale + 95.5 - 0.5) / 2 * 255 / (MAP_SIZE - 1)
     assert np.abs(batch["maps"][0, seen[:, 0], seen[:, 1]] - expected).max() < 4  # nearest of 96 columns
     assert batch["center"][:2] == pytest.approx([(100 - 95.5) * scale / 128, (90 - 95.5) * scale / 128], abs=1e-4)
     assert batch["center"][2] == pytest.approx(-1.0 + np.log(1.25 * 101 * 1.5), abs=1e-4)
@@ -108,11 +108,11 @@ def test_symmetric_answers_cost_the_same() -> None:
 
 
 def picture() -> dict[str, np.ndarray]:
-    boxes = np.zeros(MAX_BOXES, BOX)
+    boxes = np.zeros(MAX_BOXES, BOX_DTYPE)
     boxes["label"] = -1
     owner = np.zeros((128, 160), np.uint8)
     for row, label, visible, (x0, y0, x1, y1) in ((0, 1, 1.0, (30, 40, 70, 90)), (1, 0, 0.02, (100, 20, 140, 60))):
-        rim = np.resize([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], (RIM, 2))
+        rim = np.resize([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], (OUTLINE_POINTS, 2))
         boxes[row] = (label, visible, (x0, y0, x1, y1), rim)
         if visible > 0.5:
             owner[y0:y1 + 1, x0:x1 + 1] = row + 1

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from posebot.cli.main import run
-from posebot.datasets.stream import fill_cache
+from posebot.datasets.sample_source import fill_cache
 from posebot.training import jobs
 from posebot.training.config import TINY, load_config
 from posebot.training.jobs import Name

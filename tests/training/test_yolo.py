@@ -13,8 +13,8 @@ if find_spec("ultralytics") is None:  # asked without importing it: that would c
     pytest.skip("ultralytics is not installed", allow_module_level=True)
 
 from posebot.datasets.bop import BopDataset  # noqa: E402
-from posebot.datasets.cache import Cache, write_shard  # noqa: E402
-from posebot.datasets.frames import BOX, scene_samples  # noqa: E402
+from posebot.datasets.detector_samples import BOX_DTYPE, scene_detector_samples  # noqa: E402
+from posebot.datasets.sample_cache import SampleCache, write_shard  # noqa: E402
 from posebot.training import export, yolo  # noqa: E402
 from tests.training.scenes import write_scenes  # noqa: E402
 
@@ -22,7 +22,7 @@ SIZE = (96, 128)
 
 
 def test_labels_are_shares_of_the_picture_and_hidden_objects_are_left_out() -> None:
-    boxes = np.zeros(3, BOX)
+    boxes = np.zeros(3, BOX_DTYPE)
     boxes["label"] = [2, 1, -1]
     boxes["visible"] = [1.0, 0.05, 1.0]
     boxes["xyxy"] = [-0.5, -0.5, 63.5, 23.5]
@@ -33,8 +33,8 @@ def test_trains_resumes_and_obeys_the_contract(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     dataset = BopDataset(write_scenes(tmp_path / "bop", images=4), "train")
     for scene in dataset.scenes:
-        write_shard(tmp_path / "shards" / f"{scene:06d}", scene_samples(dataset, scene, {1: 0, 2: 1}, SIZE))
-    data = yolo.write_yolo_dataset(tmp_path / "yolo", Cache(tmp_path / "shards"), ["box1", "box2"], held_out=4)
+        write_shard(tmp_path / "shards" / f"{scene:06d}", scene_detector_samples(dataset, scene, {1: 0, 2: 1}, SIZE))
+    data = yolo.write_yolo_dataset(tmp_path / "yolo", SampleCache(tmp_path / "shards"), ["box1", "box2"], held_out=4)
     epochs: list[int] = []
     out = tmp_path / "detector"
     yolo.train(data, out, SIZE, seconds=600, batch=4, epochs=2, on_epoch=lambda epoch, metrics: epochs.append(epoch))
@@ -42,7 +42,7 @@ def test_trains_resumes_and_obeys_the_contract(tmp_path: Path, monkeypatch: pyte
     assert epochs == [0, 1]
 
     export.export_onnx(view, tmp_path / "detector.onnx")
-    pictures = torch.from_numpy(Cache(tmp_path / "shards").sample(0)["image"].copy())[None].repeat(3, 1, 1, 1)
+    pictures = torch.from_numpy(SampleCache(tmp_path / "shards").sample(0)["image"].copy())[None].repeat(3, 1, 1, 1)
     found = export.compare_runtimes(view, tmp_path / "detector.onnx", (pictures,))
     assert found
     assert all(outputs["scores"] < 1e-2 for outputs in found.values()), found

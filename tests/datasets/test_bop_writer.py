@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from posebot.core.errors import InputError
 from posebot.datasets.bop import BopDataset, ImageKey
-from posebot.datasets.bop_write import SceneWriter, depth_to_png
-from tests.datasets.bop_made import CAMERA, frame, truth, write
+from posebot.datasets.bop_writer import SceneWriter, depth_to_png
+from tests.datasets.bop_fixture import CAMERA, frame, truth, write
 
 KEY = ImageKey(4, 1)
 

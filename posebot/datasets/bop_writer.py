@@ -26,7 +26,7 @@ _MASK = [*_PNG, 18, 1]  # cv2.IMWRITE_PNG_BILEVEL: one bit a pixel, four times a
 
 
 @dataclass(frozen=True)
-class Truth:
+class GroundTruth:
     """What is known about one object in one picture, as written to `scene_gt` and `scene_gt_info`.
 
     Attributes:
@@ -68,7 +68,7 @@ class SceneWriter:
             problem = f"cannot be written ({error.strerror})"
             raise OutputError(folder, problem, "a folder with room that you own") from None
 
-    def add(self, im_id: int, frame: Frame, truths: list[Truth]) -> None:
+    def add(self, im_id: int, frame: Frame, truths: list[GroundTruth]) -> None:
         """Write one picture with its labels."""
         name, folder = f"{im_id:06d}", self._aside
         bgr = frame.rgb[..., ::-1]
@@ -117,12 +117,12 @@ def _camera_entry(frame: Frame) -> dict[str, Any]:
     return entry
 
 
-def _gt_entry(truth: Truth) -> dict[str, Any]:
+def _gt_entry(truth: GroundTruth) -> dict[str, Any]:
     return {"obj_id": truth.obj_id, "cam_R_m2c": truth.cam_from_obj[:3, :3].round(9).ravel().tolist(),
             "cam_t_m2c": (truth.cam_from_obj[:3, 3] * 1000).round(5).tolist()}
 
 
-def _info_entry(truth: Truth, depth: NDArray[np.float32] | None) -> dict[str, Any]:
+def _info_entry(truth: GroundTruth, depth: NDArray[np.float32] | None) -> dict[str, Any]:
     visible = int(truth.mask_visib.sum())
     box = box_from_mask(truth.mask_visib)
     valid = 0 if depth is None else int((depth[truth.mask] > 0).sum())

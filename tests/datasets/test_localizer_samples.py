@@ -11,7 +11,7 @@ from posebot.core.frame import Frame
 from posebot.core.objects import ContinuousSymmetry, Mesh, ObjectModel
 from posebot.core.transforms import apply, inverse, make, rotation_from_vector
 from posebot.datasets.bop import Annotation
-from posebot.datasets.crops import AMODAL, MAP_SIDE, VISIBLE, clip_box, cut
+from posebot.datasets.localizer_samples import AMODAL, MAP_SIZE, VISIBLE, clip_box, cut
 
 CAMERA = Camera(np.array([[500.0, 0, 160], [0, 500, 120], [0, 0, 1]]), 320, 240)
 CUBE = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) * [0.04, 0.03, 0.02]
@@ -54,7 +54,7 @@ def test_cut_gives_the_coordinates_of_what_is_seen() -> None:
     assert (meta["label"], meta["scene"], meta["image"]) == (4, 3, 7)
     distance = np.exp(meta["log_z"]) * 500 * model().diameter
     assert distance == pytest.approx(0.35, rel=1e-5)
-    assert maps.shape == (MAP_SIDE, MAP_SIDE, 4)
+    assert maps.shape == (MAP_SIZE, MAP_SIZE, 4)
 
 
 def test_facing_makes_symmetric_views_one() -> None:
