@@ -1,1 +1,1 @@
-"""Floor 3: BOP folders in and out, training crops and frames, their cache and augmentation."""
+"""Layer 3, datasets: BOP reader and writer, training samples and their cache, augmentation."""

@@ -1,6 +1,6 @@
-"""BOP data sets, written. Metres become millimetres here.
+"""Writer of BOP datasets. Metres are converted to millimetres.
 
-A scene appears whole or not at all: it is written aside and renamed.
+A scene is written atomically: to a temporary folder, which is then renamed.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from posebot.core.errors import OutputError
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array, inverse
 
-DEPTH_SCALE = 0.1  # millimetres per unit of the 16-bit depth PNG: reaches 6.5 m
+DEPTH_SCALE = 0.1  # millimetres per unit of the 16-bit depth PNG: range 6.5 m
 _PNG = [16, 1]  # cv2.IMWRITE_PNG_COMPRESSION: level 1 is four times as fast as the default
-_MASK = [*_PNG, 18, 1]  # cv2.IMWRITE_PNG_BILEVEL: one bit a pixel, four times as fast again; reads as 0 and 255
+_MASK = [*_PNG, 18, 1]  # cv2.IMWRITE_PNG_BILEVEL: one bit per pixel, four times as fast again; decoded as 0 and 255
 
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """What is known about one object in one picture, as written to `scene_gt` and `scene_gt_info`.
+    """Ground annotation of one object instance in one image, as written to `scene_gt` and `scene_gt_info`.
 
     Attributes:
-        cam_from_obj: 4x4 metres. mask_visib: bool (H, W), what is seen. mask: bool (H, W), with what is hidden.
-        box_amodal: xyxy of the whole silhouette, also outside the picture. px_count_all: pixels of that silhouette.
+        cam_from_obj: 4x4 metres. mask_visib: bool (H, W), visible part. mask: bool (H, W), amodal.
+        box_amodal: xyxy of the full silhouette, also outside the image. px_count_all: pixels of that silhouette.
     """
 
     obj_id: int
@@ -43,34 +43,35 @@ class GroundTruth:
 
     @property
     def visib_fract(self) -> float:
-        """Visible share of the whole silhouette, 0..1."""
+        """Visible share of the silhouette, 0..1."""
         return float(self.mask_visib.sum() / max(self.px_count_all, 1))
 
 
 class SceneWriter:
-    """Writes the pictures of one scene; `finish` makes the scene visible under its own name.
+    """Writes the images of one scene; `finish` renames the scene to its final name.
 
     Args:
-        folder: the split's folder. scene_id: number of the scene. jpg_quality: of `rgb/*.jpg`; None: PNG.
+        folder: folder of the split. jpg_quality: of `rgb/*.jpg`; None writes PNG.
+
     Raises:
-        InputError: the folder cannot be written.
+        OutputError: the folder cannot be written.
     """
 
     def __init__(self, folder: Path, scene_id: int, jpg_quality: int | None = 95) -> None:
         self.path, self.jpg_quality = folder / f"{scene_id:06d}", jpg_quality
-        self._aside = folder / f".{scene_id:06d}.unfinished"
+        self._temporary = folder / f".{scene_id:06d}.unfinished"
         self._tables: dict[str, dict[str, Any]] = {"scene_camera": {}, "scene_gt": {}, "scene_gt_info": {}}
         try:
-            shutil.rmtree(self._aside, ignore_errors=True)  # left by a process that was killed
+            shutil.rmtree(self._temporary, ignore_errors=True)  # left by an interrupted process
             for name in ("rgb", "depth", "mask", "mask_visib"):
-                (self._aside / name).mkdir(parents=True)
+                (self._temporary / name).mkdir(parents=True)
         except OSError as error:
             problem = f"cannot be written ({error.strerror})"
-            raise OutputError(folder, problem, "a folder with room that you own") from None
+            raise OutputError(folder, problem, "a writable folder with free space") from None
 
-    def add(self, im_id: int, frame: Frame, truths: list[GroundTruth]) -> None:
-        """Write one picture with its labels."""
-        name, folder = f"{im_id:06d}", self._aside
+    def add(self, im_id: int, frame: Frame, annotations: list[GroundTruth]) -> None:
+        """Write one image with its labels."""
+        name, folder = f"{im_id:06d}", self._temporary
         bgr = frame.rgb[..., ::-1]
         if self.jpg_quality is None:
             _write(folder / "rgb" / f"{name}.png", bgr, _PNG)
@@ -78,34 +79,34 @@ class SceneWriter:
             _write(folder / "rgb" / f"{name}.jpg", bgr, [1, self.jpg_quality])  # cv2.IMWRITE_JPEG_QUALITY
         if frame.depth is not None:
             _write(folder / "depth" / f"{name}.png", depth_to_png(frame.depth), _PNG)
-        for index, truth in enumerate(truths):
-            _write(folder / "mask" / f"{name}_{index:06d}.png", truth.mask.astype(np.uint8) * 255, _MASK)
-            _write(folder / "mask_visib" / f"{name}_{index:06d}.png", truth.mask_visib.astype(np.uint8) * 255, _MASK)
+        for index, annotation in enumerate(annotations):
+            for kind, mask in (("mask", annotation.mask), ("mask_visib", annotation.mask_visib)):
+                _write(folder / kind / f"{name}_{index:06d}.png", mask.astype(np.uint8) * 255, _MASK)
         self._tables["scene_camera"][str(im_id)] = _camera_entry(frame)
-        self._tables["scene_gt"][str(im_id)] = [_gt_entry(truth) for truth in truths]
-        self._tables["scene_gt_info"][str(im_id)] = [_info_entry(truth, frame.depth) for truth in truths]
+        self._tables["scene_gt"][str(im_id)] = [_gt_entry(annotation) for annotation in annotations]
+        self._tables["scene_gt_info"][str(im_id)] = [_info_entry(annotation, frame.depth) for annotation in annotations]
 
     def finish(self) -> Path:
-        """Write the tables and give the scene its name. Returns its folder."""
+        """Write the tables and rename the scene to its final name; returns its folder."""
         for name, table in self._tables.items():
             rows = ",\n".join(f'  "{key}": {json.dumps(value)}' for key, value in table.items())
-            (self._aside / f"{name}.json").write_text("{\n" + rows + "\n}\n", encoding="utf-8")
+            (self._temporary / f"{name}.json").write_text("{\n" + rows + "\n}\n", encoding="utf-8")
         shutil.rmtree(self.path, ignore_errors=True)
-        os.replace(self._aside, self.path)
+        os.replace(self._temporary, self.path)
         return self.path
 
 
 def depth_to_png(depth: NDArray[np.float32]) -> NDArray[np.uint16]:
-    """Depth in metres as 16-bit numbers of `DEPTH_SCALE` millimetres; what is too far becomes 0 = no reading."""
+    """Depth in metres as uint16 in units of `DEPTH_SCALE` millimetres; out of range becomes 0 = no reading."""
     units = np.rint(depth * (1000.0 / DEPTH_SCALE))
     return np.where(units > 65535, 0, units).astype(np.uint16)
 
 
-def _write(path: Path, picture: NDArray[Any], options: list[int]) -> None:
+def _write(path: Path, image: NDArray[Any], options: list[int]) -> None:
     import cv2
 
-    if not cv2.imwrite(str(path), picture, options):
-        raise OutputError(path, "cannot be written", "a folder with room that you own")
+    if not cv2.imwrite(str(path), image, options):
+        raise OutputError(path, "cannot be written", "a writable folder with free space")
 
 
 def _camera_entry(frame: Frame) -> dict[str, Any]:
@@ -117,16 +118,16 @@ def _camera_entry(frame: Frame) -> dict[str, Any]:
     return entry
 
 
-def _gt_entry(truth: GroundTruth) -> dict[str, Any]:
-    return {"obj_id": truth.obj_id, "cam_R_m2c": truth.cam_from_obj[:3, :3].round(9).ravel().tolist(),
-            "cam_t_m2c": (truth.cam_from_obj[:3, 3] * 1000).round(5).tolist()}
+def _gt_entry(annotation: GroundTruth) -> dict[str, Any]:
+    return {"obj_id": annotation.obj_id, "cam_R_m2c": annotation.cam_from_obj[:3, :3].round(9).ravel().tolist(),
+            "cam_t_m2c": (annotation.cam_from_obj[:3, 3] * 1000).round(5).tolist()}
 
 
-def _info_entry(truth: GroundTruth, depth: NDArray[np.float32] | None) -> dict[str, Any]:
-    visible = int(truth.mask_visib.sum())
-    box = box_from_mask(truth.mask_visib)
-    valid = 0 if depth is None else int((depth[truth.mask] > 0).sum())
-    return {"bbox_obj": box_to_bop(truth.box_amodal),
-            "bbox_visib": [-1, -1, -1, -1] if box is None else box_to_bop(box), "px_count_all": truth.px_count_all,
+def _info_entry(annotation: GroundTruth, depth: NDArray[np.float32] | None) -> dict[str, Any]:
+    visible = int(annotation.mask_visib.sum())
+    box = box_from_mask(annotation.mask_visib)
+    valid = 0 if depth is None else int((depth[annotation.mask] > 0).sum())
+    return {"bbox_obj": box_to_bop(annotation.box_amodal),
+            "bbox_visib": [-1, -1, -1, -1] if box is None else box_to_bop(box), "px_count_all": annotation.px_count_all,
             "px_count_valid": valid, "px_count_visib": visible,
-            "visib_fract": round(truth.visib_fract, 6)}
+            "visib_fract": round(annotation.visib_fract, 6)}

@@ -21,7 +21,7 @@ from posebot.synth.gl import NEAR, Gl, matrix, projection
 from posebot.synth.scene import Item, Scene
 
 _CANVAS = 3  # the silhouette is counted on a canvas of three picture sizes, as bop_toolkit does
-_NO_BOX = np.array([-1.5, -1.5, -0.5, -0.5])  # [-1, -1, 0, 0] in BOP: no pixel
+_NO_BOX = np.array([-1.5, -1.5, -0.5, -0.5])  # outside the image, where there is no silhouette
 
 
 @dataclass(frozen=True)

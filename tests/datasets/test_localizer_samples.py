@@ -11,7 +11,7 @@ from posebot.core.frame import Frame
 from posebot.core.objects import ContinuousSymmetry, Mesh, ObjectModel
 from posebot.core.transforms import apply, inverse, make, rotation_from_vector
 from posebot.datasets.bop import Annotation
-from posebot.datasets.localizer_samples import AMODAL, MAP_SIZE, VISIBLE, clip_box, cut
+from posebot.datasets.localizer_samples import AMODAL, MAP_SIZE, VISIBLE, clip_box, crop_sample
 
 CAMERA = Camera(np.array([[500.0, 0, 160], [0, 500, 120], [0, 0, 1]]), 320, 240)
 CUBE = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) * [0.04, 0.03, 0.02]
@@ -40,7 +40,7 @@ def test_cut_gives_the_coordinates_of_what_is_seen() -> None:
     frame, mask = plate_frame(pose)
     box = box_from_mask(mask)
     assert box is not None
-    crop = cut(frame, Annotation(0, 1, pose, box, box, 1.0), mask, mask, model(), 4)
+    crop = crop_sample(frame, Annotation(0, 1, pose, box, box, 1.0), mask, mask, model(), 4)
     meta, maps = crop["meta"], crop["maps"]
     seen = np.argwhere(maps[..., 3] & VISIBLE > 0)
     assert len(seen) > 500 and (maps[..., 3] & AMODAL > 0).sum() == len(seen)
