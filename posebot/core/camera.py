@@ -14,17 +14,19 @@ Conventions, written down here once:
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from posebot.core.equality import ArrayEquality
 from posebot.core.errors import IntrinsicsError
 
 Array = NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Camera:
+@dataclass(frozen=True, eq=False, repr=False)
+class Camera(ArrayEquality):
     """Intrinsics of one image.
 
     Attributes:
@@ -55,12 +57,17 @@ class Camera:
         object.__setattr__(self, "K", K)
         object.__setattr__(self, "distortion", distortion)
 
+    def __repr__(self) -> str:
+        fx, fy, cx, cy = self.K[0, 0], self.K[1, 1], self.K[0, 2], self.K[1, 2]
+        distortion = f", distortion={self.distortion.round(5).tolist()}" if self.distorted else ""
+        return f"Camera({self.width}x{self.height}, fx={fx:.1f}, fy={fy:.1f}, cx={cx:.1f}, cy={cy:.1f}{distortion})"
+
     @property
     def distorted(self) -> bool:
         return bool(np.any(self.distortion))
 
     def undistorted(self) -> Camera:
-        """The same K without distortion, as for a picture that `cv2.undistort` has made straight."""
+        """The same K without distortion, as for an image that `cv2.undistort` has undistorted."""
         return Camera(self.K, self.width, self.height)
 
     def scaled(self, factor: float) -> Camera:
@@ -72,7 +79,14 @@ class Camera:
         """Points (..., 3) in the camera frame to pixels (..., 2), without distortion. z must be positive."""
         return project(self.K, points_cam)
 
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Camera:
+        """The camera of `to_dict`; unknown fields are skipped."""
+        return cls(np.asarray(data["K"], dtype=float), int(data["width"]), int(data["height"]),
+                   np.asarray(data.get("distortion", ()), dtype=float))
+
     def to_dict(self) -> dict[str, object]:
+        """K row-major (9 numbers), distortion, width and height, as in results."""
         return {"K": self.K.ravel().tolist(), "distortion": self.distortion.tolist(),
                 "width": self.width, "height": self.height}
 

@@ -1,4 +1,4 @@
-"""Frame: one picture with everything that came with it."""
+"""Frame: one image with everything that came with it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.camera import Camera
+from posebot.core.equality import ArrayEquality
 from posebot.core.errors import DepthError, ImageError, IntrinsicsError, PoseError
 from posebot.core.transforms import Array, is_transform
 
 
-@dataclass(frozen=True)
-class Frame:
-    """One picture.
+@dataclass(frozen=True, eq=False, repr=False)
+class Frame(ArrayEquality):
+    """One image and what came with it.
 
     Attributes:
-        rgb: uint8 (H, W, 3), red first. camera: intrinsics of exactly this picture.
+        rgb: uint8 (H, W, 3), red first. camera: intrinsics of exactly this image.
         depth: float32 (H, W) metres along z, registered to rgb; 0 = no reading. None: the camera has no depth.
         base_from_cam: 4x4, the camera's pose in the robot's base frame at `captured_at`, or None if unknown.
         frame_id: "000002/000038" (BOP scene/image) or "wrist/1042" (source/number).
@@ -40,10 +41,19 @@ class Frame:
         height, width = self.rgb.shape[:2]
         if (width, height) != (self.camera.width, self.camera.height):
             camera_size = f"{self.camera.width}x{self.camera.height}"
-            raise IntrinsicsError(where, f"picture is {width}x{height}, camera says {camera_size}",
-                                  "intrinsics must belong to this picture size")
+            raise IntrinsicsError(where, f"image is {width}x{height}, camera says {camera_size}",
+                                  "intrinsics must belong to this image size")
         if self.depth is not None and (self.depth.shape != (height, width) or self.depth.dtype != np.float32):
             raise DepthError(where, f"depth is {self.depth.dtype} {self.depth.shape}",
                              f"float32 ({height}, {width}), metres")
         if self.base_from_cam is not None and not is_transform(self.base_from_cam):
-            raise PoseError(where, "base_from_cam is no rigid transform", "4x4, orthonormal rotation, metres")
+            raise PoseError(where, "base_from_cam is not a rigid transform", "4x4, orthonormal rotation, metres")
+
+    def __repr__(self) -> str:
+        parts = [repr(self.frame_id), f"{self.camera.width}x{self.camera.height}"]
+        if self.depth is not None:
+            valid = self.depth[np.isfinite(self.depth) & (self.depth > 0)]
+            parts.append(f"depth {valid.min():.3f}..{valid.max():.3f} m" if valid.size else "depth empty")
+        if self.base_from_cam is not None:
+            parts.append("base_from_cam")
+        return f"Frame({', '.join(parts)})"

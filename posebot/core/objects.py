@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from posebot.core.equality import ArrayEquality
 from posebot.core.transforms import Array, make, rotation_from_vector
 
 
-@dataclass(frozen=True)
-class Mesh:
+@dataclass(frozen=True, eq=False, repr=False)
+class Mesh(ArrayEquality):
     """A triangle mesh in the object's frame, metres.
 
     Attributes:
@@ -26,18 +27,22 @@ class Mesh:
     uv: Array | None = None
     texture: NDArray[np.uint8] | None = None
 
+    def __repr__(self) -> str:
+        look = ", textured" if self.texture is not None else ", vertex colours" if self.colors is not None else ""
+        return f"Mesh({len(self.vertices)} vertices, {len(self.faces)} triangles{look})"
 
-@dataclass(frozen=True)
-class ContinuousSymmetry:
+
+@dataclass(frozen=True, eq=False)
+class ContinuousSymmetry(ArrayEquality):
     """Any rotation about `axis` (unit vector) through `offset` (metres) leaves the object the same."""
 
     axis: Array
     offset: Array = field(default_factory=lambda: np.zeros(3))
 
 
-@dataclass(frozen=True)
-class Landmarks:
-    """Places of an object's print that can be told from one another by what is around them.
+@dataclass(frozen=True, eq=False, repr=False)
+class Landmarks(ArrayEquality):
+    """Texture landmarks: distinctive points of an object's surface, each with a descriptor of its surroundings.
 
     Attributes:
         points: float32 (K, 3) metres, object frame. directions: float32 (K, 3) unit vectors towards the viewer that
@@ -48,9 +53,12 @@ class Landmarks:
     directions: NDArray[np.float32]
     descriptors: NDArray[np.uint8]
 
+    def __repr__(self) -> str:
+        return f"Landmarks({len(self.points)})"
 
-@dataclass(frozen=True)
-class ObjectModel:
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ObjectModel(ArrayEquality):
     """One object.
 
     Attributes:
@@ -58,7 +66,7 @@ class ObjectModel:
         diameter: largest distance between two points of the surface, metres.
         box_min, extents: the mesh's axis-aligned bounding box in the object frame: lower corner and size (3,), metres.
         symmetries_discrete: list of 4x4 transforms (metres) besides the identity. symmetries_continuous: axes.
-        landmarks: of its print; None where it has none worth looking for.
+        landmarks: of its texture; None where it has no distinctive ones.
     """
 
     obj_id: int
@@ -70,6 +78,12 @@ class ObjectModel:
     symmetries_discrete: tuple[Array, ...] = ()
     symmetries_continuous: tuple[ContinuousSymmetry, ...] = ()
     landmarks: Landmarks | None = None
+
+    def __repr__(self) -> str:
+        symmetric = ", symmetric" if self.symmetric else ""
+        landmarks = "" if self.landmarks is None else f", {self.landmarks!r}"
+        return f"ObjectModel({self.obj_id} {self.label!r}, diameter={self.diameter:.3f} m, {self.mesh!r}{symmetric}" \
+               f"{landmarks})"
 
     @property
     def symmetric(self) -> bool:

@@ -1,4 +1,7 @@
-"""FrameResult and PoseEstimate: what posebot says about one picture, and its JSON form.
+"""FrameResult and PoseEstimate: what posebot says about one image, and its JSON form.
+
+The JSON has `"schema": 1`. New fields may come without a change of that number: readers skip fields they do not know,
+and give fields that are missing their default.
 
 A covariance is 6x6, order (x, y, z, rx, ry, rz), metres and radians: translation of the object's origin, then rotation
 vector, both along the axes of the frame the pose is given in (`transforms.perturb`), as in ROS PoseWithCovariance.
@@ -7,13 +10,15 @@ vector, both along the axes of the frame the pose is given in (`transforms.pertu
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.camera import Camera
+from posebot.core.equality import ArrayEquality
 from posebot.core.errors import ResultFileError
 from posebot.core.transforms import Array, inverse
 
@@ -30,8 +35,19 @@ class Region90:
 
 
 @dataclass(frozen=True)
-class Alternative:
-    """Another pose that explains the picture nearly as well, clearly different whatever the object's symmetry.
+class ModelVersion:
+    """Name and version of the bundle that gave a result."""
+
+    name: str
+    version: str
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
+
+
+@dataclass(frozen=True, eq=False)
+class Alternative(ArrayEquality):
+    """Another pose that explains the image nearly as well, clearly different whatever the object's symmetry.
 
     cam_from_obj: 4x4, metres. gap: how far its fit (0..1) lies below that of the pose that was chosen.
     """
@@ -40,17 +56,18 @@ class Alternative:
     gap: float
 
 
-@dataclass(frozen=True)
-class PoseEstimate:
-    """One object in one picture.
+@dataclass(frozen=True, eq=False, repr=False)
+class PoseEstimate(ArrayEquality):
+    """One object in one image.
 
     Attributes:
         label, obj_id, track_id (None before fusion). status with `reason`, a plain sentence ("" when ok).
+        source: "detected": found in this image by the detector. Other values may follow.
         score: the detector's, 0..1. box_xyxy: (4,) pixels, see `core.camera`.
         cam_from_obj: 4x4 metres, None when status is "no_pose". base_from_obj: the same in the base frame, where known.
         covariance: 6x6 of `cam_from_obj`, along the camera's axes. p_correct: P(MSSD < 10 % of the diameter).
-        fit: how well the pose explains the picture, 0..1; 0 without one. region90: radii with 90 % coverage.
-        alternatives: other poses that one view leaves possible, best first; empty where the picture decides, and after
+        fit: how well the pose explains the image, 0..1; 0 without one. region90: radii with 90 % coverage.
+        alternatives: other poses that one view leaves possible, best first; empty where the image decides, and after
             views were fused. views: number of views fused.
         budget: one sigma (mm, degrees) of each cause of error in the base frame ("vision", "hand_eye", "kinematics",
             "latency", "total"), where fusion was told how exact `base_from_cam` is.
@@ -72,21 +89,33 @@ class PoseEstimate:
     alternatives: tuple[Alternative, ...] = ()
     track_id: int | None = None
     views: int = 1
+    source: str = "detected"
     budget: dict[str, tuple[float, float]] | None = None
     mask: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
 
+    def __repr__(self) -> str:
+        parts = [f"{self.label!r}, {self.status}, p_correct={self.p_correct:.2f}"]
+        if self.cam_from_obj is not None:
+            x, y, z = self.cam_from_obj[:3, 3]
+            parts.append(f"cam_from_obj at ({x:.3f}, {y:.3f}, {z:.3f}) m")
+        if self.region90 is not None:
+            parts.append(f"within {self.region90.translation_mm:.1f} mm, {self.region90.rotation_deg:.1f} deg")
+        return f"PoseEstimate({', '.join(parts)})"
+
     @property
     def rank(self) -> float:
-        """0..1: which of several estimates of one object is to be believed first.
+        """0..1: which of several estimates of one object to prefer.
 
-        `p_correct` asks for an exact pose and says little of those that are not; which is nearer, `fit` says better.
+        `p_correct` is the probability of an accurate pose; between inaccurate ones `fit` tells better which is nearer.
         """
         return (self.p_correct + self.fit) / 2
 
-    def replace(self, **changes: Any) -> PoseEstimate:
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields changed."""
         return replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
+        """The JSON form; arrays as nested lists, masks left out."""
         position = None
         if self.cam_from_obj is not None:
             pose = self.cam_from_obj if self.base_from_obj is None else self.base_from_obj
@@ -103,7 +132,7 @@ class PoseEstimate:
             "alternatives": [{"cam_from_obj": _listed(other.cam_from_obj),
                               "base_from_obj": _listed(self._in_base(other.cam_from_obj)), "gap": round(other.gap, 4)}
                              for other in self.alternatives],
-            "views": self.views,
+            "views": self.views, "source": self.source,
             **({} if self.budget is None else {"budget": {
                 cause: {"translation_mm": round(mm, 3), "rotation_deg": round(deg, 3)}
                 for cause, (mm, deg) in self.budget.items()}}),
@@ -117,6 +146,7 @@ class PoseEstimate:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> PoseEstimate:
+        """The estimate of `to_dict`. Fields that are not known are skipped."""
         region, budget = data.get("region90"), data.get("budget")
         return cls(
             label=data["label"], obj_id=int(data["obj_id"]), score=float(data["score"]),
@@ -124,21 +154,23 @@ class PoseEstimate:
             cam_from_obj=_matrix(data.get("cam_from_obj")), base_from_obj=_matrix(data.get("base_from_obj")),
             covariance=_matrix(data.get("covariance")), p_correct=float(data.get("p_correct", 0.0)),
             fit=float(data.get("fit", 0.0)),
-            region90=Region90(**region) if region else None,
+            region90=Region90(float(region["translation_mm"]), float(region["rotation_deg"])) if region else None,
             alternatives=tuple(Alternative(np.asarray(other["cam_from_obj"], dtype=float), float(other["gap"]))
                                for other in data.get("alternatives", ())),
-            track_id=data.get("track_id"), views=int(data.get("views", 1)),
+            track_id=data.get("track_id"), views=int(data.get("views", 1)), source=data.get("source", "detected"),
             budget={cause: (s["translation_mm"], s["rotation_deg"]) for cause, s in budget.items()} if budget else None,
         )
 
 
-@dataclass(frozen=True)
-class FrameResult:
-    """All that posebot says about one frame.
+@dataclass(frozen=True, eq=False, repr=False)
+class FrameResult(ArrayEquality):
+    """All that posebot says about one frame. Iterating, `len` and indexing go over the estimates.
 
     Attributes:
         age_ms: from `captured_at` to the moment the result was ready. stage_ms: milliseconds per stage and "total".
-        dropped: frames of this source that were skipped since the previous result. base_from_cam: as in the frame.
+        dropped: frames of this source that were skipped since the previous result.
+        model: the bundle; None where no bundle was used (objects without training) or it is not known.
+        base_from_cam: 4x4 metres, as in the frame; None if unknown.
     """
 
     frame_id: str
@@ -148,15 +180,44 @@ class FrameResult:
     age_ms: float = 0.0
     stage_ms: dict[str, float] = field(default_factory=dict)
     dropped: int = 0
+    model: ModelVersion | None = None
+    base_from_cam: Array | None = None
 
-    def replace(self, **changes: Any) -> FrameResult:
+    def __iter__(self) -> Iterator[PoseEstimate]:
+        return iter(self.estimates)
+
+    def __len__(self) -> int:
+        return len(self.estimates)
+
+    def __bool__(self) -> bool:
+        """A result is true, also one without objects; `len(result)` counts them."""
+        return True
+
+    @overload
+    def __getitem__(self, index: int) -> PoseEstimate: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[PoseEstimate, ...]: ...
+    def __getitem__(self, index: int | slice) -> PoseEstimate | tuple[PoseEstimate, ...]:
+        return self.estimates[index]
+
+    def __repr__(self) -> str:
+        objects = ", ".join(f"{entry.label} {entry.status} {entry.p_correct:.2f}" for entry in self.estimates) or "none"
+        model = "" if self.model is None else f", model {self.model}"
+        time = f", {self.stage_ms['total']:.0f} ms" if "total" in self.stage_ms else ""
+        return f"{type(self).__name__}({self.frame_id!r}, {len(self)} objects: {objects}{model}{time})"
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with some fields changed."""
         return replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
+        """The JSON form, as in a line of results.jsonl."""
         return {
             "schema": SCHEMA, "frame_id": self.frame_id, "captured_at": self.captured_at,
             "age_ms": round(self.age_ms, 2),
             "stage_ms": {name: round(value, 3) for name, value in self.stage_ms.items()}, "dropped": self.dropped,
+            "model": None if self.model is None else {"name": self.model.name, "version": self.model.version},
+            "base_from_cam": _listed(self.base_from_cam),
             "camera": self.camera.to_dict(), "estimates": [estimate.to_dict() for estimate in self.estimates],
         }
 
@@ -165,16 +226,20 @@ class FrameResult:
         return json.dumps(self.to_dict(), allow_nan=False)
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> FrameResult:
-        """Raises ResultFileError where the schema version is not this one."""
+    def from_dict(cls, data: dict[str, Any]) -> Self:
+        """The result of `to_dict`. Fields that are not known are skipped.
+
+        Raises:
+            ResultFileError: the schema version is not this one.
+        """
         if data.get("schema") != SCHEMA:
             raise ResultFileError("result", f"schema {data.get('schema')!r}", f"this posebot reads schema {SCHEMA}")
-        camera = data["camera"]
+        model = data.get("model")
         return cls(
-            frame_id=data["frame_id"], captured_at=data["captured_at"], age_ms=data["age_ms"],
-            stage_ms=data["stage_ms"],
-            dropped=data["dropped"], camera=Camera(np.asarray(camera["K"]), camera["width"], camera["height"],
-                                                   np.asarray(camera.get("distortion", []), dtype=float)),
+            frame_id=data["frame_id"], captured_at=data["captured_at"], camera=Camera.from_dict(data["camera"]),
+            age_ms=data["age_ms"], stage_ms=data["stage_ms"], dropped=data["dropped"],
+            model=ModelVersion(str(model["name"]), str(model["version"])) if model else None,
+            base_from_cam=_matrix(data.get("base_from_cam")),
             estimates=tuple(PoseEstimate.from_dict(entry) for entry in data["estimates"]),
         )
 

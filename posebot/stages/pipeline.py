@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.frame import Frame
-from posebot.core.results import FrameResult, PoseEstimate
+from posebot.core.results import FrameResult, ModelVersion, PoseEstimate
 from posebot.models.bundle import Bundle
 from posebot.models.calibration import ModeCalibration
 from posebot.models.runtime import Network
@@ -40,6 +40,7 @@ class Pipeline:
                  stages: tuple[Detector, Localizer, PoseSolver] | None = None) -> None:
         self.bundle, self.depth, self.fuse, self.masks, self._error = bundle, depth, fuse, masks, error
         self.detector, self.localizer, self.solver = stages or _stages(bundle, runtime, threads, limit)
+        self._model = ModelVersion(bundle.manifest.name, bundle.manifest.version)
         self.reset()
 
     def reset(self) -> None:
@@ -65,7 +66,8 @@ class Pipeline:
             with _timed(clock, "fuse"):
                 estimates = self._fused(frame, estimates)
         age = max(0.0, 1000 * (time.time() - frame.captured_at)) if frame.captured_at > 0 else clock["total"]
-        return FrameResult(frame.frame_id, frame.captured_at, frame.camera, tuple(estimates), age, clock)
+        return FrameResult(frame.frame_id, frame.captured_at, frame.camera, tuple(estimates), age, clock,
+                           model=self._model, base_from_cam=frame.base_from_cam)
 
     def observe(self, frame: Frame) -> list[PoseSolution]:
         """The solutions of a frame with the features of certainty (`certainty.features`), before any calibration."""

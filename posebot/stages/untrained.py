@@ -90,7 +90,8 @@ class UntrainedPipeline:
                          for entry in self._fuser(frame, estimates)]
         total = 1000 * (time.perf_counter() - start)
         age = max(0.0, 1000 * (time.time() - frame.captured_at)) if frame.captured_at > 0 else total
-        return FrameResult(frame.frame_id, frame.captured_at, frame.camera, tuple(estimates), age, {"total": total})
+        return FrameResult(frame.frame_id, frame.captured_at, frame.camera, tuple(estimates), age, {"total": total},
+                           base_from_cam=frame.base_from_cam)
 
     def observe(self, frame: Frame) -> Iterator[Found]:
         """The objects that explain what stands on the table. The frame is undistorted and has depth."""

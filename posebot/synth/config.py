@@ -44,7 +44,7 @@ class SynthConfig:
     mix: float = 0.2
     backgrounds: Path | None = None
     distractors: tuple[Path, ...] = ()
-    camera: Camera = field(default=KINECT)
+    camera: Camera = field(default_factory=lambda: KINECT)
     jitter: float = 0.1
     distance: tuple[float, float] = (0.4, 1.4)
     per_scene: int = 50

@@ -26,10 +26,10 @@ def test_a_frame_with_everything() -> None:
         ({"rgb": RGB[..., 0]}, "rgb is uint8 (48, 64); uint8 (height, width, 3)"),
         ({"rgb": RGB.astype(float)}, "rgb is float64"),
         ({"rgb": np.zeros((48, 64, 4), dtype=np.uint8)}, "(48, 64, 4)"),
-        ({"rgb": RGB[:40]}, "picture is 64x40, camera says 64x48"),
+        ({"rgb": RGB[:40]}, "image is 64x40, camera says 64x48"),
         ({"depth": np.ones((24, 32), dtype=np.float32)}, "depth is float32 (24, 32)"),
         ({"depth": np.ones((48, 64), dtype=np.uint16)}, "depth is uint16"),
-        ({"base_from_cam": np.diag([1000.0, 1000.0, 1000.0, 1.0])}, "base_from_cam is no rigid transform"),
+        ({"base_from_cam": np.diag([1000.0, 1000.0, 1000.0, 1.0])}, "base_from_cam is not a rigid transform"),
     ],
 )
 def test_wrong_arrays_are_refused(changes: dict[str, Any], message: str) -> None:

@@ -142,8 +142,16 @@ class EstimateOut(BaseModel):
     alternatives: list[AlternativeOut] = Field(default=[], description="clearly different poses that one view leaves "
                                                "possible, best first; empty where the picture decides, or views do")
     views: int = Field(description="frames fused into this pose")
+    source: str = Field(default="detected", description="`detected`: found in this image; other values may follow")
     budget: dict[str, SigmaOut] | None = Field(default=None, description="error of a fused pose in the base frame by "
                                                "cause: vision, hand_eye, kinematics, latency (those known) and total")
+
+
+class ModelVersionOut(BaseModel):
+    """The bundle that gave a result."""
+
+    name: str
+    version: str
 
 
 class FrameResultOut(BaseModel):
@@ -155,5 +163,7 @@ class FrameResultOut(BaseModel):
     age_ms: float = Field(description="from captured_at to when the result was ready")
     stage_ms: dict[str, float] = Field(description="milliseconds of each stage, and total")
     dropped: int = Field(description="frames skipped since the previous result, because newer ones came")
+    model: ModelVersionOut | None = Field(default=None, description="name and version of the bundle")
+    base_from_cam: list[list[float]] | None = Field(default=None, description="4x4, metres, as given with the image")
     camera: CameraOut
     estimates: list[EstimateOut]
