@@ -97,7 +97,7 @@ class _Prober:
         library = open_library(SynthConfig(models, 1, models))
         gl = Gl(library)
         self.renderer, self.labeller = RasterRenderer(gl, samples=4), Labeller(gl)
-        self.reach = bundle.manifest.localizer.reach
+        self.reach = bundle.manifest.localizer.box_jitter
         self.models = {model.obj_id: model for model in bundle.objects}
         self.classes = {model.obj_id: index for index, model in enumerate(bundle.objects)
                         if model.obj_id in library.objects}

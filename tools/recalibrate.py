@@ -30,7 +30,7 @@ def recalibrate(options: argparse.Namespace) -> dict[str, float]:
     if options.standing is not None:
         if not 0 <= options.standing <= 1:
             raise InputError("--standing", f"is {options.standing:g}", "0 to 1")
-        bundle = replace(bundle, manifest=replace(bundle.manifest, standing=options.standing))
+        bundle = replace(bundle, manifest=replace(bundle.manifest, upright_prior=options.standing))
     modes: tuple[calibrate.Mode, ...] = ("rgb", "depth") if options.mode == "both" else (options.mode,)
     keys = calibrate.held_out(data, data.scenes, options.frames, options.seed)
 

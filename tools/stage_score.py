@@ -91,8 +91,8 @@ class _Scorer:
         self.pipeline = Pipeline(bundle, depth=options.depth, fuse=False, threads=options.threads)
         spec = bundle.manifest.detector
         network = Network(bundle.detector, threads=options.threads, name="detector.onnx")
-        self.detectors = {looks: OnnxDetector(network, replace(spec, threshold=_LEAST, looks=looks), 200)
-                          for looks in sorted({1, spec.looks})}
+        self.detectors = {looks: OnnxDetector(network, replace(spec, threshold=_LEAST, tta_views=looks), 200)
+                          for looks in sorted({1, spec.tta_views})}
         self.sticks = {model.obj_id: Yardstick.of(model) for model in bundle.objects}
         self.classes = {model.obj_id: index for index, model in enumerate(bundle.objects)}
         self.boxes: dict[int, list[Boxes]] = {looks: [] for looks in self.detectors}
@@ -116,7 +116,7 @@ class _Scorer:
             self._pose(frame, truth, given[:1])
 
     def _pose(self, frame: Frame, truth: Annotation, given: list[Detection]) -> None:
-        reach = self.bundle.manifest.localizer.reach
+        reach = self.bundle.manifest.localizer.box_jitter
         for localization in refine_crops(self.pipeline.localizer, frame.rgb, given, reach):
             solution = self.pipeline.solver(frame, localization, self.options.depth)
             if solution.pose is not None:

@@ -64,8 +64,9 @@ def _print(described: dict[str, Any]) -> None:
         screen.print(f"{name}: {size:.1f} MB, {told}", markup=False)
     samples = ", ".join(f"{mode} {numbers['samples']} samples" for mode, numbers in described["calibration"].items())
     screen.print(f"calibration: {samples}", markup=False)
-    if described["standing"]:
-        screen.print(f"standing: {100 * described['standing']:g} % of the objects: they tell which way is up")
+    if described["upright_prior"]:
+        screen.print(f"upright prior: {100 * described['upright_prior']:g} % of the objects stand on one ground plane")
+    screen.print(f"pose stage: version {described['pose_stage']['version'] or 'not recorded'}")
     for key, value in described["provenance"].items():
         screen.print(f"{key}: {value}", markup=False)
     printed = [entry["landmarks"] for entry in described["objects"] if entry["landmarks"]]

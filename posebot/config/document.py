@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from posebot.core.deprecation import renamed as report_renamed
-from posebot.core.errors import InputError
+from posebot.core.errors import ConfigError, InputError, MissingFileError
 
 KeyPath = tuple[str, ...]
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -25,12 +25,13 @@ class Document:
 
     Attributes:
         where: the file, as messages name it. data: mappings, lists and scalars. lines: line number (from 1) of each key
-            and list entry by its path of keys and indices.
+            and list entry by its path of keys and indices. error_class: of the errors about this file.
     """
 
     where: str
     data: Any
     lines: Mapping[KeyPath, int] = field(default_factory=dict, repr=False)
+    error_class: type[InputError] = ConfigError
 
     def place(self, path: Sequence[object] = ()) -> str:
         """`file:line` of a key, or of the nearest key above it; the file alone where no line is known."""
@@ -38,19 +39,22 @@ class Document:
         line = next((self.lines[keys[:n]] for n in range(len(keys), -1, -1) if keys[:n] in self.lines), None)
         return f"{self.where}:{line}" if line else self.where
 
-    def error(self, path: Sequence[object], problem: str, expected: str = "") -> InputError:
-        """An error at a key: `file:line: key: problem; expected`."""
+    def error(self, path: Sequence[object], problem: str, expected: str = "", code: str = "bad_value") -> InputError:
+        """An error at a key: `file:line: key: problem; expected`. code: of a `ConfigError`, other classes have one."""
         key = ".".join(str(part) for part in path)
-        return InputError(self.place(path), f"{key}: {problem}" if key else problem, expected)
+        return self.error_class(self.place(path), f"{key}: {problem}" if key else problem, expected,
+                                code=code if self.error_class is ConfigError else None)
 
 
-def read_document(path: str | Path, *, where: object = None, renamed: Mapping[str, str] | None = None) -> Document:
+def read_document(path: str | Path, *, where: object = None, renamed: Mapping[str, str] | None = None,
+                  error_class: type[InputError] = ConfigError) -> Document:
     """Read a YAML file; an empty one gives {}.
 
     Args:
         where: how messages name the file, default: its path.
         renamed: deprecated keys: path pattern (`detector.looks`, `calibration.*.alike`; `*` stands for any key) to the
             new name of the last key. They are read as the new key and reported once.
+        error_class: of the errors about this file.
     Raises:
         InputError: the file is missing or not readable, not valid YAML, or gives a key twice. Messages never quote the
             file's text, which may hold a password.
@@ -58,23 +62,30 @@ def read_document(path: str | Path, *, where: object = None, renamed: Mapping[st
     shown = str(path if where is None else where)
     try:
         text = Path(path).read_text("utf-8")
+    except FileNotFoundError:
+        raise MissingFileError(shown, "no such file", "a YAML file") from None
     except OSError as error:
-        raise InputError(shown, error.strerror or "cannot be read", "a YAML file") from None
+        raise error_class(shown, error.strerror or "cannot be read", "a YAML file") from None
     except UnicodeDecodeError:
-        raise InputError(shown, "is not text", "a YAML file in UTF-8") from None
+        raise error_class(shown, "is not text", "a YAML file in UTF-8") from None
+    lines: dict[KeyPath, int] = {}
+    document = Document(shown, {}, lines, error_class)
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
-        lines = dict(_walk(node, (), shown, dict(renamed or {}), set())) if node is not None else {}
-        data = None if node is None else loader.construct_document(node)
+        if node is None:
+            return document
+        lines.update(_walk(node, (), document, dict(renamed or {}), set()))
+        data = loader.construct_document(node)
+        return document if data is None else replace(document, data=data)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         problem = re.sub(r"'[^'\s]{3,}'", "'…'", str(getattr(error, "problem", None) or "")).strip()
-        raise InputError(f"{shown}:{mark.line + 1}" if mark else shown,
-                         "is not valid YAML" + (f": {problem}" if problem else ""), "key: value") from None
+        raise error_class(f"{shown}:{mark.line + 1}" if mark else shown,
+                          "is not valid YAML" + (f": {problem}" if problem else ""), "key: value",
+                          code="bad_yaml" if error_class is ConfigError else None) from None
     except RecursionError:
-        raise InputError(shown, "is nested too deeply", "key: value") from None
-    return Document(shown, {} if data is None else data, lines)
+        raise error_class(shown, "is nested too deeply", "key: value") from None
 
 
 def shown_value(value: Any, path: Sequence[object] = ()) -> str:
@@ -91,7 +102,7 @@ def shown_value(value: Any, path: Sequence[object] = ()) -> str:
     return f"{text[:_MAX_SHOWN]}…" if len(text) > _MAX_SHOWN else text or "empty text"
 
 
-def _walk(node: yaml.Node, path: KeyPath, where: str, renamed: Mapping[str, str], seen: set[int]
+def _walk(node: yaml.Node, path: KeyPath, document: Document, renamed: Mapping[str, str], seen: set[int]
           ) -> Iterator[tuple[KeyPath, int]]:
     """The line of every key. Renames deprecated keys in the node tree, so that the data has the new ones."""
     yield path, node.start_mark.line + 1
@@ -100,20 +111,20 @@ def _walk(node: yaml.Node, path: KeyPath, where: str, renamed: Mapping[str, str]
     seen.add(id(node))
     if isinstance(node, yaml.SequenceNode):
         for index, entry in enumerate(node.value):
-            yield from _walk(entry, (*path, str(index)), where, renamed, seen)
+            yield from _walk(entry, (*path, str(index)), document, renamed, seen)
     elif isinstance(node, yaml.MappingNode):
         first: dict[str, int] = {}
         for key, value in node.value:
             line = key.start_mark.line + 1
             if new := _new_name((*path, str(key.value)), renamed):
-                report_renamed(f"{where}:{line}", str(key.value), new)
+                report_renamed(f"{document.where}:{line}", str(key.value), new)
                 key.value = new
             name = str(key.value)
             if name in first and name != "<<":
-                raise InputError(f"{where}:{line}", f"{'.'.join((*path, name))}: given twice, before on line "
-                                 f"{first[name]}", "each key once")
+                raise document.error_class(f"{document.where}:{line}", f"{'.'.join((*path, name))}: given twice, "
+                                           f"before on line {first[name]}", "each key once")
             first[name] = line
-            yield from _walk(value, (*path, name), where, renamed, seen)
+            yield from _walk(value, (*path, name), document, renamed, seen)
             yield (*path, name), line
 
 

@@ -6,6 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from posebot.config.document import Document, read_document, shown_value
 from posebot.config.schema import describe, json_schema, schema_at
-from posebot.core.errors import InputError
+from posebot.core.errors import ConfigError, InputError
 
 Model = TypeVar("Model")
 _UNKNOWN_KEY = {"extra_forbidden", "unexpected_keyword_argument"}
@@ -22,28 +23,28 @@ _NOT_A_MAPPING = {"model_type", "dataclass_type", "dict_type", "model_attributes
 
 
 def read_yaml(path: str | Path, kind: type[Model], *, over: Model | None = None, where: object = None,
-              renamed: Mapping[str, str] | None = None, strict: bool = True) -> Model:
+              renamed: Mapping[str, str] | None = None, strict: bool = True,
+              error_class: type[InputError] = ConfigError) -> Model:
     """Read a YAML file into a pydantic model or a dataclass.
 
     Args:
         kind: the model; keys that it lacks are refused if it says so (`extra="forbid"`). over: settings that hold where
-            the file says nothing (default: the defaults of `kind`). where, renamed: see `read_document`.
+            the file says nothing (default: the defaults of `kind`). where, renamed, error_class: see `read_document`.
         strict: no conversions ("8000" is not a number, true is not 1); whole numbers still pass as numbers.
     Raises:
         InputError: not readable, not valid YAML, an unknown key, or a value that does not fit.
     """
-    document = read_document(path, where=where, renamed=renamed)
+    document = read_document(path, where=where, renamed=renamed, error_class=error_class)
     if over is not None and isinstance(document.data, dict):
         base = adapter(kind).dump_python(over, mode="json")
-        document = Document(document.where, _merged(base, document.data), document.lines)
+        document = replace(document, data=_merged(base, document.data))
     return validate(document, kind, strict=strict)
 
 
 def validate(document: Document, kind: type[Model], *, strict: bool = True) -> Model:
     """The data of a document as `kind`; see `read_yaml`. Raises InputError for the first thing that is wrong."""
     if not isinstance(document.data, dict):
-        raise InputError(document.place(), f"the document is {_article(document.data)}; it must be a mapping",
-                         "key: value")
+        raise document.error((), f"the document is {_article(document.data)}; it must be a mapping", "key: value")
     try:
         if not strict:
             return adapter(kind).validate_python(document.data)
@@ -52,7 +53,7 @@ def validate(document: Document, kind: type[Model], *, strict: bool = True) -> M
     except ValidationError as error:
         raise _input_error(document, kind, error) from None
     except RecursionError:
-        raise InputError(document.place(), "a value contains itself", "no alias inside its own anchor") from None
+        raise document.error((), "a value contains itself", "no alias inside its own anchor") from None
 
 
 def adapter(kind: Any) -> TypeAdapter[Any]:
@@ -84,7 +85,8 @@ def _input_error(document: Document, kind: Any, error: ValidationError) -> Input
     path, value = _existing(document.data, loc)
     schema = json_schema(kind)
     if what in _UNKNOWN_KEY:
-        return document.error(loc, "unknown key", _known_keys(str(loc[-1]), schema_at(schema, loc[:-1])))
+        return document.error(loc, "unknown key", _known_keys(str(loc[-1]), schema_at(schema, loc[:-1])),
+                              "unknown_key")
     if what in ("missing", "missing_argument") and not isinstance(value, list):
         return document.error(loc, "missing", describe(schema_at(schema, loc), schema))
     if first["loc"][-1:] == ("[key]",):

@@ -65,7 +65,8 @@ def _list_words(part: dict[str, Any], schema: dict[str, Any]) -> str:
     if not entries:
         return "a list"
     entry = _resolved(entries[0], schema)
-    count = f"{len(entries)} " if "prefixItems" in part else ""
+    exact = len(entries) if "prefixItems" in part else part.get("minItems")
+    count = f"{exact} " if exact and exact == part.get("maxItems", exact) else ""
     plural = _PLURALS.get(entry.get("type", ""), "entries")
     return f"a list of {count}{plural}{_range_words(entry)}"
 

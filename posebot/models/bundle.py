@@ -10,14 +10,13 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 import posebot
 from posebot.core.errors import BundleError, OutputError
 from posebot.core.objects import ObjectModel
-from posebot.models.manifest import MANIFEST, Manifest
+from posebot.models.manifest import MANIFEST, Manifest, read_manifest
 
 SUMS, DETECTOR, LOCALIZER, MODELS = "SHA256SUMS", "detector.onnx", "localizer.onnx", "models"
 WEIGHTS = ("detector", "localizer")
@@ -141,7 +140,7 @@ def _open_folder(folder: Path, where: Path, with_weights: bool) -> Bundle:
     from posebot.objects.bop_models import load_objects
 
     listed = _verify(folder, where)
-    manifest = Manifest.from_dict(_yaml(folder / MANIFEST, where / MANIFEST), where / MANIFEST)
+    manifest = read_manifest(folder / MANIFEST, where / MANIFEST)
     known = load_objects(folder / MODELS)
     for reference in manifest.objects:
         if reference.obj_id not in known:
@@ -177,13 +176,6 @@ def _verify(folder: Path, where: Path) -> set[str]:
             raise BundleError(where / name, f"does not match {SUMS}",
                               "the file was changed or cut short; copy it again")
     return set(listed)
-
-
-def _yaml(path: Path, where: Path) -> Any:
-    try:
-        return yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise BundleError(where, f"is no YAML: {error}") from error
 
 
 def _unzip(path: Path, folder: Path) -> None:

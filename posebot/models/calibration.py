@@ -1,59 +1,89 @@
-"""What certainty needs and only held-out data can tell. Part of `bundle.yaml`; used by `stages.certainty`."""
+"""Calibration: what certainty needs and only held-out data can give. Part of `bundle.yaml`; for `stages.certainty`."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
-import numpy as np
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
+from posebot.config import Document, validate
 from posebot.core.errors import BundleError
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 """Shares of the cases that a region can be asked to hold."""
+RENAMED = {"calibration.*.alike": "view_correlation", "calibration.*.weights.print": "texture",
+           "calibration.*.knots.print": "texture", "calibration.*.weights.standing": "upright",
+           "calibration.*.knots.standing": "upright"}
+"""Deprecated keys of bundle.yaml below `calibration`, see `config.read_document`."""
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+_Levels = Annotated[tuple[Finite, ...], Field(min_length=len(LEVELS), max_length=len(LEVELS))]
+_Slopes = Annotated[tuple[Finite, ...],
+                    BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else (value,))]
 
 
 @dataclass(frozen=True)
 class ModeCalibration:
-    """Calibration for one kind of input (with depth, or colour alone).
+    """Calibration for one kind of input (with depth, or colour alone)."""
 
-    Attributes:
-        weights: of named features (see `stages.certainty.FEATURES`) in the log odds of a right pose: for each the
-            slopes (>= 0) below, between and above its `knots`, one more than there are knots.
-        bias: the constant of the log odds. object_bias: added to it, by object number.
-        ok_threshold: `p_correct` from which a pose is "ok".
-        sample_factor: factor on the covariance of the weighted Hessian. Pixels of one object err together, so fewer of
-            them are independent than their count says.
-        floor: sigma that no evidence takes away, of position (diameters) and attitude (radians).
-        edges: inner limits of the `p_correct` bins, increasing. translation_quantiles, rotation_quantiles: for each bin
-            (one more than edges) the conformal radius in units of the covariance's sigma (metres, radians).
-        region_scale: factor on these radii so that both hold in `LEVELS` of the cases; object_scale: by object number.
-        alike: correlation of errors from different sides, 0..1, which widens the regions of fused poses.
-        samples: estimates that were fitted; 0 = nothing was, and no pose is called "ok".
-    """
+    __pydantic_config__ = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
-    weights: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    knots: dict[str, tuple[float, ...]] = field(default_factory=dict)
-    bias: float = -2.0
-    object_bias: dict[int, float] = field(default_factory=dict)
-    ok_threshold: float = 0.5
-    sample_factor: float = 64.0
-    floor: tuple[float, ...] = (0.0, 0.0)
-    edges: tuple[float, ...] = ()
-    translation_quantiles: tuple[float, ...] = (6.0,)
-    rotation_quantiles: tuple[float, ...] = (6.0,)
-    region_scale: tuple[float, ...] = (0.5, 0.8, 1.0, 1.2)
-    object_scale: dict[int, tuple[float, ...]] = field(default_factory=dict)
-    alike: float = 0.0
-    samples: int = 0
+    weights: dict[str, _Slopes] = field(default_factory=dict)
+    """Of named features (see `stages.certainty.FEATURES`) in the log odds of a correct pose: for each the slopes (>= 0)
+    below, between and above its knots, one more than there are knots."""
+    knots: dict[str, tuple[Finite, ...]] = field(default_factory=dict)
+    """Values of the features at which the slope changes."""
+    bias: Finite = -2.0
+    """The constant of the log odds."""
+    object_bias: dict[int, Finite] = field(default_factory=dict)
+    """Added to `bias`, by object number."""
+    ok_threshold: Finite = 0.5
+    """`p_correct` from which a pose is "ok"."""
+    sample_factor: Finite = 64.0
+    """Factor on the covariance of the weighted Hessian: errors of one object's pixels are correlated, so fewer of them
+    are independent than their count says."""
+    floor: Annotated[tuple[Finite, ...], Field(min_length=2, max_length=2)] = (0.0, 0.0)
+    """Sigma that no observation reduces, of position (diameters) and attitude (radians)."""
+    edges: tuple[Finite, ...] = ()
+    """Inner limits of the `p_correct` bins, increasing."""
+    translation_quantiles: tuple[Finite, ...] = (6.0,)
+    """For each bin (one more than edges) the conformal radius of position in units of the covariance's sigma."""
+    rotation_quantiles: tuple[Finite, ...] = (6.0,)
+    """The same of attitude."""
+    region_scale: _Levels = (0.5, 0.8, 1.0, 1.2)
+    """Factor on both radii, so that they hold in 50, 80, 90 and 95 % of the cases (`LEVELS`)."""
+    object_scale: dict[int, _Levels] = field(default_factory=dict)
+    """`region_scale` by object number."""
+    view_correlation: Annotated[Finite, Field(ge=0, le=1)] = 0.0
+    """Correlation of the errors of different views, which widens the regions of fused poses."""
+    samples: Annotated[int, Field(ge=0)] = 0
+    """Estimates that were fitted; 0: none were, and no pose is called "ok"."""
+
+
+def _consistent(mode: ModeCalibration) -> ModeCalibration:
+    bins = len(mode.edges) + 1
+    if not len(mode.translation_quantiles) == len(mode.rotation_quantiles) == bins:
+        raise ValueError(f"translation_quantiles, rotation_quantiles: not {bins} numbers each; one more than edges")
+    for name, slopes in mode.weights.items():
+        if len(slopes) != len(mode.knots.get(name, ())) + 1:
+            raise ValueError(f"weights.{name}: {len(slopes)} slopes; one more than knots.{name} has")
+    return mode
+
+
+_Mode = Annotated[ModeCalibration, AfterValidator(_consistent)]
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Calibration of a bundle: `rgb` for colour alone, `depth` where the frame has depth."""
+    """Calibration of a bundle, by kind of input."""
 
-    rgb: ModeCalibration = field(default_factory=ModeCalibration)
-    depth: ModeCalibration = field(default_factory=ModeCalibration)
+    __pydantic_config__ = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    rgb: _Mode = field(default_factory=ModeCalibration)
+    """For colour alone."""
+    depth: _Mode = field(default_factory=ModeCalibration)
+    """Where the frame has depth."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, lists and strings, as in bundle.yaml."""
@@ -62,76 +92,11 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, data: Any, where: object = "calibration") -> Calibration:
-        """Inverse of `to_dict`; None gives the default. Raises InputError naming the field that is wrong."""
-        if data is None:
-            return cls()
-        _require(isinstance(data, dict) and set(data) <= {"rgb", "depth"}, where, "calibration", data, "rgb and depth")
-        return cls(**{mode: _mode(numbers, where, f"calibration.{mode}") for mode, numbers in data.items()})
+        """Inverse of `to_dict`. Raises BundleError naming the field that is wrong."""
+        return validate(Document(str(where), data, error_class=BundleError), cls)
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _plain(entry) for key, entry in value.items()}  # objects' numbers stay numbers in YAML
     return list(value) if isinstance(value, tuple) else value
-
-
-def _mode(data: Any, where: object, key: str) -> ModeCalibration:
-    known = set(ModeCalibration.__dataclass_fields__)
-    _require(isinstance(data, dict) and set(data) <= known, where, key, data, ", ".join(sorted(known)))
-    values = {name: _READERS[name](value, where, f"{key}.{name}") for name, value in data.items()}
-    mode = ModeCalibration(**values)
-    bins = len(mode.edges) + 1
-    _require(len(mode.translation_quantiles) == len(mode.rotation_quantiles) == bins, where, key, data,
-             f"{bins} quantiles each, one more than edges")
-    scales = [mode.region_scale, *mode.object_scale.values()]
-    _require(all(len(scale) == len(LEVELS) for scale in scales), where, f"{key}.region_scale", mode.region_scale,
-             f"{len(LEVELS)} numbers, for {', '.join(f'{level:.0%}' for level in LEVELS)}")
-    _require(0 <= mode.alike <= 1, where, f"{key}.alike", mode.alike, "0 to 1")
-    _require(len(mode.floor) == 2, where, f"{key}.floor", mode.floor, "two numbers, of position and attitude")
-    for name, slopes in mode.weights.items():
-        _require(len(slopes) == len(mode.knots.get(name, ())) + 1, where, f"{key}.weights.{name}", slopes,
-                 "slopes, one more than knots")
-    return mode
-
-
-def _number(value: Any, where: object, key: str) -> Any:
-    _require(_is_number(value), where, key, value, "a finite number")
-    return value
-
-
-def _numbers(value: Any, where: object, key: str) -> tuple[float, ...]:
-    _require(_is_numbers(value), where, key, value, "a list of finite numbers")
-    return tuple(float(number) for number in value)
-
-
-def _by_name(value: Any, where: object, key: str) -> dict[str, tuple[float, ...]]:
-    _require(isinstance(value, dict), where, key, value, "feature: list of finite numbers")
-    return {str(name): (float(entry),) if _is_number(entry) else _numbers(entry, where, f"{key}.{name}")
-            for name, entry in value.items()}
-
-
-def _by_object(value: Any, where: object, key: str) -> dict[int, Any]:
-    _require(isinstance(value, dict) and all(str(number).isdigit() for number in value), where, key, value,
-             "object number: finite number or list of them")
-    return {int(number): _number(entry, where, f"{key}.{number}") if _is_number(entry)
-            else _numbers(entry, where, f"{key}.{number}") for number, entry in value.items()}
-
-
-_READERS = {
-    "weights": _by_name, "knots": _by_name, "object_bias": _by_object, "object_scale": _by_object,
-    **dict.fromkeys(("bias", "ok_threshold", "sample_factor", "alike", "samples"), _number),
-    **dict.fromkeys(("floor", "edges", "translation_quantiles", "rotation_quantiles", "region_scale"), _numbers),
-}
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))
-
-
-def _is_numbers(values: Any) -> bool:
-    return isinstance(values, list | tuple) and all(_is_number(value) for value in values)
-
-
-def _require(condition: bool, where: object, key: str, value: Any, expected: str) -> None:
-    if not condition:
-        raise BundleError(where, f"{key}: {str(value)[:80]} is not usable", expected)

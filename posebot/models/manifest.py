@@ -1,139 +1,143 @@
-"""bundle.yaml: what a bundle says of itself, checked field by field."""
+"""bundle.yaml: name, version, objects, networks, calibration and provenance of a bundle, checked field by field."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
+from pydantic import AfterValidator, ConfigDict, Field
+
+from posebot.config import read_document, validate
 from posebot.core.errors import BundleError
+from posebot.models import calibration as calibration_module
 from posebot.models.calibration import Calibration
 
 SCHEMA = 1
 MANIFEST = "bundle.yaml"
-LOOKS = (1, 2, 3)
+RENAMED = {"detector.looks": "tta_views", "localizer.reach": "box_jitter", "standing": "upright_prior",
+           **calibration_module.RENAMED}
+"""Deprecated keys of bundle.yaml, see `config.read_document`."""
+
+TtaViews = Literal[1, 2, 3]
+_CONFIG = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+_Side = Annotated[int, Field(ge=32, le=4096)]
+_Share = Annotated[float, Field(ge=0, le=1)]
 
 
 @dataclass(frozen=True)
 class DetectorSpec:
-    """input_size: (height, width) pixels. threshold: lowest score kept, 0..1. kind: which trainer made it. looks: at a
-    picture: 1; 2 or 3, turned to one side or to either, whose mean counts.
-    """
+    """The detector of a bundle."""
 
-    input_size: tuple[int, int]
-    threshold: float
+    __pydantic_config__ = _CONFIG
+
+    input_size: tuple[_Side, _Side]
+    """(height, width) of the network's input, pixels."""
+    threshold: _Share
+    """Lowest score of a detection that is kept."""
     kind: str = "heatmap"
-    looks: int = 1
+    """Which trainer made it, see `training.detectors`."""
+    tta_views: TtaViews = 1
+    """Test-time augmentation: views of the image that are detected in and merged; 1 is the image alone, 2 and 3 add
+    it rotated to one side or to both."""
 
 
 @dataclass(frozen=True)
 class LocalizerSpec:
-    """crop_size: side of a crop, pixels. pad: crop side / longer box side. stride: crop pixels per map pixel.
+    """The localizer of a bundle, and the crops that it takes."""
 
-    reach: how far off the boxes were that it learnt from, as a share of their side.
-    """
+    __pydantic_config__ = _CONFIG
 
-    crop_size: int = 128
-    pad: float = 1.25
-    stride: int = 4
-    reach: float = 0.12
+    crop_size: Annotated[int, Field(ge=32, le=1024)] = 128
+    """Side of a crop, pixels."""
+    pad: Annotated[float, Field(ge=1, le=3)] = 1.25
+    """Side of a crop / longer side of the box."""
+    stride: Annotated[int, Field(ge=1, le=32)] = 4
+    """Pixels of the crop a pixel of the network's maps."""
+    box_jitter: _Share = 0.12
+    """How far off the boxes were that it was trained on, as a share of their side."""
 
 
 @dataclass(frozen=True)
 class ObjectRef:
     """One object that the networks know; its place in the list is its class index."""
 
+    __pydantic_config__ = _CONFIG
+
     obj_id: int
     label: str
 
 
 @dataclass(frozen=True)
+class PoseStage:
+    """The pose stage that the calibration was made with."""
+
+    __pydantic_config__ = _CONFIG
+
+    version: Annotated[int, Field(ge=0)] = 0
+    """`stages.POSE_STAGE_VERSION` at that time; 0: not recorded. Another one than today's asks for
+    `posebot models recalibrate`."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Settings of the pose stage that differ from its defaults."""
+
+
+def _each_once(objects: tuple[ObjectRef, ...]) -> tuple[ObjectRef, ...]:
+    if not objects or len({reference.obj_id for reference in objects}) < len(objects):
+        raise ValueError("empty, or one obj_id twice; each object once, in class order")
+    return objects
+
+
+@dataclass(frozen=True)
 class Manifest:
-    """What bundle.yaml says. `provenance` is free: data, commit, metrics, seed, parent. standing: share of the objects
-    that stand upright, on a ground that need not be seen (their meshes' z upwards), 0 where that is not known."""
+    """The content of bundle.yaml."""
+
+    __pydantic_config__ = _CONFIG
 
     name: str
+    """Name of the bundle."""
     version: str
-    objects: tuple[ObjectRef, ...]
+    """Its version, such as 0.4.1."""
+    objects: Annotated[tuple[ObjectRef, ...], AfterValidator(_each_once)]
+    """The objects in the order of their class index."""
     detector: DetectorSpec
+    """The network that finds objects."""
     localizer: LocalizerSpec
+    """The network that sees masks and object coordinates in a crop."""
     licence: str
+    """Licence of networks and meshes."""
     calibration: Calibration = field(default_factory=Calibration)
-    standing: float = 0.0
+    """Parameters of certainty."""
+    upright_prior: _Share = 0.0
+    """Share of the objects that stand upright (their meshes' z up) on a common ground plane, which need not be
+    visible; 0 where that is not known."""
+    pose_stage: PoseStage = field(default_factory=PoseStage)
+    """The pose stage that the calibration belongs to."""
     provenance: dict[str, Any] = field(default_factory=dict)
+    """Free: data, commit, metrics, seed, parent."""
+    schema: Literal[1] = 1
+    """Version of this format."""
 
     def to_dict(self) -> dict[str, Any]:
+        """Plain data, as in bundle.yaml."""
         detector = asdict(self.detector) | {"input_size": list(self.detector.input_size)}
         return {"schema": SCHEMA, "name": self.name, "version": self.version,
                 "objects": [asdict(reference) for reference in self.objects],
                 "detector": detector, "localizer": asdict(self.localizer),
-                "standing": self.standing, "calibration": self.calibration.to_dict(),
+                "upright_prior": self.upright_prior, "pose_stage": asdict(self.pose_stage),
+                "calibration": self.calibration.to_dict(),
                 "licence": self.licence, "provenance": self.provenance}
 
-    @classmethod
-    def from_dict(cls, data: Any, where: object = MANIFEST) -> Manifest:
-        """Raises InputError naming the first field that is missing, unknown or wrong."""
-        top = _Fields(data, where, "", ("schema", "name", "version", "objects", "detector", "localizer", "standing",
-                                        "calibration", "licence", "provenance"))
-        if top.take("schema", int) != SCHEMA:
-            raise BundleError(where, f"schema: {data['schema']}", f"this posebot reads schema {SCHEMA}")
-        return cls(name=top.take("name", str), version=top.take("version", str),
-                   objects=_objects(top.take("objects", list), where),
-                   detector=_detector(top.take("detector", dict), where),
-                   localizer=_localizer(top.take("localizer", dict), where), licence=top.take("licence", str),
-                   calibration=Calibration.from_dict(data.get("calibration"), where),
-                   standing=top.take_range("standing", 0, 1, 0.0),
-                   provenance=top.take("provenance", dict, {}))
 
+def read_manifest(path: Path, where: object = None) -> Manifest:
+    """Read bundle.yaml; deprecated keys are read too.
 
-class _Fields:
-    """Takes typed fields out of a mapping and names the one that is wrong."""
-
-    def __init__(self, data: Any, where: object, prefix: str, known: tuple[str, ...]) -> None:
-        if not isinstance(data, dict):
-            raise BundleError(where, f"{prefix or 'document'} is no mapping", f"the keys {', '.join(known)}")
-        for key in data:
-            if key not in known:
-                raise BundleError(where, f"{prefix}{key}: unknown key", f"known are {', '.join(known)}")
-        self._data, self._where, self._prefix = data, where, prefix
-
-    def take(self, key: str, kind: type | tuple[type, ...], default: Any = None) -> Any:
-        value = self._data.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, kind):
-            names = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
-            problem = f"is {value!r:.60}" if key in self._data else "is missing"
-            raise BundleError(self._where, f"{self._prefix}{key} {problem}", f"a {names}")
-        return value
-
-    def take_range(self, key: str, low: float, high: float, default: Any = None) -> float:
-        value = self.take(key, (int, float), default)
-        if not low <= value <= high:
-            raise BundleError(self._where, f"{self._prefix}{key} is {value}", f"{low} to {high}")
-        return float(value)
-
-
-def _objects(entries: list[Any], where: object) -> tuple[ObjectRef, ...]:
-    objects = []
-    for index, entry in enumerate(entries):
-        fields = _Fields(entry, where, f"objects[{index}].", ("obj_id", "label"))
-        objects.append(ObjectRef(fields.take("obj_id", int), fields.take("label", str)))
-    if not objects or len({reference.obj_id for reference in objects}) < len(objects):
-        raise BundleError(where, "objects: empty, or one obj_id twice", "each object once, in class order")
-    return tuple(objects)
-
-
-def _detector(data: dict[str, Any], where: object) -> DetectorSpec:
-    fields = _Fields(data, where, "detector.", ("input_size", "threshold", "kind", "looks"))
-    size = fields.take("input_size", list)
-    if len(size) != 2 or not all(isinstance(side, int) and 32 <= side <= 4096 for side in size):
-        raise BundleError(where, f"detector.input_size is {size}", "[height, width], 32 to 4096 pixels each")
-    looks = fields.take("looks", int, 1)
-    if looks not in LOOKS:
-        raise BundleError(where, f"detector.looks is {looks}", " or ".join(map(str, LOOKS)))
-    return DetectorSpec((size[0], size[1]), fields.take_range("threshold", 0, 1), fields.take("kind", str, "heatmap"),
-                        looks)
-
-
-def _localizer(data: dict[str, Any], where: object) -> LocalizerSpec:
-    fields = _Fields(data, where, "localizer.", ("crop_size", "pad", "stride", "reach"))
-    return LocalizerSpec(int(fields.take_range("crop_size", 32, 1024, 128)), fields.take_range("pad", 1, 3, 1.25),
-                         int(fields.take_range("stride", 1, 32, 4)), fields.take_range("reach", 0, 1, 0.12))
+    Args:
+        where: how messages name the file, default: its path.
+    Raises:
+        BundleError: not valid YAML, or a key is missing, unknown or wrong; with line and key.
+    """
+    document = read_document(path, where=where, renamed=RENAMED, error_class=BundleError)
+    schema = document.data.get("schema") if isinstance(document.data, dict) else SCHEMA
+    if schema != SCHEMA:
+        raise document.error(("schema",), f"{schema}", f"this posebot reads schema {SCHEMA}")
+    return validate(document, Manifest)

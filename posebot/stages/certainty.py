@@ -13,8 +13,8 @@ from posebot.models.calibration import LEVELS, Calibration, ModeCalibration
 from posebot.stages.pose import PoseSolution
 
 ROBOT = "where the camera is, is not known well enough"
-FEATURES = ("silhouette", "coordinates", "geometry", "print", "margin", "visibility", "score", "sharpness", "precision",
-            "views", "outline", "contour", "landmarks", "likelihood", "standing")
+FEATURES = ("silhouette", "coordinates", "geometry", "texture", "margin", "visibility", "score", "sharpness",
+            "precision", "views", "outline", "contour", "landmarks", "likelihood", "upright")
 _COUNTS = ("two", "three", "four", "five")
 
 
@@ -85,10 +85,10 @@ def radii(p_correct: float, covariance: Array, diameter: float, obj_id: int, cal
 
     covariance: calibrated. Conformal radii are in units of its sigma, by `p_correct`, times the object's own factor.
     Fusion takes views from different `sides` to err independently; errors that correlate make the spread of a mean
-    sqrt(1 + (sides - 1) alike) times as wide (Kish's design effect).
+    sqrt(1 + (sides - 1) view_correlation) times as wide (Kish's design effect).
     """
-    alike = np.sqrt(1 + (sides - 1) * calibration.alike)
-    shift, turn = (float(alike) * sigma for sigma in sigmas(covariance, diameter, sides))
+    widening = np.sqrt(1 + (sides - 1) * calibration.view_correlation)
+    shift, turn = (float(widening) * sigma for sigma in sigmas(covariance, diameter, sides))
     place = int(np.searchsorted(calibration.edges, p_correct, side="right"))
     scale = calibration.object_scale.get(obj_id, calibration.region_scale)[LEVELS.index(level)]
     return Region90(1000 * shift * scale * calibration.translation_quantiles[place],

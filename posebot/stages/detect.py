@@ -51,7 +51,7 @@ class OnnxDetector:
 
     def __call__(self, rgb: NDArray[np.uint8]) -> list[Detection]:
         image, scale = letterbox(rgb, self.spec.input_size)
-        views, rotations = tta_views(image, self.spec.looks)
+        views, rotations = tta_views(image, self.spec.tta_views)
         outputs = self.network({"image": views})
         threshold = self.spec.threshold if len(rotations) == 1 else _MIN_TTA_SCORE
         detections = []

@@ -77,7 +77,7 @@ class Pipeline:
         with _timed(clock, "detect"):
             detections = self.detector(frame.rgb)
         with _timed(clock, "localize"):
-            box_jitter = self.bundle.manifest.localizer.reach
+            box_jitter = self.bundle.manifest.localizer.box_jitter
             localizations = refine_crops(self.localizer, frame.rgb, detections, box_jitter)
         with _timed(clock, "pose"):
             solutions = self.solver.all(frame, localizations, self.depth)
@@ -122,7 +122,7 @@ def _stages(bundle: Bundle, runtime: str, threads: int, limit: int) -> tuple[Det
     manifest = bundle.manifest
     return (OnnxDetector(Network(bundle.detector, runtime, threads, "detector.onnx"), manifest.detector, limit),
             OnnxLocalizer(Network(bundle.localizer, runtime, threads, "localizer.onnx"), manifest.localizer),
-            PoseSolver(bundle.objects, threads, manifest.standing))
+            PoseSolver(bundle.objects, threads, manifest.upright_prior))
 
 
 def image_mask(localization: Localization, shape: tuple[int, ...]) -> NDArray[np.bool_]:

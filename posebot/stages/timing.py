@@ -69,7 +69,7 @@ def time_stages(bundle: Bundle, frames: Iterable[Frame], runtime: str = "auto", 
 def _inputs(pipeline: Pipeline, frame: Frame) -> tuple[Arrays, Arrays]:
     """Inputs of the detector and of the localizer for this frame; the latter is empty without crops."""
     spec = pipeline.bundle.manifest.detector
-    image = {"image": tta_views(letterbox(frame.rgb, spec.input_size)[0], spec.looks)[0]}
+    image = {"image": tta_views(letterbox(frame.rgb, spec.input_size)[0], spec.tta_views)[0]}
     detections = pipeline.detector(frame.rgb)
     if not detections or not isinstance(pipeline.localizer, OnnxLocalizer):
         return image, {}

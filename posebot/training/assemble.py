@@ -20,9 +20,10 @@ from posebot.datasets.sample_cache import SampleCache
 from posebot.models.bundle import DETECTOR, LOCALIZER, MODELS, write_bundle
 from posebot.models.calibration import Calibration
 from posebot.models.localizer_net import STRIDE
-from posebot.models.manifest import DetectorSpec, LocalizerSpec, Manifest, ObjectRef
+from posebot.models.manifest import DetectorSpec, LocalizerSpec, Manifest, ObjectRef, PoseStage
 from posebot.objects.baking import decimate
 from posebot.objects.bop_models import save_objects
+from posebot.stages import POSE_STAGE_VERSION
 from posebot.synth.landmarks import find_landmarks
 from posebot.training.config import TrainConfig
 from posebot.training.export import ExportView, compare_runtimes, export_onnx, save_weights
@@ -99,9 +100,10 @@ def write(out: Path, parts: Path, objects: Sequence[ObjectModel], config: TrainC
     manifest = Manifest(
         name=name or out.name, version=config.version, licence=config.licence,
         objects=tuple(ObjectRef(model.obj_id, model.label) for model in objects),
-        detector=DetectorSpec(config.detector.input_size, threshold, kind, config.calibration.looks),
-        localizer=LocalizerSpec(config.localizer.crop_size, config.localizer.pad, STRIDE, config.localizer.jitter),
-        calibration=calibration, standing=config.calibration.standing, provenance=dict(provenance))
+        detector=DetectorSpec(config.detector.input_size, threshold, kind, config.calibration.tta_views),
+        localizer=LocalizerSpec(config.localizer.crop_size, config.localizer.pad, STRIDE, config.localizer.box_jitter),
+        calibration=calibration, upright_prior=config.calibration.upright_prior,
+        pose_stage=PoseStage(POSE_STAGE_VERSION), provenance=dict(provenance))
     weights = {network: (parts / f"{network}.safetensors").read_bytes() for network in ("detector", "localizer")}
     return write_bundle(out, manifest, (parts / DETECTOR).read_bytes(), (parts / LOCALIZER).read_bytes(),
                         parts / MODELS, weights)

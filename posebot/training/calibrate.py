@@ -37,7 +37,7 @@ _SEEN = 0.3  # of an object: what is to be found
 MIN_VISIBLE = 0.1  # what is less seen is neither to be found nor wrong to be found
 LOWEST, HIGHEST = 0.05, 0.4  # scores on real pictures fall below those on rendered ones: no threshold above HIGHEST
 _MAX_VERTICES = 1500
-_ALIKE = {"rgb": 0.1, "depth": 0.0}  # see `ModeCalibration`: single views cannot tell; by the simulated camera
+_VIEW_CORRELATION = {"rgb": 0.1, "depth": 0.0}  # single views cannot tell it: measured with the simulated camera
 
 
 @dataclass(frozen=True)
@@ -221,7 +221,7 @@ def fitted(observations: Sequence[Observation], objects: Sequence[ObjectModel]) 
             continue
         kept = survivors(own, certainty_fit.fit_probability(sampled(own, models)), models)
         sample = sampled(kept, models)
-        modes[mode] = replace(certainty_fit.fit(sample), alike=_ALIKE[mode])
+        modes[mode] = replace(certainty_fit.fit(sample), view_correlation=_VIEW_CORRELATION[mode])
         size = np.linalg.norm(sample.twist.reshape(-1, 2, 3), axis=2)
         metrics |= {f"{mode}_estimates": len(kept), f"{mode}_correct": float(sample.correct.mean()),
                     f"{mode}_translation_mm": float(1000 * np.median(size[:, 0])),

@@ -1,113 +1,148 @@
-"""What a training run is told: plain dataclasses, and their YAML form, checked key by key with line numbers."""
+"""The recipe of a training run: dataclasses, and their YAML form (`posebot train --config`)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Literal
 
-import yaml
+from pydantic import ConfigDict, Field
 
-from posebot.core.errors import ConfigError
+from posebot.config import read_yaml
+from posebot.models.manifest import TtaViews
 
-_WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+RENAMED = {"detector.keep": "weight_averaging", "localizer.keep": "weight_averaging", "localizer.jitter": "box_jitter",
+           "calibration.looks": "tta_views", "calibration.standing": "upright_prior"}
+"""Deprecated keys of a recipe, see `config.read_document`."""
 
-
-def _between(default: Any, low: float, high: float) -> Any:
-    return field(default=default, metadata={"low": low, "high": high})
+_CONFIG = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+_Side = Annotated[int, Field(ge=32, le=2048)]
+_Share = Annotated[float, Field(ge=0, le=1)]
+_Width = Annotated[int, Field(ge=8, le=512)]
+_Stages = Annotated[int, Field(ge=0, le=6)]
+_Minutes = Annotated[float, Field(ge=0.01, le=1e5)]
+_Samples = Annotated[int, Field(ge=1, le=10**10)]
+_Rate = Annotated[float, Field(ge=1e-6, le=0.1)]
 
 
 @dataclass(frozen=True)
 class DetectorConfig:
-    """The detector's network and budget.
+    """The detector's network and budget."""
 
-    Attributes:
-        kind: "head" (on the ImageNet encoder) or "yolo" (Ultralytics, from scratch). input_size: (height, width) in
-        pixels. width, frozen_stages: of the network (head only). minutes, pictures: the budget; the first that is
-        reached ends it. batch: pictures a worker and step. lr: peak learning rate (head only). keep: share of the
-        weights that training began with (`--from`) in the mean that is kept (head only; Wortsman et al., "Robust
-        fine-tuning of zero-shot models", CVPR 2022); 1: it stays as it was.
-    """
+    __pydantic_config__ = _CONFIG
 
     kind: Literal["head", "yolo"] = "head"
-    input_size: tuple[int, int] = _between((256, 320), 32, 2048)
-    width: int = _between(64, 8, 512)
-    frozen_stages: int = _between(2, 0, 6)
-    minutes: float | None = _between(None, 0.01, 1e5)
-    pictures: int | None = _between(None, 1, 1e10)
-    batch: int = _between(16, 1, 1024)
-    lr: float = _between(5e-4, 1e-6, 0.1)
-    keep: float = _between(0.0, 0.0, 1.0)
+    """Trainer: "head" (on the ImageNet encoder) or "yolo" (Ultralytics, from scratch)."""
+    input_size: tuple[_Side, _Side] = (256, 320)
+    """(height, width) of the network's input, pixels."""
+    width: _Width = 64
+    """Channels of the network (head only)."""
+    frozen_stages: _Stages = 2
+    """Stages of the encoder that are not trained (head only)."""
+    minutes: _Minutes | None = None
+    """Budget of time; training ends at the first budget that is reached."""
+    pictures: _Samples | None = None
+    """Budget of images."""
+    batch: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Images a worker and step."""
+    lr: _Rate = 5e-4
+    """Peak learning rate (head only)."""
+    weight_averaging: _Share = 0.0
+    """Share of the weights that training started from (`--from`) in the mean with the trained ones (head only;
+    Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022); 1 keeps the old weights."""
 
 
 @dataclass(frozen=True)
 class LocalizerConfig:
-    """The localizer's network, samples and budget; see `LocalizerNet` and `localizer.SampleConfig`.
+    """The localizer's network, samples and budget; see `LocalizerNet` and `localizer.SampleConfig`."""
 
-    Attributes:
-        minutes, crops: the budget; the first that is reached ends it. batch: crops a worker and step. keep: as for the
-        detector.
-    """
+    __pydantic_config__ = _CONFIG
 
-    bins: int = _between(16, 4, 64)
-    width: int = _between(64, 8, 512)
-    crop_size: int = _between(128, 32, 512)
-    pad: float = _between(1.25, 1.0, 1.6)
-    frozen_stages: int = _between(2, 0, 6)
-    minutes: float | None = _between(None, 0.01, 1e5)
-    crops: int | None = _between(None, 1, 1e10)
-    batch: int = _between(32, 1, 4096)
-    lr: float = _between(5e-4, 1e-6, 0.1)
-    keep: float = _between(0.0, 0.0, 1.0)
-    jitter: float = _between(0.35, 0.0, 0.4)
-    turn: float = _between(3.14159, 0.0, 3.1416)
-    replace_background: float = _between(0.35, 0.0, 1.0)
-    cover: float = _between(0.45, 0.0, 1.0)
-    relit: float = _between(0.6, 0.0, 1.0)
+    bins: Annotated[int, Field(ge=4, le=64)] = 16
+    """Bins of each object coordinate."""
+    width: _Width = 64
+    """Channels of the network."""
+    crop_size: Annotated[int, Field(ge=32, le=512)] = 128
+    """Side of a crop, pixels."""
+    pad: Annotated[float, Field(ge=1.0, le=1.6)] = 1.25
+    """Side of a crop / longer side of the box."""
+    frozen_stages: _Stages = 2
+    """Stages of the encoder that are not trained."""
+    minutes: _Minutes | None = None
+    """Budget of time; training ends at the first budget that is reached."""
+    crops: _Samples | None = None
+    """Budget of crops."""
+    batch: Annotated[int, Field(ge=1, le=4096)] = 32
+    """Crops a worker and step."""
+    lr: _Rate = 5e-4
+    """Peak learning rate."""
+    weight_averaging: _Share = 0.0
+    """As for the detector."""
+    box_jitter: Annotated[float, Field(ge=0.0, le=0.4)] = 0.35
+    """How far off the boxes are, as a share of their side."""
+    turn: Annotated[float, Field(ge=0.0, le=3.1416)] = 3.14159
+    """Largest rotation of a crop in the image plane, radians."""
+    replace_background: _Share = 0.35
+    """Share of the crops whose background is replaced."""
+    cover: _Share = 0.45
+    """Share of the crops that get an occluder."""
+    relit: _Share = 0.6
+    """Share of the crops that are relit."""
 
 
 @dataclass(frozen=True)
 class CalibrationConfig:
-    """frames: held-out pictures to run. precision: share of right boxes that the detector's threshold aims at. looks:
-    of the detector at a picture (`DetectorSpec`); 2 or 3 find more in photographs, not in rendered pictures. standing:
-    share of the objects that stand upright where the bundle is to be used (`Manifest`), as in the held-out pictures.
-    """
+    """Calibration on held-out frames, and how the bundle is used."""
 
-    frames: int = _between(200, 1, 1e6)
-    precision: float = _between(0.5, 0.0, 1.0)
-    looks: Literal[1, 2, 3] = 1
-    standing: float = _between(0.0, 0.0, 1.0)
+    __pydantic_config__ = _CONFIG
+
+    frames: Annotated[int, Field(ge=1, le=10**6)] = 200
+    """Held-out frames to run."""
+    precision: _Share = 0.5
+    """Precision that the detector's threshold aims at."""
+    tta_views: TtaViews = 1
+    """Test-time augmentation of the detector (`DetectorSpec`); 2 or 3 find more in photographs, not in rendered
+    images."""
+    upright_prior: _Share = 0.0
+    """Share of the objects that stand upright where the bundle is used (`Manifest`), and in the held-out frames."""
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides what `posebot train` makes of a data set.
+    """Everything that decides what `posebot train` makes of a data set."""
 
-    Attributes:
-        split: BOP split to learn from. val_split: split that calibration uses; without it every 20th scene is held out.
-        source: "cache" cuts crops once, "stream" cuts them anew through Ray Data while training runs.
-        workers: processes that train together. threads: of each, 0 = cores / workers.
-        loaders: processes that make batches; without it none beside a CPU, and one for each core beside a GPU.
-        faces: triangles of each mesh in the bundle. licence: of the bundle. tracking: whether MLflow is told.
-        checkpoint_s: seconds between checkpoints.
-    """
+    __pydantic_config__ = _CONFIG
 
     split: str = "train"
+    """BOP split to learn from."""
     val_split: str = "val"
-    seed: int = _between(0, 0, 2**31 - 1)
+    """Split for calibration; where it is missing, every 20th scene of `split` is held out."""
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    """The same seed gives the same samples."""
     source: Literal["cache", "stream"] = "cache"
-    workers: int = _between(1, 1, 1024)
-    threads: int = _between(0, 0, 256)
-    loaders: int | None = _between(None, 0, 256)
-    faces: int = _between(4000, 50, 200_000)
+    """"cache" cuts crops once, "stream" cuts them through Ray Data while training runs."""
+    workers: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Processes that train together."""
+    threads: Annotated[int, Field(ge=0, le=256)] = 0
+    """Threads of each worker; 0: cores / workers."""
+    loaders: Annotated[int, Field(ge=0, le=256)] | None = None
+    """Processes that make batches; null: none beside a CPU, one for each core beside a GPU."""
+    faces: Annotated[int, Field(ge=50, le=200_000)] = 4000
+    """Triangles of each mesh in the bundle."""
     version: str = "0.1.0"
+    """Version of the bundle."""
     licence: str = "unspecified"
+    """Licence of the bundle."""
     tracking: bool = True
-    checkpoint_s: float = _between(60.0, 1.0, 1e5)
+    """Log the run to MLflow."""
+    checkpoint_s: Annotated[float, Field(ge=1.0, le=1e5)] = 60.0
+    """Seconds between checkpoints."""
     detector: DetectorConfig = field(default_factory=DetectorConfig)
+    """The detector."""
     localizer: LocalizerConfig = field(default_factory=LocalizerConfig)
+    """The localizer."""
     calibration: CalibrationConfig = field(default_factory=CalibrationConfig)
+    """Calibration."""
 
 
 TINY = TrainConfig(
@@ -144,71 +179,6 @@ def load_config(path: Path, base: TrainConfig | None = None) -> TrainConfig:
     """Read a YAML file over `base` (default: the defaults); what the file does not name stays.
 
     Raises:
-        InputError: no such file, no YAML, an unknown key or a value that does not fit, with file, line and key.
+        InputError: no such file, not valid YAML, an unknown key or a value that does not fit, with file, line and key.
     """
-    try:
-        text = path.read_text("utf-8")
-        node = yaml.compose(text, yaml.SafeLoader)
-    except OSError as error:
-        raise ConfigError(path, error.strerror or "cannot be read",
-                          "a YAML file, see docs/how-to/training.md") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(path, f"is no YAML: {error}", "key: value") from None
-    base = base or TrainConfig()
-    config: TrainConfig = base if node is None else _section(base, node, str(path), "")
-    return config
-
-
-def _section(base: Any, node: yaml.Node, where: str, prefix: str) -> Any:
-    place = _place(where, node)
-    if not isinstance(node, yaml.MappingNode):
-        raise ConfigError(place, f"{prefix or 'the document'} is no mapping", "key: value")
-    known = {entry.name: entry for entry in fields(base)}
-    hints = get_type_hints(type(base))
-    changes: dict[str, Any] = {}
-    for key_node, value_node in node.value:
-        name = str(key_node.value)
-        if name not in known:
-            raise ConfigError(_place(where, key_node), f"{prefix}{name}: unknown key", f"one of {', '.join(known)}")
-        current = getattr(base, name)
-        if is_dataclass(current):
-            changes[name] = _section(current, value_node, where, f"{prefix}{name}.")
-        else:
-            changes[name] = _value(value_node, hints[name], known[name].metadata, where, prefix + name)
-    return replace(base, **changes)
-
-
-def _value(node: yaml.Node, hint: Any, limits: Any, where: str, name: str) -> Any:
-    value = yaml.SafeLoader("").construct_object(node, deep=True)
-    place, shown = _place(where, node), f"{name}: {str(value)[:60]}"
-    kinds = [kind for kind in get_args(hint) if kind is not NoneType] if isinstance(hint, UnionType) else [hint]
-    if value is None and isinstance(hint, UnionType):
-        return None
-    kind = kinds[0]
-    if get_origin(kind) is Literal:
-        if value not in get_args(kind):
-            raise ConfigError(place, f"{shown} is not known", f"one of {', '.join(map(str, get_args(kind)))}")
-        return value
-    if get_origin(kind) is tuple:
-        return tuple(_numbers(value, get_args(kind), limits, place, shown))
-    return _scalar(value, kind, limits, place, shown)
-
-
-def _numbers(value: Any, kinds: tuple[type, ...], limits: Any, place: str, shown: str) -> list[Any]:
-    if not isinstance(value, list) or len(value) != len(kinds):
-        raise ConfigError(place, f"{shown} does not fit", f"a list of {len(kinds)} numbers")
-    return [_scalar(entry, kind, limits, place, shown) for entry, kind in zip(value, kinds, strict=True)]
-
-
-def _scalar(value: Any, kind: type, limits: Any, place: str, shown: str) -> Any:
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        value = float(value)
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise ConfigError(place, f"{shown} does not fit", _WORDS[kind])
-    if "low" in limits and not limits["low"] <= value <= limits["high"]:
-        raise ConfigError(place, f"{shown} is out of range", f"{limits['low']:g} to {limits['high']:g}")
-    return value
-
-
-def _place(where: str, node: yaml.Node) -> str:
-    return f"{where} line {node.start_mark.line + 1}"
+    return read_yaml(path, TrainConfig, over=base, renamed=RENAMED)

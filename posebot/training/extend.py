@@ -18,7 +18,7 @@ from posebot.core.objects import ObjectModel
 from posebot.models.bundle import Bundle, resolve
 from posebot.models.manifest import Manifest
 from posebot.objects.bop_models import load_objects, save_objects
-from posebot.training.config import DetectorConfig, LocalizerConfig, TrainConfig
+from posebot.training.config import RENAMED, DetectorConfig, LocalizerConfig, TrainConfig
 from posebot.training.progress import Say
 from posebot.training.run import Request
 
@@ -26,7 +26,7 @@ SHARE = 0.25
 """Of the samples that the bundle was trained on: the budget where none is given."""
 FROZEN, LR = 3, 3e-4
 HELD_OUT = 150
-_SAMPLED = ("bins", "width", "jitter", "turn", "replace_background", "cover")
+_SAMPLED = ("bins", "width", "box_jitter", "turn", "replace_background", "cover")
 _Settings = TypeVar("_Settings", DetectorConfig, LocalizerConfig)
 _SAMPLES = {"detector": 12_000, "localizer": 120_000}  # of a bundle that does not tell its own
 
@@ -136,7 +136,8 @@ def _render(extension: Extension, models: Path, focus: tuple[int, ...], say: Say
 def settled(config: TrainConfig, parent: Manifest, given: Callable[[str], bool]) -> TrainConfig:
     """The settings, with the parent's sizes, and a gentle quarter of its training where nothing else was asked for."""
     known: dict[str, Any] = parent.provenance.get("trained") or {}
-    made: dict[str, Any] = parent.provenance.get("settings") or {}
+    made = {section: _current_names(section, settings)
+            for section, settings in (parent.provenance.get("settings") or {}).items()}
 
     def budget(name: str) -> int:
         return round(SHARE * float((known.get(name) or {}).get("samples") or _SAMPLES[name]))
@@ -151,10 +152,15 @@ def settled(config: TrainConfig, parent: Manifest, given: Callable[[str], bool])
         localizer = replace(localizer, crops=budget("localizer"), minutes=None, frozen_stages=FROZEN, lr=LR)
     licence = parent.licence if config.licence == TrainConfig().licence else config.licence
     version = next_version(parent.version) if config.version == TrainConfig().version else config.version
-    calibration = replace(config.calibration, looks=3) if parent.detector.looks == 3 else config.calibration
-    calibration = replace(calibration, standing=calibration.standing or parent.standing)
+    calibration = replace(config.calibration, tta_views=3) if parent.detector.tta_views == 3 else config.calibration
+    calibration = replace(calibration, upright_prior=calibration.upright_prior or parent.upright_prior)
     return replace(config, detector=detector, localizer=localizer, calibration=calibration, licence=licence,
                    version=version, threads=config.threads or max(1, os.cpu_count() or 1))
+
+
+def _current_names(section: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings that an older posebot recorded, under today's keys."""
+    return {RENAMED.get(f"{section}.{key}", key): value for key, value in settings.items()}
 
 
 def inherited(settings: _Settings, made: Mapping[str, Any], names: tuple[str, ...]) -> _Settings:

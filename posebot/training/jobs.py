@@ -135,7 +135,7 @@ def picture_samples(job: Job) -> detector.SampleConfig:
 def crop_samples(job: Job) -> localizer.SampleConfig:
     """How crops are augmented."""
     own = job.config.localizer
-    return localizer.SampleConfig(own.crop_size, own.pad, own.jitter, own.turn, own.replace_background, own.cover,
+    return localizer.SampleConfig(own.crop_size, own.pad, own.box_jitter, own.turn, own.replace_background, own.cover,
                                   own.relit)
 
 
@@ -184,7 +184,7 @@ def trained_view(job: Job) -> tuple[ExportView, dict[str, Tensor]]:
         return found, yolo.network_state(found)
     net = new_network(Job(job.network, job.config, job.source, job.cache, job.out))
     learnt = torch.load(job.out / "checkpoint.pt", map_location="cpu", weights_only=True)["averaged"]
-    keep = getattr(job.config, job.network).keep
+    keep = getattr(job.config, job.network).weight_averaging
     if keep and job.start is not None:
         learnt = blended(learnt, new_network(job).state_dict(), keep)
     net.load_state_dict(learnt)

@@ -33,15 +33,15 @@ class SampleConfig:
     """How a cached crop becomes a training sample.
 
     Attributes:
-        crop_size, pad: as at inference. jitter: largest shift of the box's centre and change of its size, as a share
-        of its side. turn: largest roll in radians. replace_background, cover: shares of the samples whose background is
-        another crop's picture, and that are partly covered by one or by the thing in it. relit: share whose object
-        alone is lit anew.
+        crop_size, pad: as at inference. box_jitter: largest shift of the box's centre and change of its size, as a
+        share of its side. turn: largest roll in radians. replace_background, cover: shares of the samples whose
+        background is another crop's image, and that are partly covered by one or by the object in it. relit: share
+        whose object alone is relit.
     """
 
     crop_size: int = 128
     pad: float = 1.25
-    jitter: float = 0.35
+    box_jitter: float = 0.35
     turn: float = np.pi
     replace_background: float = 0.35
     cover: float = 0.45
@@ -54,7 +54,7 @@ def sample(crop: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], config
     Returns `crop` uint8 (3, S, S), `maps` uint8 (4, M, M) (coordinates and mask bits), `center` (3,), `label`.
     """
     meta, size = crop["meta"], config.crop_size
-    box = _jittered(np.asarray(meta["box"], dtype=float), config.jitter, rng)
+    box = _jittered(np.asarray(meta["box"], dtype=float), config.box_jitter, rng)
     angle = rng.uniform(-config.turn, config.turn) if rng.random() < 0.8 else 0.0
     matrix = crop_matrix(box, size, config.pad, angle)
     to_map = np.array(

@@ -43,7 +43,7 @@ SPACES: dict[Name, dict[str, tuple[Any, ...]]] = {
     "detector": {"lr": ("loguniform", 1e-4, 2e-3), "batch": ("choice", [4, 8, 16]),
                  "frozen_stages": ("choice", [1, 2, 3])},
     "localizer": {"lr": ("loguniform", 1e-4, 2e-3), "batch": ("choice", [16, 32, 64]),
-                  "frozen_stages": ("choice", [1, 2, 3]), "jitter": ("uniform", 0.1, 0.4),
+                  "frozen_stages": ("choice", [1, 2, 3]), "box_jitter": ("uniform", 0.1, 0.4),
                   "replace_background": ("uniform", 0.0, 0.5), "cover": ("uniform", 0.0, 0.5)},
 }
 """What is tried: the name of a function of `ray.tune`, and its arguments."""

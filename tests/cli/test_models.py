@@ -31,11 +31,11 @@ def test_show_for_people(tiny_bundle: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_show_says_whether_objects_stand(tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     copied = shutil.copytree(tiny_bundle, tmp_path / "standing")
-    rewrite_manifest(copied, replace(Bundle.open(copied).manifest, standing=0.85))
+    rewrite_manifest(copied, replace(Bundle.open(copied).manifest, upright_prior=0.85))
     told = []
     for folder in (tiny_bundle, copied):
         assert run(["models", "show", str(folder)]) == 0
-        told.append("standing: 85 % of the objects" in capsys.readouterr().out)
+        told.append("upright prior: 85 % of the objects" in capsys.readouterr().out)
     assert told == [False, True]
     assert Pipeline(Bundle.open(copied)).solver.standing == 0.85
 

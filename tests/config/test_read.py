@@ -118,7 +118,7 @@ def test_no_message_quotes_a_secret(tmp_path: Path, text: str) -> None:
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="no such file"):
         read_yaml(tmp_path / "none.yaml", Recipe)
     (tmp_path / "raw.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="is not text"):

@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import yaml
 
+from posebot.core import deprecation
 from posebot.core.errors import InputError
 from posebot.core.objects import Mesh
 from posebot.models.bundle import Bundle, resolve, rewrite_manifest, write_bundle
 from posebot.models.calibration import Calibration, ModeCalibration
-from posebot.models.manifest import DetectorSpec, LocalizerSpec, Manifest, ObjectRef
+from posebot.models.manifest import DetectorSpec, LocalizerSpec, Manifest, ObjectRef, PoseStage
 from posebot.objects.bop_models import make_object, save_objects
+from posebot.stages import POSE_STAGE_VERSION
 
 CORNERS = np.array([[0, 0, 0], [0.1, 0, 0], [0, 0.06, 0], [0, 0, 0.04]])
 FACES = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], np.int32)
@@ -98,19 +100,20 @@ def test_sums_stay_inside_the_bundle(folder, line):
 
 @pytest.mark.parametrize(("path", "value", "message"), [
     (("schema",), 2, "schema: 2; this posebot reads schema 1"),
-    (("schema",), None, "schema is None"),
-    (("colour",), 1, "colour: unknown key"),
-    (("standing",), 85, "standing is 85; 0 to 1"),
-    (("name",), 3, "name is 3"),
-    (("objects",), [], "objects: empty"),
+    (("schema",), None, "schema: None; this posebot reads schema 1"),
+    (("colour",), 1, r"bundle\.yaml:\d+: colour: unknown key"),
+    (("upright_prior",), 85, "upright_prior: 85 is not valid; a number from 0 to 1"),
+    (("pose_stage", "version"), "new", r"pose_stage\.version: new is not valid; a whole number, at least 0"),
+    (("name",), 3, "name: 3 is not valid; text"),
+    (("objects",), [], "objects: empty, or one obj_id twice; each object once"),
     (("objects",), [{"obj_id": 3, "label": "a"}, {"obj_id": 3, "label": "b"}], "one obj_id twice"),
     (("objects",), [{"obj_id": 99, "label": "a"}], "object 99 .* is missing"),
-    (("objects",), ["box"], r"objects\[0\]\. is no mapping"),
-    (("detector", "threshold"), 1.5, r"detector\.threshold is 1\.5; 0 to 1"),
-    (("detector", "threshold"), True, r"detector\.threshold is True"),
+    (("objects",), ["box"], r"objects\.0: is text; it must be a mapping"),
+    (("detector", "threshold"), 1.5, r"detector\.threshold: 1\.5 is not valid; a number from 0 to 1"),
+    (("detector", "threshold"), True, r"detector\.threshold: true is not valid"),
     (("detector", "input_size"), [256], r"detector\.input_size"),
     (("detector", "bias"), 1, r"detector\.bias: unknown key"),
-    (("localizer", "pad"), 0.5, r"localizer\.pad is 0\.5"),
+    (("localizer", "pad"), 0.5, r"localizer\.pad: 0\.5 is not valid; a number from 1 to 3"),
     (("calibration", "depth", "bias"), "x", r"calibration\.depth\.bias"),
     (("calibration", "depth", "edges"), [0.5], "quantiles"),
     (("provenance",), [], "provenance"),
@@ -127,10 +130,42 @@ def test_every_field_is_checked(folder, path, value, message):
         Bundle.open(folder)
 
 
+def test_an_older_bundle_opens_and_its_keys_are_reported(folder, caplog):
+    data = yaml.safe_load((folder / "bundle.yaml").read_text())
+    slopes = {"print": [1.0, 2.0], "standing": [0.5, 1.5]}
+    data["detector"]["looks"] = data["detector"].pop("tta_views") + 2
+    data["localizer"]["reach"] = data["localizer"].pop("box_jitter") + 0.1
+    data["standing"] = data.pop("upright_prior") + 0.85
+    del data["pose_stage"]
+    data["calibration"]["rgb"] = {"alike": 0.2, "weights": slopes, "knots": {"print": [0.5], "standing": [0.25]}}
+    (folder / "bundle.yaml").write_text(yaml.safe_dump(data, sort_keys=False))
+    resign(folder)
+    deprecation.reset()
+    manifest = Bundle.open(folder).manifest
+    assert (manifest.detector.tta_views, manifest.localizer.box_jitter, manifest.upright_prior) == (3, 0.22, 0.85)
+    assert manifest.pose_stage == PoseStage(0)
+    assert manifest.calibration.rgb.weights == {"texture": (1.0, 2.0), "upright": (0.5, 1.5)}
+    assert manifest.calibration.rgb.view_correlation == 0.2
+    reported = " ".join(record.getMessage() for record in caplog.records)
+    for old, new in (("looks", "tta_views"), ("reach", "box_jitter"), ("standing", "upright_prior"),
+                     ("alike", "view_correlation"), ("print", "texture"), ("standing", "upright")):
+        assert reported.count(f"{old} is now called {new};") == 1
+    rewrite_manifest(folder, manifest)
+    assert not {"looks:", "reach:", "standing:", "alike:", "print:"} & set((folder / "bundle.yaml").read_text().split())
+
+
+@pytest.mark.parametrize("name", ["kit", "lmo", "ycb"])
+def test_shipped_bundles_are_current(name, caplog):
+    deprecation.reset()
+    manifest = Bundle.open(name).manifest
+    assert manifest.pose_stage == PoseStage(POSE_STAGE_VERSION)
+    assert caplog.records == []
+
+
 def test_yaml_that_is_none(folder):
     (folder / "bundle.yaml").write_text("name: [")
     resign(folder)
-    with pytest.raises(InputError, match="is no YAML"):
+    with pytest.raises(InputError, match="is not valid YAML"):
         Bundle.open(folder)
 
 
@@ -144,15 +179,15 @@ def test_calibration_round_trip():
                            (0.3,), (2.0, 3.0), (1.0, 4.0), (0.4, 0.8, 1.0, 1.3), {3: (0.5, 0.9, 1.1, 1.4)}, 0.1, 100)
     calibration = Calibration(depth=mode)
     assert Calibration.from_dict(yaml.safe_load(yaml.safe_dump(calibration.to_dict()))) == calibration
-    assert Calibration.from_dict(None) == Calibration()
+    assert Calibration.from_dict({}) == Calibration()
 
 
 @pytest.mark.parametrize(("field", "value"), [
-    ("weights", {"print": [1.0, 2.0]}), ("region_scale", [1.0]), ("floor", [0.1]), ("edges", [0.2]), ("bias", "high"),
-    ("object_bias", {"mug": 1.0}), ("ok_threshold", float("nan")), ("alike", 2.0), ("odd", 1),
+    ("weights", {"texture": [1.0, 2.0]}), ("region_scale", [1.0]), ("floor", [0.1]), ("edges", [0.2]), ("bias", "high"),
+    ("object_bias", {"mug": 1.0}), ("ok_threshold", float("nan")), ("view_correlation", 2.0), ("odd", 1),
 ])
 def test_a_calibration_that_does_not_fit_names_its_field(field, value):
-    with pytest.raises(InputError, match=r"calibration\.rgb"):
+    with pytest.raises(InputError, match=r"calibration: rgb"):
         Calibration.from_dict({"rgb": {field: value}})
 
 

@@ -74,8 +74,8 @@ def test_regions_depend_on_certainty_object_and_level():
 
 
 def test_views_that_err_alike_make_wider_regions_than_independent_ones():
-    def region(alike, sides):
-        return radii(0.9, np.eye(6) * 1e-5, DIAMETER, 1, replace(MODE, alike=alike), sides=sides)
+    def region(correlation, sides):
+        return radii(0.9, np.eye(6) * 1e-5, DIAMETER, 1, replace(MODE, view_correlation=correlation), sides=sides)
 
     assert region(0.0, 8) == region(0.0, 2)
     assert region(0.1, 1) == region(0.0, 1)

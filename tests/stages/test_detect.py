@@ -104,7 +104,7 @@ def test_detector_keeps_what_passes_the_threshold(bundle):
 
 def test_three_tta_views_detect_what_is_in_the_middle(tmp_path):
     opened = Bundle.open(write_plumbing_bundle(tmp_path))
-    detector = OnnxDetector(Network(opened.detector), replace(opened.manifest.detector, looks=3))
+    detector = OnnxDetector(Network(opened.detector), replace(opened.manifest.detector, tta_views=3))
     (detection,) = detector(np.zeros((HEIGHT, WIDTH, 3), np.uint8))
     assert detection.score == pytest.approx(0.9)
     np.testing.assert_allclose(detection.box_xyxy, BOX, atol=1e-3)

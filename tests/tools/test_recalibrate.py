@@ -49,7 +49,7 @@ def test_one_mode_is_calibrated_and_the_rest_stays(tool: ModuleType, bundle: Pat
     assert _run(tool, monkeypatch, "--bundle", bundle, "--dataset", data, "--split", "train", "--mode", "rgb",
                 "--version", "0.0.2", "--standing", "0.8", "--log", log) == 0
     after = Bundle.open(bundle)
-    assert after.manifest.version == "0.0.2" and after.manifest.standing == 0.8
+    assert after.manifest.version == "0.0.2" and after.manifest.upright_prior == 0.8
     assert after.manifest.calibration.rgb.samples == 12
     assert after.manifest.calibration.depth == before.manifest.calibration.depth
     assert after.manifest.detector == before.manifest.detector

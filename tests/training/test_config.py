@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from posebot.core import deprecation
 from posebot.core.errors import InputError
 from posebot.training.config import TINY, TrainConfig, load_config, with_budget
 
@@ -30,26 +31,40 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("text", "line", "words"), [
     ("seed: 1\nlocalizr:\n  lr: 1\n", 2, "localizr: unknown key"),
-    ("localizer:\n  bins: 16\n  lr: fast\n", 3, "localizer.lr: fast does not fit; a number"),
-    ("localizer:\n  lr: 5\n", 2, "localizer.lr: 5 is out of range; 1e-06 to 0.1"),
-    ("calibration:\n  looks: 4\n", 2, "calibration.looks: 4 is not known; one of 1, 2, 3"),
-    ("detector:\n  kind: ssd\n", 2, "detector.kind: ssd is not known; one of head, yolo"),
-    ("detector:\n  input_size: 320\n", 2, "a list of 2 numbers"),
-    ("detector:\n  batch: true\n", 2, "detector.batch: True does not fit; a whole number"),
-    ("- a\n- b\n", 1, "no mapping"),
-    ("detector: 5\n", 1, "detector. is no mapping"),
+    ("localizer:\n  bins: 16\n  lr: fast\n", 3, "localizer.lr: fast is not valid; a number from 1e-06 to 0.1"),
+    ("localizer:\n  lr: 5\n", 2, "localizer.lr: 5 is not valid; a number from 1e-06 to 0.1"),
+    ("calibration:\n  tta_views: 4\n", 2, "calibration.tta_views: 4 is not valid; one of 1, 2, 3"),
+    ("detector:\n  kind: ssd\n", 2, "detector.kind: ssd is not valid; one of head, yolo"),
+    ("detector:\n  input_size: 320\n", 2, "a list of 2 whole numbers from 32 to 2048"),
+    ("detector:\n  batch: true\n", 2, "detector.batch: true is not valid; a whole number from 1 to 1024"),
+    ("- a\n- b\n", 1, "the document is a list; it must be a mapping"),
+    ("detector: 5\n", 1, "detector: is a number; it must be a mapping"),
 ])
 def test_mistakes_are_named_with_their_line(tmp_path: Path, text: str, line: int, words: str) -> None:
     with pytest.raises(InputError) as caught:
         load_config(written(tmp_path, text))
-    assert f"train.yaml line {line}: " in str(caught.value)
+    assert f"train.yaml:{line}: " in str(caught.value)
     assert words in str(caught.value)
 
 
+def test_deprecated_keys_are_read(tmp_path: Path) -> None:
+    config = load_config(written(tmp_path, "detector: {keep: 0.5}\nlocalizer: {keep: 0.25, jitter: 0.1}\n"
+                                           "calibration: {looks: 3, standing: 0.75}\n"))
+    assert (config.detector.weight_averaging, config.localizer.weight_averaging, config.localizer.box_jitter,
+            config.calibration.tta_views, config.calibration.upright_prior) == (0.5, 0.25, 0.1, 3, 0.75)
+
+
+@pytest.mark.parametrize("recipe", sorted((Path(__file__).parents[2] / "recipes").glob("*.yaml")), ids=lambda p: p.stem)
+def test_the_recipes_of_the_shipped_bundles_are_valid(recipe: Path, caplog: pytest.LogCaptureFixture) -> None:
+    deprecation.reset()
+    assert load_config(recipe) != TrainConfig()
+    assert caplog.records == []
+
+
 def test_no_yaml_and_no_file_are_one_line_each(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is no YAML"):
+    with pytest.raises(InputError, match="is not valid YAML"):
         load_config(written(tmp_path, "a: [1, 2\nb: }"))
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="no such file"):
         load_config(tmp_path / "missing.yaml")
 
 

@@ -69,9 +69,10 @@ def test_how_the_parent_was_trained_is_kept_where_nothing_else_is_asked_for() ->
     kit = Bundle.open("kit").manifest
     made = {"detector": {"width": 32, "lr": 0.1}, "localizer": {"turn": 0.6, "jitter": 0.3, "bins": 8, "lr": 0.1}}
     parent = replace(kit, provenance={**kit.provenance, "settings": made})
-    asked = replace(TrainConfig(), localizer=LocalizerConfig(jitter=0.2))
+    asked = replace(TrainConfig(), localizer=LocalizerConfig(box_jitter=0.2))
+    assert settled(TrainConfig(), parent, lambda name: False).localizer.box_jitter == 0.3, "recorded as jitter, once"
     settings = settled(asked, parent, lambda name: False)
-    assert (settings.localizer.turn, settings.localizer.jitter, settings.localizer.bins) == (0.6, 0.2, 8)
+    assert (settings.localizer.turn, settings.localizer.box_jitter, settings.localizer.bins) == (0.6, 0.2, 8)
     assert settings.detector.width == 32 and settings.detector.lr == settings.localizer.lr == LR
 
 

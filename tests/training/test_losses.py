@@ -33,7 +33,7 @@ def crop(seed: int = 0, label: int = 0) -> dict[str, np.ndarray]:
 
 
 def test_sample_keeps_picture_maps_and_center_in_step() -> None:
-    settings = localizer.SampleConfig(jitter=0.0, turn=0.0, replace_background=0.0, cover=0.0, relit=0.0)
+    settings = localizer.SampleConfig(box_jitter=0.0, turn=0.0, replace_background=0.0, cover=0.0, relit=0.0)
     batch = localizer.sample(crop(), crop(1), settings, np.random.default_rng(0))
     assert batch["crop"].shape == (3, 128, 128) and batch["maps"].shape == (4, 32, 32)
     seen = np.argwhere(batch["maps"][3] & VISIBLE > 0)
@@ -46,7 +46,7 @@ def test_sample_keeps_picture_maps_and_center_in_step() -> None:
 
 @pytest.mark.parametrize("label", [0, 1], ids=["blobs alone", "another thing"])
 def test_covering_hides_but_keeps_the_whole(label: int) -> None:
-    settings = localizer.SampleConfig(jitter=0.0, turn=0.0, replace_background=0.0, cover=1.0)
+    settings = localizer.SampleConfig(box_jitter=0.0, turn=0.0, replace_background=0.0, cover=1.0)
     hidden = 0
     for seed in range(8):
         batch = localizer.sample(crop(), crop(1, label), settings, np.random.default_rng(seed))
@@ -58,7 +58,7 @@ def test_covering_hides_but_keeps_the_whole(label: int) -> None:
 
 def test_relighting_changes_the_object_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(localizer.augment, "photometric", lambda picture, rng: picture)
-    still = localizer.SampleConfig(jitter=0.0, turn=0.0, replace_background=0.0, cover=0.0)
+    still = localizer.SampleConfig(box_jitter=0.0, turn=0.0, replace_background=0.0, cover=0.0)
     made = [localizer.sample(crop(), crop(1), replace(still, relit=share), np.random.default_rng(3))
             for share in (0.0, 1.0)]
     assert np.array_equal(made[0]["maps"], made[1]["maps"])

@@ -86,7 +86,7 @@ class SolverStage:
 
     def __init__(self, settings: Settings) -> None:
         def build(bundle: Bundle, name: str, digest: str) -> PoseSolver:
-            return PoseSolver(bundle.objects, settings.graph.threads, bundle.manifest.standing)
+            return PoseSolver(bundle.objects, settings.graph.threads, bundle.manifest.upright_prior)
 
         self._shelf = ModelCache(settings.bundles, build)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="solver")

@@ -71,9 +71,9 @@ def remote_engine(settings: Settings, detector: Any, localizer: Any, solver: Any
 
     def build(bundle: Bundle, name: str, digest: str) -> Pipeline:
         model = (name, digest)
+        solvers = 1 if bundle.manifest.upright_prior else settings.graph.solver.max
         return RemotePipeline(bundle, RemoteNetwork(detector, model, timeout_s),
                               RemoteNetwork(localizer, model, timeout_s),
-                              RemoteSolver(solver, model, 1 if bundle.manifest.standing else settings.graph.solver.max,
-                                           timeout_s))
+                              RemoteSolver(solver, model, solvers, timeout_s))
 
     return ThreadedEngine(settings, build, max(_AT_ONCE, settings.graph.workers))
