@@ -22,6 +22,7 @@ RUN uv pip install --constraint requirements.txt --requirements pyproject.toml \
 RUN if [ "${CUDA}" = 1 ]; then uv pip uninstall onnxruntime && uv pip install --requirements requirements-cuda.txt; fi
 COPY README.md LICENSE ./
 COPY posebot ./posebot
+COPY ray_apps ./ray_apps
 RUN uv pip install --no-deps .
 
 FROM python:${PYTHON}-slim-bookworm

@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV_VERSION := $(shell sed -n "s/^uv==//p" requirements.txt)
 INSTALLED := $(VENV)/.installed
+EXTRAS ?= synth,evaluate,serve
 # The first interpreter that is new enough; override with `make PYTHON=/path/to/python`.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$p" && break; done)
@@ -16,7 +17,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long check bench docs wheel pins clean
+.PHONY: help install demo test test-long check bench docs wheel release wheelhouse pins clean
 
 help:  ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,10 +46,11 @@ test: $(INSTALLED)  ## the tests, without the long ones
 test-long: $(INSTALLED)  ## the long tests: synthesise, train, infer; the installed wheel
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
-check: $(INSTALLED)  ## ruff, mypy and the layers of docs/explanation/architecture.md
+check: $(INSTALLED)  ## ruff, mypy, the layers of docs/explanation/architecture.md, guards of the repository
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@PYTHONPATH=. $(BIN)/lint-imports --no-logo --no-cache
+	@$(BIN)/python tools/check_repository.py $(if $(BASE),--base $(BASE))
 
 bench: $(INSTALLED)  ## every stage's time on this machine, beside the bare runtime's
 	@$(BIN)/posebot bench $(ARGS)
@@ -59,9 +61,15 @@ docs: $(INSTALLED)  ## the documentation site, into site/
 wheel: $(INSTALLED)  ## dist/posebot-*.whl
 	@$(BIN)/uv build --quiet --wheel --out-dir dist
 
+release: $(INSTALLED)  ## dist/: wheels, source archives, bill of materials, licences, checksums
+	@$(BIN)/python tools/release.py
+
+wheelhouse: $(INSTALLED)  ## wheelhouse/: all that an installation without a network needs; EXTRAS=synth,serve
+	@$(BIN)/python tools/wheelhouse.py --extras "$(EXTRAS)"
+
 pins: $(INSTALLED)  ## resolve requirements.in into requirements.txt
 	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate --no-header \
 		--no-emit-index-url --no-emit-find-links requirements.in -o requirements.txt
 
 clean:  ## remove what was built, but not .venv and not runs/
-	rm -rf build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf build dist site wheelhouse .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
