@@ -24,7 +24,7 @@ from serving import serving
 from posebot.client import Client
 from posebot.models.bundle import Bundle
 from posebot.service.settings import Limits
-from posebot.service.web.image_decoder import decode_depth, decode_picture
+from posebot.service.web.image_decoder import decode_depth, decode_image
 from posebot.stages.pipeline import Pipeline
 from posebot.video.intrinsics import load_intrinsics
 from posebot.video.recordings import ImageSource
@@ -73,7 +73,7 @@ def overhead(client: Client, pictures: Path, seconds: float) -> list[float]:
         result = client.infer(rgb, REALSENSE_D435, depth=depth, depth_scale=0.1)
         whole = 1000 * (time.perf_counter() - start)
         start = time.perf_counter()
-        decode_picture(rgb, Limits(), "image")
+        decode_image(rgb, Limits(), "image")
         decode_depth(depth, 0.1, Limits())
         left.append(whole - result.stage_ms["total"] - 1000 * (time.perf_counter() - start))
     return left

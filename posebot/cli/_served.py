@@ -1,4 +1,4 @@
-"""The demo's service: started with one simulated camera and one key, and watched as any client would."""
+"""The demo's service: one simulated camera and one key, and a source of frames that reads its results."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from posebot.service.settings import Settings
 
 CAMERA = "wrist"
-PORTS = 20  # tried, from the one that was asked for
-_PATIENCE_S = 60.0  # without any result
+PORTS = 20  # to try, from the requested one on
+_RESULT_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -40,18 +40,18 @@ class Served:
 
     @property
     def link(self) -> str:
-        """The page, signed in. What is behind the # stays in the browser."""
+        """The page, signed in. The fragment after # stays in the browser."""
         return f"{self.address}/login#key={self.key}"
 
 
 @contextmanager
 def served(entry: CameraEntry, bundle: str, state: Path, port: int) -> Iterator[Served]:
-    """A service that runs while the block does, on a Ray cluster of its own. `state` is emptied first.
+    """A service on a Ray cluster of its own, while the block runs. `state` is emptied first.
 
     Raises:
         PosebotError: it does not start; InputError: no port is free.
     """
-    os.environ.pop("RAY_ADDRESS", None)  # a demo is nothing for somebody's cluster
+    os.environ.pop("RAY_ADDRESS", None)  # never on an existing cluster
     from posebot.service import launch
     from posebot.service.auth.keys import KeyStore
     from posebot.service.settings import Settings, Stream
@@ -70,7 +70,7 @@ def served(entry: CameraEntry, bundle: str, state: Path, port: int) -> Iterator[
 
 
 def free_port(first: int) -> int:
-    """The first port from `first` on that nobody listens on. Raises InputError where there is none."""
+    """The first free port from `first` on. Raises InputError where there is none."""
     for port in range(first, min(first + PORTS, 65536)):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -79,11 +79,11 @@ def free_port(first: int) -> int:
             except OSError:
                 continue
             return port
-    raise InputError("--port", f"{first} and the next {PORTS - 1} are taken", "a free one", code="port_in_use")
+    raise InputError("--port", f"{first} and the next {PORTS - 1} are in use", "a free port", code="port_in_use")
 
 
 class ServedSource:
-    """The service's results as a source of frames; `result` says what was found in one, `overlay` draws it."""
+    """The service's results as a source of frames, with `result` and `overlay` of the newest one."""
 
     live = True
     total: int | None = None
@@ -92,33 +92,33 @@ class ServedSource:
     def __init__(self, service: Served, name: str = CAMERA) -> None:
         self.name = name
         self._client = Client(service.address, service.key)
-        self.overlay = Received([])
+        self.overlay = ReceivedOverlay([])
         self._newest: FrameResult | None = None
 
     def frames(self, done: Container[str] = ()) -> Iterator[FrameEvent]:
-        """Until `close`, or until nothing has come for a minute. A connection that breaks is made again."""
-        last, heard = 0, time.monotonic()
+        """Until `close`, or until nothing arrives for a minute. A broken connection is opened again."""
+        last, received_at = 0, time.monotonic()
         while True:
             try:
                 for live in self._client.stream(self.name).live("overlay"):
-                    heard = time.monotonic()
+                    received_at = time.monotonic()
                     missed = max(0, live.sequence - last - 1) if last else 0
                     last, self._newest = live.sequence, live.result
                     yield CapturedFrame(self._frame(live), live.result.dropped + missed)
             except ServiceError as error:
                 yield SkippedFrame(self.name, str(error))
-            if time.monotonic() - heard > _PATIENCE_S:
-                raise PosebotError(f"the service has sent nothing for {_PATIENCE_S:.0f} s; see Ray's log")
+            if time.monotonic() - received_at > _RESULT_TIMEOUT_S:
+                raise PosebotError(f"the service has sent no result for {_RESULT_TIMEOUT_S:.0f} s; see Ray's log")
             time.sleep(0.5)
 
     def _frame(self, live: Live) -> Frame:
-        result, picture = live.result, _decoded(live.jpeg)
-        self.overlay.picture = picture  # with a footer below the camera's own
-        rgb = np.ascontiguousarray(picture[:result.camera.height, :result.camera.width])
+        result, image = live.result, _decoded(live.jpeg)
+        self.overlay.image = image  # with a footer below the camera's pixels
+        rgb = np.ascontiguousarray(image[:result.camera.height, :result.camera.width])
         return Frame(rgb, result.camera, None, live.base_from_cam, result.frame_id, result.captured_at)
 
     def result(self, frame: Frame) -> FrameResult:
-        """What the service said about the newest frame."""
+        """The service's result of the newest frame."""
         assert self._newest is not None and self._newest.frame_id == frame.frame_id
         return self._newest
 
@@ -126,19 +126,19 @@ class ServedSource:
         self._client.close()
 
 
-class Received(Overlay):
-    """The overlay of the newest frame, as the service drew it."""
+class ReceivedOverlay(Overlay):
+    """The overlay of the newest frame, drawn by the service."""
 
-    picture: NDArray[np.uint8]
+    image: NDArray[np.uint8]
 
     def draw(self, frame: Frame, result: FrameResult) -> NDArray[np.uint8]:
-        return self.picture
+        return self.image
 
 
 def _decoded(jpeg: bytes | None) -> NDArray[np.uint8]:
     import cv2
 
-    picture = None if jpeg is None else cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
-    if picture is None:
-        raise PosebotError("the service sent no picture")
-    return np.ascontiguousarray(np.asarray(picture, np.uint8)[..., ::-1])
+    image = None if jpeg is None else cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    if image is None:
+        raise PosebotError("the service sent no image")
+    return np.ascontiguousarray(np.asarray(image, np.uint8)[..., ::-1])

@@ -1,4 +1,4 @@
-"""`posebot keys`: who may use the service."""
+"""`posebot keys`: API keys of the service."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ if TYPE_CHECKING:
     from posebot.service.auth.keys import Key, KeyStore
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
-ConfigOption = Annotated[Path | None, typer.Option("--config", help="The service's configuration.")]
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="Configuration file of the service.")]
 
 
 @app.callback()
 def keys() -> None:
-    """Make, list and revoke API keys of the service."""
+    """Create, list and revoke API keys of the service."""
 
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Option("--name", help="Whose key it is, for your own memory.")],
-    scope: Annotated[list[str], typer.Option("--scope", help="read, infer, operate or admin; may be repeated.")],
-    days: Annotated[float | None, typer.Option("--days", help="It ends after so many; default: never.")] = None,
+    name: Annotated[str, typer.Option("--name", help="Who uses the key.")],
+    scope: Annotated[list[str], typer.Option("--scope", help="read, infer, operate or admin; repeatable.")],
+    days: Annotated[float | None, typer.Option("--days", help="Days until it expires; default: never.")] = None,
     config: ConfigOption = None,
     json: JsonFlag = False,
 ) -> None:
-    """Make a key and show it, once: only a fingerprint is kept."""
+    """Create a key and print it, once: only its hash is stored."""
     key, text = _store(config).create(name, scope, days)
     if json:
-        print_json(_told(key) | {"key": text})
+        print_json(_summary(key) | {"key": text})
     else:
-        console().print(f"key {key.id} for {', '.join(key.scopes)}; it will not be shown again:", markup=False)
+        console().print(f"key {key.id} for {', '.join(key.scopes)}; it is not shown again:", markup=False)
         typer.echo(text)
 
 
 @app.command("list")
 def list_keys(config: ConfigOption = None, json: JsonFlag = False) -> None:
-    """All keys, without their secrets."""
-    found = [_told(key) for key in _store(config).all()]
+    """List all keys, without their secrets."""
+    listed = [_summary(key) for key in _store(config).all()]
     if json:
-        return print_json(found)
+        return print_json(listed)
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("id", "name", "scopes", "made", "ends", "state", box=None, pad_edge=False)
-    for key in found:
+    table = Table("id", "name", "scopes", "created", "expires", "state", box=None, pad_edge=False)
+    for key in listed:
         table.add_row(key["id"], key["name"], ", ".join(key["scopes"]), _day(key["created_at"]),
                       _day(key["expires_at"]) or "never", key["state"])
     Console(highlight=False, soft_wrap=True).print(table)
@@ -59,7 +59,7 @@ def list_keys(config: ConfigOption = None, json: JsonFlag = False) -> None:
 @app.command()
 def revoke(key_id: Annotated[str, typer.Argument(help="As `posebot keys list` shows it.")],
            config: ConfigOption = None) -> None:
-    """Close a key, at once and for good."""
+    """Revoke a key, effective immediately."""
     key = _store(config).revoke(key_id)
     console().print(f"key {key.id} ({key.name}) is revoked", markup=False)
 
@@ -71,7 +71,7 @@ def _store(config: Path | None) -> KeyStore:
     return KeyStore(load_settings(config).state)
 
 
-def _told(key: Key) -> dict[str, Any]:
+def _summary(key: Key) -> dict[str, Any]:
     now = time.time()
     state = "revoked" if key.revoked_at is not None else "valid" if key.valid(now) else "expired"
     return {"id": key.id, "name": key.name, "scopes": list(key.scopes), "created_at": key.created_at,

@@ -1,34 +1,77 @@
-"""The application's graph for Ray Serve. One switch: `profile`."""
+"""The composition root: everything of the service is constructed and wired here, and nowhere else.
+
+- `local_services`: one process, streams as threads, no Ray.
+- `application`: the Ray Serve application; in its API replica `replica_services` does the wiring.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from posebot.service.engine.activation import user_config
+from posebot.service.deployments.rollout import ServeRollout, user_config
+from posebot.service.engine.activation import ModelActivator, initial_model
+from posebot.service.engine.catalog import ModelCatalog
+from posebot.service.engine.fused import fused_engine
+from posebot.service.engine.interface import InferenceEngine
+from posebot.service.engine.remote import remote_engine
+from posebot.service.jobs.manager import JobManager, RayJobManager
 from posebot.service.settings import Replicas, Settings
+from posebot.service.streams.local_manager import LocalStreamManager
+from posebot.service.streams.manager import StreamManager
+from posebot.service.streams.ray_manager import RayStreamManager
+from posebot.service.web.authentication import Authenticator
+from posebot.service.web.image_decoder import ImageDecoder
+from posebot.service.web.metrics import Metrics
+from posebot.service.web.services import Readiness, Services
 
 _COMMON: dict[str, Any] = {"health_check_period_s": 2.0, "health_check_timeout_s": 60.0,
                            "graceful_shutdown_wait_loop_s": 0.5, "graceful_shutdown_timeout_s": 20.0}
 
 
-def build(settings: Settings, own_port: bool = False) -> Any:
-    """A `ray.serve.Application`: one deployment in the fused profile, four in the distributed one. `own_port`: the API
-    listens where the settings say; else Ray's proxy does, where Serve's options say.
+def local_services(settings: Settings) -> Services:
+    """Everything in this process; no jobs, as there is no cluster."""
+    engine = fused_engine(settings)
+    return _services(settings, engine, LocalStreamManager(settings, engine), engine.activate, None)
 
-    The API has one replica: limits, tickets and the streams' watch are its own. It waits more than it works, so it
-    takes many requests at once (WebSockets count); what inference can bear is checked by the engine.
+
+def replica_services(settings: Settings, app: str, *handles: Any) -> Services:
+    """Everything of an API replica. `app`: name of the Serve application. `handles`: of the remote stages, if any."""
+    import ray
+
+    from posebot.service.deployments.api import NAME
+
+    engine = remote_engine(settings, ray.put, *handles) if handles else fused_engine(settings)
+    activator = ModelActivator(settings, ServeRollout(app), lambda: engine.active)
+    return _services(settings, engine, RayStreamManager(settings, NAME, app), activator.activate,
+                     RayJobManager(settings))
+
+
+def application(settings: Settings, own_port: bool = False) -> Any:
+    """A `ray.serve.Application`: one deployment in the fused profile, four in the distributed one.
+
+    The API has one replica: rate limits, tickets and stream watchers are in its memory. It mostly waits, so it accepts
+    many requests at once (WebSockets count); the engine limits how many frames may wait for inference.
+
+    Args:
+        own_port: the API listens at the settings' host and port; else Ray's proxy does, where Serve's options say.
     """
     from ray import serve
 
     from posebot.service.deployments.api import NAME, Api
 
-    common = _COMMON | {"user_config": user_config(settings)}
+    common = _COMMON | {"user_config": user_config(initial_model(settings))}
     options = {"num_cpus": settings.graph.cpus, "num_gpus": settings.graph.gpus}
     api: Any = serve.deployment(serve.ingress()(Api), name=NAME, num_replicas=1, max_ongoing_requests=1000,
-                           max_queued_requests=200, ray_actor_options=options, **common)
-    if settings.profile == "fused":
-        return api.bind(settings, own_port=own_port)
-    return api.bind(settings, *_stages(settings, common), own_port=own_port)
+                                max_queued_requests=200, ray_actor_options=options, **common)
+    stages = _stages(settings, common) if settings.profile == "distributed" else []
+    return api.bind(replica_services, settings, *stages, own_port=own_port)
+
+
+def _services(settings: Settings, engine: InferenceEngine, streams: StreamManager,
+              activate: Callable[[str, str], Awaitable[None]], jobs: JobManager | None) -> Services:
+    return Services(settings, engine, streams, activate, jobs, Authenticator(settings), ModelCatalog(settings),
+                    ImageDecoder(settings.limits), Metrics(), Readiness(engine))
 
 
 def _stages(settings: Settings, common: dict[str, Any]) -> list[Any]:
@@ -36,10 +79,10 @@ def _stages(settings: Settings, common: dict[str, Any]) -> list[Any]:
 
     from posebot.service.deployments.stages import NetworkStage, SolverStage
 
-    def deployed(stage: type, name: str, size: Replicas) -> Any:
-        return serve.deployment(stage, name=name, **_size(size), max_ongoing_requests=2 * settings.graph.batch,
-                                max_queued_requests=64,
-                                ray_actor_options={"num_cpus": size.cpus, "num_gpus": size.gpus}, **common)
+    def deployed(stage: type, name: str, replicas: Replicas) -> Any:
+        options = {"num_cpus": replicas.cpus, "num_gpus": replicas.gpus}
+        return serve.deployment(stage, name=name, **_scaling(replicas), max_ongoing_requests=2 * settings.graph.batch,
+                                max_queued_requests=64, ray_actor_options=options, **common)
 
     graph = settings.graph
     return [deployed(NetworkStage, "Detector", graph.detector).bind(settings, "detector"),
@@ -47,7 +90,8 @@ def _stages(settings: Settings, common: dict[str, Any]) -> list[Any]:
             deployed(SolverStage, "PoseSolver", graph.solver).bind(settings)]
 
 
-def _size(size: Replicas) -> dict[str, Any]:
-    if size.max <= size.min:
-        return {"num_replicas": size.min}
-    return {"autoscaling_config": {"min_replicas": size.min, "max_replicas": size.max, "target_ongoing_requests": 2}}
+def _scaling(replicas: Replicas) -> dict[str, Any]:
+    if replicas.max <= replicas.min:
+        return {"num_replicas": replicas.min}
+    return {"autoscaling_config": {"min_replicas": replicas.min, "max_replicas": replicas.max,
+                                   "target_ongoing_requests": 2}}

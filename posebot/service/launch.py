@@ -1,4 +1,4 @@
-"""`posebot serve`: a Ray cluster of this machine (or one that is there), Serve on it, until somebody ends it."""
+"""`posebot serve`: starts or joins a Ray cluster, deploys the application, and waits for a signal."""
 
 from __future__ import annotations
 
@@ -10,87 +10,99 @@ from collections.abc import Callable
 from typing import Any
 
 from posebot.core.errors import PosebotError
-from posebot.service.composition import build
+from posebot.service.composition import application
 from posebot.service.settings import LOOPBACK, Settings
 from posebot.service.web.ingress_server import bind_socket
 from posebot.training.ray_start import connect
 
 APP = "posebot"
 _ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_SERVE_LOG_TO_STDERR": "0", "MUJOCO_GL": "egl",
-                "RAY_raylet_start_wait_time_s": "180"}  # on a machine that does other things, 30 is too short
+                "RAY_raylet_start_wait_time_s": "180"}  # on a busy machine, the default of 30 is too short
 
 
 def address_of(settings: Settings) -> str:
-    """Where the page is."""
+    """URL of the service and its page."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"{'https' if settings.tls else 'http'}://{host}:{settings.port}"
 
 
 def warnings(settings: Settings) -> list[str]:
-    """What is not wrong but should be known."""
-    told = []
+    """Risks of a valid configuration."""
+    messages = []
     if settings.tls is None and settings.host not in LOOPBACK:
-        told.append(f"no TLS: keys and images go to and from {settings.host} in the clear; tls in docs/how-to/serve.md")
+        messages.append(f"no TLS: keys and images are sent unencrypted to and from {settings.host}; set `tls`")
     if not settings.auth.enabled:
-        told.append("authentication is off: whoever can log in on this machine can do everything")
-    return told
+        messages.append("authentication is off: every user of this machine has full access")
+    return messages
 
 
 def start(settings: Settings, address: str | None = None) -> None:
-    """Deploy and return when requests are answered.
+    """Deploy the application; returns when it serves requests.
 
     Args:
-        address: of a Ray cluster; None: RAY_ADDRESS, else a new one. Its dashboard and job server stay on loopback,
-            behind Ray's token.
+        address: of a Ray cluster; None: RAY_ADDRESS, else a new one. Its dashboard and job server listen on loopback
+            and require Ray's token.
     Raises:
-        PosebotError: the application does not start; the message says why. InputError: no cluster is at the address,
-            or the port is taken.
+        PosebotError: the application does not start; the message says why. InputError: there is no cluster at the
+            address, or the port is in use.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     from ray import serve
-    from ray.serve.config import HTTPOptions
 
     logging.getLogger("ray.serve").setLevel(logging.WARNING)
     address = address or os.environ.get("RAY_ADDRESS")
-    own_port = not address
-    if own_port:
-        bind_socket(settings).close()  # says at once that it cannot be had
-    new: dict[str, Any] = {} if address else {"include_dashboard": True, "dashboard_host": "127.0.0.1"}
-    connect(address, namespace=APP, **new)
-    if own_port:
+    if address:
+        connect(address, namespace=APP)
+        _start_proxy(settings)
+    else:
+        bind_socket(settings).close()  # fail early if the port is not available
+        connect(None, namespace=APP, include_dashboard=True, dashboard_host="127.0.0.1")
         serve.start(proxy_location="Disabled")
-    else:  # on whatever machine of the cluster the API runs, it is reached at the head
-        tls = settings.tls
-        serve.start(proxy_location="HeadOnly", http_options=HTTPOptions(
-            host=settings.host, port=settings.port, ssl_certfile=str(tls.certificate) if tls else None,
-            ssl_keyfile=str(tls.key) if tls else None, keep_alive_timeout_s=75))
     try:
-        serve.run(build(settings, own_port), name=APP, route_prefix="/")
+        serve.run(application(settings, own_port=not address), name=APP, route_prefix="/")
     except RuntimeError as error:
-        deployments = serve.status().applications[APP].deployments.values()
-        told = [one.message.strip().splitlines()[-1] for one in deployments if one.message.strip()] or [str(error)]
-        raise PosebotError(f"the service does not start: {told[0][:600]}; the rest is in Ray's log") from None
+        raise PosebotError(f"the service does not start: {_reason(error)[:600]}; see Ray's log for details") from None
 
 
 def stop() -> None:
-    """End streams, requests and the cluster, if it is ours."""
+    """Stop streams and requests, and the cluster if this process started it."""
     import ray
     from ray import serve
 
     if ray.is_initialized():
-        serve.delete(APP)  # and nobody else's application
+        serve.delete(APP)  # not serve.shutdown: the cluster may run other applications
         ray.shutdown()
 
 
 def run(settings: Settings, address: str | None, ready: Callable[[], None]) -> None:
-    """Start, tell that it is `ready`, and wait for Ctrl-C or SIGTERM."""
-    ended = threading.Event()
+    """Start, call `ready`, and wait for SIGINT or SIGTERM."""
+    stopping = threading.Event()
     try:
         start(settings, address)
-        for number in (signal.SIGINT, signal.SIGTERM):  # after ray.init, which takes SIGTERM for itself
-            signal.signal(number, lambda *_: ended.set())
+        for number in (signal.SIGINT, signal.SIGTERM):  # after ray.init, which handles SIGTERM itself
+            signal.signal(number, lambda *_: stopping.set())
         ready()
-        ended.wait()
+        stopping.wait()
     finally:
         stop()
+
+
+def _start_proxy(settings: Settings) -> None:
+    """Wherever the API runs in the cluster, it is reached through Serve's proxy on the head node."""
+    from ray import serve
+    from ray.serve.config import HTTPOptions
+
+    tls = settings.tls
+    serve.start(proxy_location="HeadOnly", http_options=HTTPOptions(
+        host=settings.host, port=settings.port, ssl_certfile=str(tls.certificate) if tls else None,
+        ssl_keyfile=str(tls.key) if tls else None, keep_alive_timeout_s=75))
+
+
+def _reason(error: RuntimeError) -> str:
+    """Why a deployment failed: the last line of Serve's message."""
+    from ray import serve
+
+    deployments: Any = serve.status().applications[APP].deployments.values()
+    messages = [deployment.message.strip() for deployment in deployments]
+    return next((message.splitlines()[-1] for message in messages if message), str(error))

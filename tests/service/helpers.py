@@ -17,9 +17,8 @@ import numpy as np
 import uvicorn
 from PIL import Image
 
-from posebot.service.engine.fused import fused_engine
+from posebot.service.composition import local_services
 from posebot.service.settings import load_settings
-from posebot.service.streams.local_manager import LocalStreamManager
 from posebot.service.web.app import create_app
 from posebot.service.web.services import Services
 
@@ -77,9 +76,9 @@ class Service:
         self.settings = load_settings(config, **changes)
 
     def __enter__(self) -> Running:
-        engine = fused_engine(self.settings)
-        services = Services(self.settings, engine, LocalStreamManager(self.settings, engine), engine.activate)
-        keys = {scope: services.gate.keys.create(scope, [scope])[1] for scope in ("read", "infer", "operate", "admin")}
+        services = local_services(self.settings)
+        store = services.authenticator.keys
+        keys = {scope: store.create(scope, [scope])[1] for scope in ("read", "infer", "operate", "admin")}
         options: dict[str, Any] = {"log_level": "warning", "ws": "websockets-sansio", "access_log": False}
         self.server = uvicorn.Server(uvicorn.Config(create_app(services), port=0, **options))
         self.thread = threading.Thread(target=self.server.run, daemon=True)

@@ -16,7 +16,7 @@ from websockets.sync.client import connect
 from posebot.service.auth.identity import PUBLIC, SCOPES
 from posebot.service.auth.tokens import COOKIE
 from posebot.service.web.app import create_app
-from posebot.service.web.authentication import gate
+from posebot.service.web.authentication import authenticate
 from tests.service.helpers import Running
 
 FREE = {"/v1/auth/login", "/v1/health/live", "/v1/health/ready", "/login", "/public/{path:path}", "/favicon.ico"}
@@ -40,12 +40,12 @@ def over_http(service: Running) -> list[Any]:
     return [route for route in walked(service) if isinstance(route.original_route, APIRoute)]
 
 
-def test_every_route_has_the_gate_before_it(service: Running) -> None:
+def test_every_route_is_behind_authentication(service: Running) -> None:
     routes = walked(service)
     assert len(routes) > 30
     for route in routes:
         calls = [dependency.call for dependency in route.dependant.dependencies]
-        assert gate in calls, route.path
+        assert authenticate in calls, route.path
         assert getattr(route.endpoint, "scope", None) in (PUBLIC, *SCOPES), route.path
     assert {route.path for route in routes if route.endpoint.scope == PUBLIC} == FREE
 
@@ -116,7 +116,7 @@ def test_the_page_logs_in_with_a_cookie_that_scripts_and_other_sites_cannot_use(
 
 
 def test_a_revoked_key_ends_its_sessions_and_tickets(service: Running) -> None:
-    store = service.services.gate.keys
+    store = service.services.authenticator.keys
     key, text = store.create("short", ["read"])
     with service.client(None) as browser:
         browser.post("/v1/auth/login", json={"key": text})

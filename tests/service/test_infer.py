@@ -13,12 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from posebot.core.error_codes import http_status
 from posebot.core.errors import PosebotError
 from posebot.core.results import FrameResult
 from posebot.models.bundle import Bundle
+from posebot.service.errors import TooLarge
 from posebot.service.settings import Limits
-from posebot.service.web.error_responses import ApiError
-from posebot.service.web.image_decoder import check_header, decode_depth, decode_picture
+from posebot.service.web.image_decoder import check_header, decode_depth, decode_image
 from posebot.stages.pipeline import Pipeline
 from tests.service.helpers import CAMERA, Running, depth_picture, encode, picture
 
@@ -45,7 +46,7 @@ def test_a_picture_gives_what_the_pipeline_gives(service: Running, tiny_bundle: 
     from posebot.core.transforms import make
 
     K = np.array([[200.0, 0, 63.5], [0, 200.0, 47.5], [0, 0, 1]])
-    frame = Frame(decode_picture(picture(), Limits(), "image"), Camera(K, 128, 96), np.full((96, 128), 0.6, np.float32),
+    frame = Frame(decode_image(picture(), Limits(), "image"), Camera(K, 128, 96), np.full((96, 128), 0.6, np.float32),
                   make(np.diag([1.0, -1, -1]), [0.1, 0.2, 0.5]), "mine/1")
     own = Pipeline(Bundle.open(tiny_bundle), fuse=False)(frame)
     assert result.frame_id == "mine/1"
@@ -114,23 +115,23 @@ def test_a_bomb_is_known_by_its_header() -> None:
     data = bomb()
     assert len(data) < 200_000
     start = time.process_time()
-    with pytest.raises(ApiError) as refused:
-        decode_picture(data, LIMITS, "image")
-    assert refused.value.status == 413
+    with pytest.raises(TooLarge) as refused:
+        decode_image(data, LIMITS, "image")
+    assert http_status(refused.value) == 413
     assert time.process_time() - start < 0.5
 
 
 def test_too_many_bytes_are_refused_before_they_are_read() -> None:
-    with pytest.raises(ApiError) as refused:
+    with pytest.raises(TooLarge) as refused:
         check_header(b"\x89PNG" + bytes(300_000), LIMITS, "image", ("PNG",))
-    assert refused.value.status == 413
+    assert http_status(refused.value) == 413
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
 def test_allowed_formats_come_out_red_first(kind: str) -> None:
     rgb = np.zeros((40, 60, 3), np.uint8)
     rgb[..., 0] = 250
-    decoded = decode_picture(encode(Image.fromarray(rgb), kind), LIMITS, "image")
+    decoded = decode_image(encode(Image.fromarray(rgb), kind), LIMITS, "image")
     assert decoded.shape == (40, 60, 3)
     assert decoded[..., 0].mean() > 240 > 20 > decoded[..., 2].mean()
 
@@ -140,7 +141,7 @@ def test_orientation_is_left_alone() -> None:
     exif[0x0112] = 6
     buffer = io.BytesIO()
     Image.new("RGB", (60, 40)).save(buffer, "JPEG", exif=exif)
-    assert decode_picture(buffer.getvalue(), LIMITS, "image").shape == (40, 60, 3)
+    assert decode_image(buffer.getvalue(), LIMITS, "image").shape == (40, 60, 3)
 
 
 def test_depth_is_metres() -> None:
@@ -152,7 +153,7 @@ def test_depth_is_metres() -> None:
 @given(data=st.binary(max_size=300),
        start=st.sampled_from([b"", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBP"]))
 def test_no_bytes_do_harm(data: bytes, start: bytes) -> None:
-    for decode in (lambda raw: decode_picture(raw, LIMITS, "image"), lambda raw: decode_depth(raw, 1.0, LIMITS)):
+    for decode in (lambda raw: decode_image(raw, LIMITS, "image"), lambda raw: decode_depth(raw, 1.0, LIMITS)):
         with pytest.raises(PosebotError):
             decode(start + data)
 
@@ -163,7 +164,7 @@ def test_no_damaged_picture_does_harm(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 8))):
         raw[data.draw(st.integers(0, len(raw) - 1))] = data.draw(st.integers(0, 255))
     try:
-        decoded = decode_picture(bytes(raw[:data.draw(st.integers(0, len(raw)))]), LIMITS, "image")
+        decoded = decode_image(bytes(raw[:data.draw(st.integers(0, len(raw)))]), LIMITS, "image")
     except PosebotError:
         return
     assert decoded.ndim == 3 and decoded.size <= 3 * LIMITS.picture_pixels

@@ -37,15 +37,15 @@ def slow(settings: Settings, seconds: float) -> tuple[FastAPI, str]:
 
 
 @pytest.mark.anyio
-async def test_what_has_begun_is_finished_when_the_door_closes(settings: Settings) -> None:
+async def test_requests_in_progress_are_finished_when_the_server_stops(settings: Settings) -> None:
     app, address = slow(settings, 0.5)
-    door = IngressServer(settings)
-    await door.open(app)
-    await door.open(app)  # once is enough
+    server = IngressServer(settings)
+    await server.start(app)
+    await server.start(app)  # once is enough
     async with httpx.AsyncClient() as client:
         asked = asyncio.create_task(client.get(address))
         await asyncio.sleep(0.2)
-        await door.close()
+        await server.stop()
         assert (await asked).json() == {"whole": True}
         with pytest.raises(httpx.ConnectError):
             await client.get(address)
@@ -55,19 +55,19 @@ async def test_what_has_begun_is_finished_when_the_door_closes(settings: Setting
 async def test_a_new_replica_takes_the_port_over_from_the_old_one(settings: Settings) -> None:
     app, address = slow(settings, 0.0)
     old, new = IngressServer(settings), IngressServer(settings)
-    await old.open(app)
-    coming = asyncio.create_task(new.open(app))
+    await old.start(app)
+    coming = asyncio.create_task(new.start(app))
     await asyncio.sleep(0.3)
     assert not coming.done()
-    await old.close()
+    await old.stop()
     await coming
     async with httpx.AsyncClient() as client:
         assert (await client.get(address)).status_code == 200
-    await new.close()
+    await new.stop()
 
 
 def test_a_port_or_host_that_cannot_be_had_is_bad_input(settings: Settings) -> None:
-    with bind_socket(settings), pytest.raises(InputError, match="is taken by another program"):
+    with bind_socket(settings), pytest.raises(InputError, match="is in use by another program"):
         bind_socket(settings)
     with pytest.raises(InputError, match="--host"):
         bind_socket(load_settings(None, state=settings.state, host="203.0.113.1", port=settings.port))

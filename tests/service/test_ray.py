@@ -27,7 +27,7 @@ from posebot.core.results import FrameResult
 from posebot.models.bundle import Bundle
 from posebot.service.auth.keys import KeyStore
 from posebot.service.settings import Limits
-from posebot.service.web.image_decoder import decode_picture
+from posebot.service.web.image_decoder import decode_image
 from posebot.stages.pipeline import Pipeline
 from posebot.video.sinks import read_jsonl
 from tests.service.helpers import CAMERA, free_port, picture, wait_for
@@ -212,7 +212,7 @@ def test_the_distributed_profile_on_two_nodes_says_the_same_as_the_pipeline(conf
 
 def fused(tiny_bundle: Path) -> FrameResult:
     K = np.array([[200.0, 0, 63.5], [0, 200.0, 47.5], [0, 0, 1]])
-    frame = Frame(decode_picture(picture(), Limits(), "image"), Camera(K, 128, 96), np.full((96, 128), 0.6, np.float32))
+    frame = Frame(decode_image(picture(), Limits(), "image"), Camera(K, 128, 96), np.full((96, 128), 0.6, np.float32))
     pipeline = Pipeline(Bundle.open(tiny_bundle), fuse=False)
     pipeline(frame)
     return pipeline(frame)

@@ -9,7 +9,7 @@ from websockets.sync.client import connect
 
 from posebot.client import Client, ServiceError
 from posebot.core.transforms import make
-from posebot.service.streams.camera_errors import code_of, retry_s
+from posebot.service.streams.camera_errors import announced_retry_s, error_code
 from posebot.video.sinks import read_jsonl
 from tests.service.helpers import Running, wait_for
 
@@ -189,9 +189,9 @@ def test_metrics_tell_of_streams_and_requests(service: Running) -> None:
     ("intrinsics are for 640x480, the picture is 128x96", "bad_input"),
 ])
 def test_reasons_have_codes(reason: str, code: str) -> None:
-    assert code_of(reason) == code
+    assert error_code(reason) == code
 
 
 def test_a_pause_tells_a_lost_camera_from_a_bad_frame() -> None:
-    assert retry_s("the camera has ended; trying again in 0.5 s") == 0.5
-    assert retry_s("a frame cannot be decoded (x)") is None
+    assert announced_retry_s("the camera has ended; trying again in 0.5 s") == 0.5
+    assert announced_retry_s("a frame cannot be decoded (x)") is None

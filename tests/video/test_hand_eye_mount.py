@@ -116,7 +116,7 @@ def test_pushed_poses_need_no_other_numbers_than_the_calibration(tmp_path: Path,
     (shot, *_) = open_source("wrist", SourceOptions(config=tmp_path / "cameras.yaml")).frames()
     assert isinstance(shot, CapturedFrame)
     assert shot.frame.base_from_cam is None
-    frame = placing.placed(replace(shot.frame, captured_at=100.0))
+    frame = placing.with_pose(replace(shot.frame, captured_at=100.0))
     np.testing.assert_allclose(frame.base_from_cam, arm_at(3) @ GRIPPER_FROM_CAM, atol=1e-9)
     assert placing.error.causes == ("hand_eye", "kinematics")
 

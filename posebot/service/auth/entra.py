@@ -1,4 +1,4 @@
-"""Microsoft Entra ID: is this bearer token one of our tenant's, meant for us, and what may its roles do?
+"""Microsoft Entra ID: validates bearer tokens, and maps app roles to scopes.
 
 Claims as in https://learn.microsoft.com/entra/identity-platform/access-token-claims-reference (version 2.0 tokens).
 """
@@ -18,10 +18,10 @@ _REFETCH_S = 30.0
 
 
 class EntraVerifier:
-    """Checks tokens: RS256 and nothing else, issuer, audience, tenant, times, roles.
+    """Validates tokens: RS256 only; issuer, audience, tenant, times, roles.
 
-    The tenant's public keys are fetched from its JWKS address and kept for an hour; a token that names an unknown key
-    makes them be fetched again, at most every 30 seconds.
+    The tenant's public keys are fetched from its JWKS endpoint and cached for an hour; a token signed with an unknown
+    key triggers another fetch, at most every 30 seconds.
     """
 
     def __init__(self, settings: Entra) -> None:
@@ -34,7 +34,7 @@ class EntraVerifier:
         self._lock = threading.Lock()
 
     def verify(self, token: str) -> Identity | None:
-        """Whose token it is, if it is valid and has at least one known role; else None. May wait for the network."""
+        """The holder of a valid token with at least one known role, else None. May wait for the network."""
         try:
             header = jwt.get_unverified_header(token)
             key = self._key(str(header.get("kid"))) if header.get("alg") == "RS256" else None
@@ -51,8 +51,8 @@ class EntraVerifier:
         return Identity(f"entra:{claims['sub']}", name, scopes, float(claims["exp"])) if scopes else None
 
     def _scopes(self, roles: Any) -> tuple[str, ...]:
-        named = roles if isinstance(roles, list) else []
-        granted = {scope for role in named if isinstance(role, str) for scope in self._settings.roles.get(role, ())}
+        names = roles if isinstance(roles, list) else []
+        granted = {scope for role in names if isinstance(role, str) for scope in self._settings.roles.get(role, ())}
         return tuple(scope for scope in SCOPES if scope in granted)
 
     def _key(self, kid: str) -> Any:

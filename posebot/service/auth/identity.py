@@ -1,4 +1,4 @@
-"""Who calls, and what they may do."""
+"""Callers and their scopes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Identity:
         return any(SCOPES.index(own) >= SCOPES.index(scope) for own in self.scopes)
 
     def claims(self) -> dict[str, Any]:
-        """For a token of the service's own."""
+        """For a token signed by the service."""
         return {"sub": self.id, "name": self.name, "scopes": list(self.scopes), "until": self.expires_at}
 
     @classmethod
@@ -34,5 +34,5 @@ class Identity:
         return cls(claims["sub"], claims["name"], tuple(claims["scopes"]), claims["until"])
 
 
-ANYBODY = Identity("local", "authentication is off", ("admin",))
-"""The caller on loopback of a service whose authentication is off."""
+LOCAL_ADMIN = Identity("local", "authentication is off", ("admin",))
+"""The caller on loopback where authentication is off."""

@@ -1,4 +1,4 @@
-"""How much one caller may ask for: requests a minute, and at once. Wrong keys are counted per address."""
+"""Rate limits: requests a minute and concurrent requests of a caller, failed authentications of an address."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from limits import RateLimitItemPerMinute
 from limits.storage import storage_from_string
 from limits.strategies import MovingWindowRateLimiter, SlidingWindowCounterRateLimiter
 
+from posebot.service.errors import RateLimited
 from posebot.service.settings import Limits
-from posebot.service.web.error_responses import ApiError
 
 
 class RateLimiter:
-    """Counts, in one event loop. Raises ApiError 429 where it is too much."""
+    """Counts within one event loop. Raises RateLimited."""
 
     def __init__(self, settings: Limits) -> None:
         storage = storage_from_string(settings.storage)
@@ -25,28 +25,24 @@ class RateLimiter:
         self._failures = MovingWindowRateLimiter(storage)
         self._rate = RateLimitItemPerMinute(settings.requests_per_minute)
         self._failure_rate = RateLimitItemPerMinute(settings.failures_per_minute)
-        self._busy: Counter[tuple[str, bool]] = Counter()
+        self._active: Counter[tuple[str, bool]] = Counter()
 
     @contextmanager
     def admitted(self, caller: str, viewer: bool) -> Iterator[None]:
-        """For the time of a request. `viewer`: one that lasts (WebSocket, MJPEG); they are counted apart."""
+        """Counts a request while it lasts. `viewer`: a long-lived one (WebSocket, MJPEG), counted separately."""
         if not self._requests.hit(self._rate, "requests", caller):
             reset = self._requests.get_window_stats(self._rate, "requests", caller).reset_time
-            raise _refusal(f"more than {self._settings.requests_per_minute} requests a minute", reset - time.time())
-        busy, most = (caller, viewer), self._settings.viewers if viewer else self._settings.concurrent
-        if self._busy[busy] >= most:
-            raise _refusal(f"more than {most} {'viewers' if viewer else 'requests'} at once", 1)
-        self._busy[busy] += 1
+            raise RateLimited(f"more than {self._settings.requests_per_minute} requests a minute", reset - time.time())
+        slot, maximum = (caller, viewer), self._settings.viewers if viewer else self._settings.concurrent
+        if self._active[slot] >= maximum:
+            raise RateLimited(f"more than {maximum} concurrent {'viewers' if viewer else 'requests'}", 1)
+        self._active[slot] += 1
         try:
             yield
         finally:
-            self._busy[busy] -= 1
+            self._active[slot] -= 1
 
     def failed(self, address: str) -> None:
-        """Count a wrong key. Those who have a right one are not kept out by others at the same address."""
+        """Count a failed authentication. Callers with a valid key are not affected by others at the same address."""
         if not self._failures.hit(self._failure_rate, "failures", address):
-            raise _refusal("too many wrong keys from this address", 60)
-
-
-def _refusal(message: str, seconds: float) -> ApiError:
-    return ApiError(429, message, headers={"Retry-After": str(max(1, round(seconds)))})
+            raise RateLimited("too many failed authentications from this address", 60)

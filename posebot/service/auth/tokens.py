@@ -1,4 +1,4 @@
-"""Signed tokens of the service itself: the page's cookie, and tickets for one WebSocket each."""
+"""Tokens signed by the service: session cookies of the page, and tickets for one WebSocket each."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ SESSION_S, TICKET_S = 12 * 3600.0, 30.0
 
 
 class TokenSigner:
-    """Issues and checks tokens. They name a caller; what it may is looked up each time, so that revoking works at once.
+    """Issues and verifies tokens. They name a caller; scopes are looked up at each request, so that a revocation is
+    effective immediately.
 
     Args:
         secret: 32 bytes, the same in every replica.
@@ -32,30 +33,30 @@ class TokenSigner:
         return self._issue({"sub": identity.id}, "session", SESSION_S)
 
     def session_caller(self, token: str) -> str | None:
-        """The id of whom a cookie stands for, or None."""
+        """The id of the caller that a cookie names; None where it is not valid."""
         claims = self._claims(token, "session")
         return None if claims is None else str(claims["sub"])
 
     def ticket(self, identity: Identity) -> str:
-        """Opens one WebSocket."""
+        """A token that opens one WebSocket."""
         return self._issue(identity.claims(), "ticket", TICKET_S)
 
     def take_ticket(self, token: str) -> Identity | None:
-        """Whom a ticket stands for, the first time; None after that."""
+        """The holder of a ticket at its first use; None after that, or where it is not valid."""
         claims = self._claims(token, "ticket")
         if claims is None:
             return None
-        number, now = str(claims["jti"]), time.time()
+        token_id, now = str(claims["jti"]), time.time()
         with self._lock:
             self._used = {used: until for used, until in self._used.items() if until > now}
-            if number in self._used:
+            if token_id in self._used:
                 return None
-            self._used[number] = now + TICKET_S + 1
+            self._used[token_id] = now + TICKET_S + 1
         return Identity.from_claims(claims)
 
     def _issue(self, claims: dict[str, Any], purpose: str, seconds: float) -> str:
-        about = {"aud": purpose, "exp": time.time() + seconds, "jti": secrets.token_hex(8)}
-        return jwt.encode(claims | about, self._secret, algorithm="HS256")
+        registered = {"aud": purpose, "exp": time.time() + seconds, "jti": secrets.token_hex(8)}
+        return jwt.encode(claims | registered, self._secret, algorithm="HS256")
 
     def _claims(self, token: str, purpose: str) -> dict[str, Any] | None:
         try:

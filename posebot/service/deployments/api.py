@@ -1,20 +1,16 @@
-"""The deployment that answers HTTP, and in the fused profile does all the work."""
+"""The deployment that answers HTTP; in the fused profile it also runs inference."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
 
 from posebot.core.frame import Frame
-from posebot.service.engine.activation import ModelActivator
-from posebot.service.engine.fused import fused_engine
 from posebot.service.engine.interface import Prediction
-from posebot.service.engine.remote import remote_engine
-from posebot.service.jobs.manager import RayJobManager
 from posebot.service.settings import Settings
-from posebot.service.streams.actor import RayStreamManager
 from posebot.service.web.app import create_app
 from posebot.service.web.ingress_server import IngressServer
 from posebot.service.web.services import Services
@@ -23,38 +19,40 @@ NAME = "Api"
 
 
 class Api:
-    """FastAPI on Ray Serve. `stages`: handles of detector, localizer and solver; none: the fused profile. `own_port`:
-    listens itself instead of behind Ray's proxy.
+    """FastAPI on Ray Serve.
+
+    Args:
+        create_services: wires everything in the replica's process, from settings, name of the Serve application and
+            handles. handles: of detector, localizer and solver; none in the fused profile.
+        own_port: listen on a port of its own instead of behind Ray's proxy.
     """
 
-    def __init__(self, settings: Settings, *stages: Any, own_port: bool = False) -> None:
+    def __init__(self, create_services: Callable[..., Services], settings: Settings, *handles: Any,
+                 own_port: bool = False) -> None:
         from ray import serve
 
         app = serve.get_replica_context().app_name
-        self.engine = remote_engine(settings, *stages) if stages else fused_engine(settings)
-        swap = ModelActivator(settings, app, lambda: self.engine.active)
-        streams = RayStreamManager(settings, NAME, app)
-        self.services = Services(settings, self.engine, streams, swap, RayJobManager(settings))
-        self.door = IngressServer(settings) if own_port else None
+        self.services = create_services(settings, app, *handles)
+        self.server = IngressServer(settings) if own_port else None
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         self.http = create_app(self.services)
         return self.http
 
     async def reconfigure(self, user_config: dict[str, str]) -> None:
-        """Hot swap: the old bundle answers until the new one is loaded. Serve's first call makes a replica complete."""
-        await self.engine.activate(user_config["active"], user_config["digest"])
-        if self.door is not None:
-            await self.door.open(self.http)
+        """Load and activate a model; the previous one serves meanwhile. Serve's first call completes a new replica."""
+        await self.services.engine.activate(user_config["active"], user_config["digest"])
+        if self.server is not None:
+            await self.server.start(self.http)
 
     async def __del__(self) -> None:  # Serve awaits it before it ends a replica
-        if self.door is not None:
-            await self.door.close()
+        if self.server is not None:
+            await self.server.stop()
 
     async def check_health(self) -> None:
         """A real inference, unless one has just succeeded."""
-        await asyncio.wait_for(self.engine.check(), 50)
+        await asyncio.wait_for(self.services.engine.check_health(), 50)
 
     async def infer(self, frame: Frame, bundle: str | None = None) -> Prediction:
-        """For the streams."""
-        return await self.engine.infer(frame, bundle)
+        """For the streams, which call it through a handle."""
+        return await self.services.engine.infer(frame, bundle)

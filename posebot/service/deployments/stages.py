@@ -1,7 +1,7 @@
-"""The distributed profile's deployments: networks that batch what several pictures ask, and the pose solver.
+"""Deployments of the distributed profile: networks that batch the requests of several frames, and the pose solver.
 
-They hold the same classes as the fused profile. What crosses a hop: the letterboxed picture to the detector, crops to
-the localizer, and to the solvers the frame once, by reference.
+They hold the same classes as the fused profile. Between replicas travel: the letterboxed image to the detector, crops
+to the localizer, and each frame once, by reference, to the solvers.
 """
 
 from __future__ import annotations
@@ -18,25 +18,22 @@ from ray import serve
 from posebot.core.frame import Frame
 from posebot.models.bundle import Bundle
 from posebot.models.runtime import Arrays, Network
-from posebot.service.engine.model_cache import ModelCache
+from posebot.service.engine.model_cache import ModelCache, ModelKey
 from posebot.service.settings import Settings
 from posebot.stages.localize import Localization
 from posebot.stages.pose import PoseSolution, PoseSolver
 
-Model = tuple[str, str]
-"""Name and digest of a bundle."""
-
 
 @dataclass
-class Asked:
-    """Inputs of a network for one picture, and of which bundle."""
+class NetworkRequest:
+    """Inputs of a network for one frame, and of which model."""
 
-    model: Model
+    model: ModelKey
     inputs: Arrays
 
 
 class NetworkStage:
-    """The detector's or the localizer's network; pictures and crops that come together run together.
+    """The detector's or the localizer's network. Requests that arrive together run as one batch.
 
     Args:
         which: "detector" or "localizer".
@@ -46,37 +43,37 @@ class NetworkStage:
         def build(bundle: Bundle, name: str, digest: str) -> Network:
             return Network(getattr(bundle, which), "auto", settings.graph.threads, f"{which}.onnx")
 
-        self._shelf = ModelCache(settings.bundles, build)
+        self._models = ModelCache(settings.bundles, build)
         self.run.set_max_batch_size(settings.graph.batch)  # type: ignore[attr-defined]
         self.run.set_batch_wait_timeout_s(settings.graph.batch_wait_s)  # type: ignore[attr-defined]
 
     async def reconfigure(self, user_config: dict[str, str]) -> None:
-        """Load the bundle that is going to be active."""
-        await asyncio.to_thread(self._shelf.get, user_config["active"], user_config["digest"])
+        """Load the model that becomes active."""
+        await asyncio.to_thread(self._models.get, user_config["active"], user_config["digest"])
 
-    async def call(self, model: Model, inputs: Arrays) -> Arrays:
-        """As `Network`, for one picture."""
-        return await self.run(Asked(model, inputs))
+    async def call(self, model: ModelKey, inputs: Arrays) -> Arrays:
+        """As `Network`, for one frame."""
+        return await self.run(NetworkRequest(model, inputs))
 
     @serve.batch(max_batch_size=4, batch_wait_timeout_s=0.005)
-    async def run(self, asked: list[Asked]) -> list[Arrays]:
-        """What has come within a few milliseconds."""
-        return await asyncio.to_thread(self._run, asked)
+    async def run(self, requests: list[NetworkRequest]) -> list[Arrays]:
+        """The requests of the last few milliseconds."""
+        return await asyncio.to_thread(self._run, requests)
 
-    def _run(self, asked: list[Asked]) -> list[Arrays]:
-        answers: dict[int, Arrays] = {}
-        for model in {one.model for one in asked}:
-            numbers = [number for number, one in enumerate(asked) if one.model == model]
-            network = self._shelf.get(*model).parts
-            answers |= dict(zip(numbers, together(network, [asked[number].inputs for number in numbers])))
-        return [answers[number] for number in range(len(asked))]
+    def _run(self, requests: list[NetworkRequest]) -> list[Arrays]:
+        outputs: dict[int, Arrays] = {}
+        for model in {request.model for request in requests}:
+            indices = [index for index, request in enumerate(requests) if request.model == model]
+            network = self._models.get(*model).instance
+            outputs |= dict(zip(indices, run_batch(network, [requests[index].inputs for index in indices])))
+        return [outputs[index] for index in range(len(requests))]
 
 
-def together(network: Any, inputs: Sequence[Arrays]) -> list[Arrays]:
-    """Run a network once for several inputs, joined along the first axis, and take its outputs apart again."""
-    sizes = [len(next(iter(one.values()))) for one in inputs]
-    joined = {name: np.concatenate([one[name] for one in inputs]) for name in inputs[0]}
-    outputs = network(joined)
+def run_batch(network: Any, inputs: Sequence[Arrays]) -> list[Arrays]:
+    """Run a network once on several inputs, concatenated along the first axis, and split its outputs again."""
+    sizes = [len(next(iter(arrays.values()))) for arrays in inputs]
+    batch = {name: np.concatenate([arrays[name] for arrays in inputs]) for name in inputs[0]}
+    outputs = network(batch)
     ends = np.cumsum(sizes)
     return [{name: array[end - size:end] for name, array in outputs.items()} for size, end in zip(sizes, ends)]
 
@@ -88,16 +85,19 @@ class SolverStage:
         def build(bundle: Bundle, name: str, digest: str) -> PoseSolver:
             return PoseSolver(bundle.objects, settings.graph.threads, bundle.manifest.upright_prior)
 
-        self._shelf = ModelCache(settings.bundles, build)
+        self._models = ModelCache(settings.bundles, build)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="solver")
 
     async def reconfigure(self, user_config: dict[str, str]) -> None:
-        """Load the bundle that is going to be active."""
-        await asyncio.to_thread(self._shelf.get, user_config["active"], user_config["digest"])
+        """Load the model that becomes active."""
+        await asyncio.to_thread(self._models.get, user_config["active"], user_config["digest"])
 
-    async def solve(self, frame: Frame, model: Model, found: list[Localization], depth: bool) -> list[PoseSolution]:
-        """As `PoseSolver`, for some of a frame's objects."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._solve, frame, model, found, depth)
+    async def solve(self, frame: Frame, model: ModelKey, localizations: list[Localization],
+                    use_depth: bool) -> list[PoseSolution]:
+        """As `PoseSolver.all`, for some of a frame's objects."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._pool, self._solve, frame, model, localizations, use_depth)
 
-    def _solve(self, frame: Frame, model: Model, found: list[Localization], depth: bool) -> list[PoseSolution]:
-        return self._shelf.get(*model).parts.all(frame, found, depth)
+    def _solve(self, frame: Frame, model: ModelKey, localizations: list[Localization],
+               use_depth: bool) -> list[PoseSolution]:
+        return self._models.get(*model).instance.all(frame, localizations, use_depth)

@@ -1,4 +1,4 @@
-"""The bundles of the configuration, described for people and drawn by pages."""
+"""What the API shows of the configured models: summaries, details, meshes."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from posebot.core.errors import PosebotError
 from posebot.core.objects import ObjectModel
 from posebot.models.bundle import Bundle
 from posebot.service.engine.model_cache import digest_of
+from posebot.service.errors import UnknownModel
 from posebot.service.settings import Settings
-from posebot.service.web.error_responses import ApiError
 
 
-class Catalog:
-    """Opens bundles to look into them, and remembers them while they stay the same. Blocks: call it in a thread."""
+class ModelCatalog:
+    """Opens bundles and caches them until their files change. Blocks: call it in a thread."""
 
     def __init__(self, settings: Settings) -> None:
         self._bundles = settings.bundles
@@ -25,21 +25,22 @@ class Catalog:
         self._lock = threading.Lock()
 
     def summaries(self, active: str) -> list[dict[str, Any]]:
-        """See `schemas.other.ModelSummary`; a bundle that cannot be opened says why."""
+        """See `schemas.service.ModelSummary`; a bundle that cannot be opened has an `error`."""
         return [self._summary(name, active) for name in self._bundles]
 
     def detail(self, name: str, active: str) -> dict[str, Any]:
-        """See `schemas.other.ModelDetail`."""
+        """See `schemas.service.ModelDetail`."""
         bundle = self.open(name)[1]
-        said = bundle.manifest.to_dict()
+        manifest = bundle.manifest.to_dict()
         return self._summary(name, active) | {
-            "detail": [_object(model) for model in bundle.objects], "detector": said["detector"],
-            "localizer": said["localizer"], "calibration": said["calibration"], "provenance": said["provenance"]}
+            "detail": [_object(model) for model in bundle.objects], "detector": manifest["detector"],
+            "localizer": manifest["localizer"], "calibration": manifest["calibration"],
+            "provenance": manifest["provenance"]}
 
     def open(self, name: str) -> tuple[str, Bundle]:
-        """Digest and bundle. Raises ApiError 404 for a name that is not configured, InputError for a broken bundle."""
+        """Digest and bundle. Raises UnknownModel, or InputError for a bundle that cannot be opened."""
         if name not in self._bundles:
-            raise ApiError(404, f"there is no model {name!r:.80}; there are {', '.join(self._bundles)}")
+            raise UnknownModel(f"there is no model {name!r:.80}; there are {', '.join(self._bundles)}")
         digest = digest_of(self._bundles[name])
         with self._lock:
             if name not in self._opened or self._opened[name][0] != digest:
@@ -47,25 +48,25 @@ class Catalog:
             return self._opened[name]
 
     def mesh(self, name: str, obj_id: int) -> tuple[str, dict[str, Any]]:
-        """ETag and `schemas.other.MeshOut`. Raises ApiError 404 for an object that the bundle does not know."""
+        """ETag and `schemas.service.MeshOut`. Raises UnknownModel for an object that the model does not have."""
         digest, bundle = self.open(name)
         model = next((model for model in bundle.objects if model.obj_id == obj_id), None)
         if model is None:
-            raise ApiError(404, f"model {name!r} knows no object {obj_id}")
+            raise UnknownModel(f"model {name!r} has no object {obj_id}")
         key = (digest, obj_id)
         if key not in self._meshes:
             self._meshes[key] = _mesh(model)
         return f'"{digest[:16]}-{obj_id}"', self._meshes[key]
 
     def _summary(self, name: str, active: str) -> dict[str, Any]:
-        known: dict[str, Any] = {"name": name, "version": None, "active": name == active, "objects": [],
-                                 "licence": None, "error": None}
+        summary: dict[str, Any] = {"name": name, "version": None, "active": name == active, "objects": [],
+                                   "licence": None, "error": None}
         try:
             manifest = self.open(name)[1].manifest
         except PosebotError as error:
-            return known | {"error": str(error)}
-        return known | {"version": manifest.version, "licence": manifest.licence,
-                        "objects": [reference.label for reference in manifest.objects]}
+            return summary | {"error": str(error)}
+        return summary | {"version": manifest.version, "licence": manifest.licence,
+                          "objects": [reference.label for reference in manifest.objects]}
 
 
 def _object(model: ObjectModel) -> dict[str, Any]:
@@ -86,5 +87,5 @@ def _mesh(model: ObjectModel) -> dict[str, Any]:
 
 
 def _flat(numbers: Any) -> list[float]:
-    """A hundredth of a millimetre is enough for a picture."""
+    """Rounded to 0.01 mm, enough for drawing."""
     return list(np.round(np.asarray(numbers, dtype=float).ravel(), 5).tolist())

@@ -1,5 +1,5 @@
-"""Pipelines in threads of this process. In the fused profile all their stages are here, with no hop between them and
-no waiting for a batch; in the distributed one they ask the deployments of `stages`."""
+"""Inference in threads of this process. In the fused profile every stage runs here; in the distributed profile the
+pipelines call remote stages (`remote.py`)."""
 
 from __future__ import annotations
 
@@ -16,75 +16,76 @@ from posebot.core.frame import Frame
 from posebot.models.bundle import Bundle
 from posebot.service.engine.interface import Prediction, probe_frame
 from posebot.service.engine.model_cache import ModelCache
+from posebot.service.errors import Overloaded
 from posebot.service.settings import Settings
-from posebot.service.web.error_responses import ApiError
 from posebot.stages.detect import Detection
 from posebot.stages.pipeline import Pipeline
 
-_TRUST_S = 30.0
+_HEALTHY_FOR_S = 30.0
 
 
 class ThreadedEngine:
-    """See `InferenceEngine`. Some pictures are worked on at once, a few more may wait, the rest is refused.
+    """See `InferenceEngine`. `workers` frames are processed in parallel, `graph.waiting` more may wait, others are
+    refused.
 
     Args:
-        build: a pipeline without fusion over time, of a bundle with its name and digest. workers: pictures at once.
+        build: makes a pipeline without fusion over time from a bundle, its name and digest.
     """
 
     def __init__(self, settings: Settings, build: Callable[[Bundle, str, str], Pipeline], workers: int) -> None:
         self.active = settings.active
-        self._shelf = ModelCache(settings.bundles, build)
+        self._models = ModelCache(settings.bundles, build)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="pipeline")
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
-        self._most, self._pending = workers + settings.graph.waiting, 0
-        self._succeeded = float("-inf")
+        self._max_pending, self._pending = workers + settings.graph.waiting, 0
+        self._succeeded_at = float("-inf")
 
     async def infer(self, frame: Frame, bundle: str | None = None) -> Prediction:
         """See `InferenceEngine`."""
-        if self._pending >= self._most:
-            raise ApiError(503, f"{self._pending} pictures are waiting already", headers={"Retry-After": "1"})
+        if self._pending >= self._max_pending:
+            raise Overloaded(f"{self._pending} images are already waiting")
         self._pending += 1
         try:
-            answer = await asyncio.get_running_loop().run_in_executor(self._pool, self._infer, frame, bundle)
+            prediction = await asyncio.get_running_loop().run_in_executor(self._pool, self._infer, frame, bundle)
         finally:
             self._pending -= 1
-        self._succeeded = time.monotonic()
-        return answer
+        self._succeeded_at = time.monotonic()
+        return prediction
 
     async def activate(self, name: str, digest: str) -> None:
         """See `InferenceEngine`."""
-        await asyncio.get_running_loop().run_in_executor(self._loader, self._shelf.get, name, digest)
+        await asyncio.get_running_loop().run_in_executor(self._loader, self._models.get, name, digest)
         self.active = name
 
     async def probe(self) -> float:
         """See `InferenceEngine`."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._probe)
 
-    async def check(self) -> None:
-        """Health: a real inference, unless one has just succeeded. Raises PosebotError."""
-        if time.monotonic() - self._succeeded > _TRUST_S and not self._pending:
+    async def check_health(self) -> None:
+        """See `InferenceEngine`."""
+        if time.monotonic() - self._succeeded_at > _HEALTHY_FOR_S and not self._pending:
             await self.probe()
-            self._succeeded = time.monotonic()
+            self._succeeded_at = time.monotonic()
 
     def _infer(self, frame: Frame, bundle: str | None) -> Prediction:
-        loaded = self._shelf.get(bundle or self.active)
-        return Prediction(loaded.parts(frame), loaded.name, loaded.bundle.manifest.version, loaded.digest)
+        model = self._models.get(bundle or self.active)
+        return Prediction(model.instance(frame), model.name, model.bundle.manifest.version, model.digest)
 
     def _probe(self) -> float:
-        """Detections cannot be forced through a whole pipeline, so its stages are called one by one."""
-        pipeline, frame, start = self._shelf.get(self.active).parts, probe_frame(), time.perf_counter()
+        """Calls the stages one by one, as nothing would be detected in noise."""
+        pipeline, frame, start = self._models.get(self.active).instance, probe_frame(), time.perf_counter()
         pipeline.detector(frame.rgb)
         found = pipeline.localizer(frame.rgb, [Detection(0, 1.0, np.array([99.5, 59.5, 219.5, 179.5]))])
         if not all(np.isfinite(localization.coordinates).all() for localization in found):
             raise PosebotError("the localizer's output is not finite")
-        with suppress(np.linalg.LinAlgError):  # that there is no pose in noise is no illness
+        with suppress(np.linalg.LinAlgError):  # noise has no pose; that is not a failure
             for localization in found:
                 pipeline.solver(frame, localization)
         return 1000 * (time.perf_counter() - start)
 
 
 def fused_engine(settings: Settings) -> ThreadedEngine:
-    """All stages here."""
+    """An engine with all stages in this process."""
     def build(bundle: Bundle, name: str, digest: str) -> Pipeline:
         return Pipeline(bundle, fuse=False, threads=settings.graph.threads)
 

@@ -1,8 +1,8 @@
-"""The distributed profile as the API sees it: a pipeline whose networks and solvers are somewhere else."""
+"""The distributed profile: a pipeline whose networks and pose solver run in other replicas."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,52 +11,60 @@ from numpy.typing import NDArray
 from posebot.core.frame import Frame
 from posebot.models.bundle import Bundle
 from posebot.models.runtime import Arrays
-from posebot.service.deployments.stages import Model
 from posebot.service.engine.fused import ThreadedEngine
+from posebot.service.engine.model_cache import ModelKey
 from posebot.service.settings import Settings
 from posebot.stages.detect import OnnxDetector
 from posebot.stages.localize import Localization, OnnxLocalizer
 from posebot.stages.pipeline import Pipeline
 from posebot.stages.pose import PoseSolution
 
-_AT_ONCE = 8
+_MIN_WORKERS = 8  # threads that wait for remote stages
 
 
 class RemoteNetwork:
-    """Stands in for a `Network`. To be called in a thread without an event loop."""
+    """A `Network` behind a handle. Blocks: call it in a thread without an event loop.
 
-    def __init__(self, handle: Any, model: Model, timeout_s: float) -> None:
+    Args:
+        handle: of a deployment with `call(model, inputs)`, see `deployments.stages.NetworkStage`.
+    """
+
+    def __init__(self, handle: Any, model: ModelKey, timeout_s: float) -> None:
         self._handle, self._model, self._timeout_s = handle, model, timeout_s
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
         arrays = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
-        answer: Arrays = self._handle.call.remote(self._model, arrays).result(timeout_s=self._timeout_s)
-        return answer
+        outputs: Arrays = self._handle.call.remote(self._model, arrays).result(timeout_s=self._timeout_s)
+        return outputs
 
 
 class RemoteSolver:
-    """Stands in for a `PoseSolver`; a frame's objects are dealt out to `shares` replicas. One takes them all where they
-    tell each other which way is up."""
+    """A `PoseSolver` behind a handle. The objects of a frame are split into `shards`, one per replica.
 
-    def __init__(self, handle: Any, model: Model, shares: int, timeout_s: float) -> None:
-        self._handle, self._model, self._shares, self._timeout_s = handle, model, shares, timeout_s
+    Args:
+        handle: of a deployment with `solve(frame, model, localizations, use_depth)`, see `deployments.stages`.
+        share: puts a frame into shared memory and returns a reference, so that all shards read one copy.
+    """
+
+    def __init__(self, handle: Any, model: ModelKey, shards: int, timeout_s: float,
+                 share: Callable[[Frame], Any]) -> None:
+        self._handle, self._model, self._shards, self._timeout_s = handle, model, shards, timeout_s
+        self._share = share
 
     def __call__(self, frame: Frame, localization: Localization, use_depth: bool = True) -> PoseSolution:
         return self.all(frame, [localization], use_depth)[0]
 
-    def all(self, frame: Frame, found: list[Localization], use_depth: bool) -> list[PoseSolution]:
+    def all(self, frame: Frame, localizations: list[Localization], use_depth: bool) -> list[PoseSolution]:
         """The solutions in the order of the localizations."""
-        import ray
-
-        reference = ray.put(frame)
-        shares = [found[start::self._shares] for start in range(min(self._shares, len(found)))]
-        pending = [self._handle.solve.remote(reference, self._model, share, use_depth) for share in shares]
-        answers = [response.result(timeout_s=self._timeout_s) for response in pending]
-        return [answers[number % len(shares)][number // len(shares)] for number in range(len(found))]
+        reference = self._share(frame)
+        shards = [localizations[start::self._shards] for start in range(min(self._shards, len(localizations)))]
+        responses = [self._handle.solve.remote(reference, self._model, shard, use_depth) for shard in shards]
+        solved = [response.result(timeout_s=self._timeout_s) for response in responses]
+        return [solved[index % len(shards)][index // len(shards)] for index in range(len(localizations))]
 
 
 class RemotePipeline(Pipeline):
-    """A pipeline of the same stage classes, their networks and the solver remote."""
+    """A pipeline of the same stage classes, with remote networks and a remote solver."""
 
     def __init__(self, bundle: Bundle, detector: RemoteNetwork, localizer: RemoteNetwork, solver: RemoteSolver) -> None:
         manifest = bundle.manifest
@@ -65,15 +73,17 @@ class RemotePipeline(Pipeline):
         super().__init__(bundle, fuse=False, stages=stages)
 
 
-def remote_engine(settings: Settings, detector: Any, localizer: Any, solver: Any) -> ThreadedEngine:
-    """Asks the deployments behind these handles."""
+def remote_engine(settings: Settings, share: Callable[[Frame], Any], detector: Any, localizer: Any,
+                  solver: Any) -> ThreadedEngine:
+    """An engine on the deployments behind these handles. `share`: see `RemoteSolver`."""
     timeout_s = settings.limits.infer_seconds
 
     def build(bundle: Bundle, name: str, digest: str) -> Pipeline:
         model = (name, digest)
-        solvers = 1 if bundle.manifest.upright_prior else settings.graph.solver.max
+        # the upright prior compares all objects of a frame: they must be solved together
+        shards = 1 if bundle.manifest.upright_prior else settings.graph.solver.max
         return RemotePipeline(bundle, RemoteNetwork(detector, model, timeout_s),
                               RemoteNetwork(localizer, model, timeout_s),
-                              RemoteSolver(solver, model, solvers, timeout_s))
+                              RemoteSolver(solver, model, shards, timeout_s, share))
 
-    return ThreadedEngine(settings, build, max(_AT_ONCE, settings.graph.workers))
+    return ThreadedEngine(settings, build, max(_MIN_WORKERS, settings.graph.workers))

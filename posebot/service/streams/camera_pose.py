@@ -1,7 +1,7 @@
-"""Where the camera of a stream was: fixed, known to the simulation, in a table, or told by the robot.
+"""Where `base_from_cam` of a stream's frames comes from: the camera's entry, a table, or poses pushed by the robot.
 
-A camera's entry knows its hand-eye calibration (`video.mount`), and, for a recording, the robot's poses: its frames
-then come with `base_from_cam`. What is placed here is what a stream's own settings say.
+A camera's entry may hold a hand-eye calibration (`video.hand_eye_mount`) and, for a recording, a table of robot poses;
+its frames then come with `base_from_cam`. `CameraPoseProvider` applies what the stream's own settings say.
 """
 
 from __future__ import annotations
@@ -19,67 +19,72 @@ from posebot.service.streams.pose_buffer import PoseBuffer, load_pose_buffer
 from posebot.stages.fuse import CameraError
 from posebot.video.cameras import CameraEntry
 
-_EPOCH = 1e8  # stamps below are seconds since the stream's first frame, not since 1970
+_EPOCH = 1e8  # smaller stamps are seconds since the stream's first frame, not since 1970
 
 
 class CameraPoseProvider:
-    """Gives frames their `base_from_cam`. `kind`: as in `schemas.streams.StreamStatus.robot_pose`."""
+    """Sets `base_from_cam` of a stream's frames.
+
+    Attributes:
+        kind: as in `schemas.streams.StreamStatus.robot_pose`. error: uncertainty of `base_from_cam`, None: exact.
+    """
 
     def __init__(self, entry: CameraEntry, stream: Stream) -> None:
-        self._gripper_from_cam, self.error = _on_gripper(entry, stream)
+        self._gripper_from_cam, self.error = _gripper_from_cam(entry, stream)
         self._stream = stream
-        self._track: PoseBuffer | None = None
-        self._first: float | None = None
-        self.kind = _own_kind(entry) if stream.robot_pose == "camera" else stream.robot_pose
+        self._buffer: PoseBuffer | None = None
+        self._first_stamp: float | None = None
+        self.kind = _kind_of_entry(entry) if stream.robot_pose == "camera" else stream.robot_pose
         if self.kind == "pushed":
-            self._track = PoseBuffer(stream.max_pose_gap_s)
+            self._buffer = PoseBuffer(stream.max_pose_gap_s)
 
-    def placed(self, frame: Frame) -> Frame:
-        """The frame with its camera's pose; without one where the robot's is not known at that time.
+    def with_pose(self, frame: Frame) -> Frame:
+        """The frame with its camera's pose; without one where no robot pose is near in time.
 
         Raises:
             InputError: the table of poses cannot be read.
         """
         if self._stream.robot_pose == "camera":
             return frame
-        if self._track is None and self._stream.poses is not None:
-            self._track = load_pose_buffer(self._stream.poses, self._stream.max_pose_gap_s)
-        assert self._track is not None
-        if self._first is None:
-            self._first = frame.captured_at
-        stamp = frame.captured_at - (self._first if self._relative else 0.0)
-        pose = self._track.at(stamp)
-        return replace(frame, base_from_cam=None if pose is None else pose @ self._gripper_from_cam)
+        if self._buffer is None and self._stream.poses is not None:
+            self._buffer = load_pose_buffer(self._stream.poses, self._stream.max_pose_gap_s)
+        assert self._buffer is not None
+        if self._first_stamp is None:
+            self._first_stamp = frame.captured_at
+        stamp = frame.captured_at - (self._first_stamp if self._relative_times else 0.0)
+        base_from_gripper = self._buffer.at(stamp)
+        return replace(frame, base_from_cam=None if base_from_gripper is None
+                       else base_from_gripper @ self._gripper_from_cam)
 
     def push(self, stamp: float | None, base_from_gripper: Array) -> None:
-        """Remember where the robot's hand was at `stamp` (None: now).
+        """Add the pose of the robot's gripper at `stamp` (seconds since 1970; None: now), 4x4 metres.
 
         Raises:
-            InputError: the configuration says that poses come from elsewhere, or it is none.
+            InputError: the configuration takes poses from elsewhere, or this is not a rigid transform.
         """
-        if self.kind != "pushed" or self._track is None:
-            raise PoseError("robot-pose", f"this stream's pose is {self.kind}", "robot_pose: pushed in the settings")
+        if self.kind != "pushed" or self._buffer is None:
+            raise PoseError("robot-pose", f"the robot pose of this stream is {self.kind}",
+                            "robot_pose: pushed in the configuration")
         if not is_transform(base_from_gripper):
-            raise PoseError("robot-pose", "no rigid transform", "4x4, metres")
-        self._track.add(time.time() if stamp is None else stamp, base_from_gripper)
+            raise PoseError("robot-pose", "not a rigid transform", "4x4, metres")
+        self._buffer.add(time.time() if stamp is None else stamp, base_from_gripper)
 
     @property
-    def _relative(self) -> bool:
-        return self.kind == "table" and self._track is not None and self._track.last < _EPOCH
+    def _relative_times(self) -> bool:
+        return self.kind == "table" and self._buffer is not None and self._buffer.last < _EPOCH
 
 
-def _on_gripper(entry: CameraEntry, stream: Stream) -> tuple[Array, CameraError | None]:
-    """gripper_from_cam and how wrong base_from_cam may be (None: exact). A stream's own numbers are taken as exact."""
+def _gripper_from_cam(entry: CameraEntry, stream: Stream) -> tuple[Array, CameraError | None]:
+    """gripper_from_cam 4x4, and the uncertainty of base_from_cam (None: exact, as for a stream's own numbers)."""
     if stream.gripper_from_cam is not None:
         return np.reshape(np.array(stream.gripper_from_cam, dtype=float), (4, 4)), None
     if entry.mount is None:
         return np.eye(4), None
-    found = entry.mount.gripper_from_cam
-    return np.eye(4) if found is None else found, entry.mount.error
+    calibrated = entry.mount.gripper_from_cam
+    return np.eye(4) if calibrated is None else calibrated, entry.mount.error
 
 
-def _own_kind(entry: CameraEntry) -> str:
-    """What the camera's entry alone says."""
+def _kind_of_entry(entry: CameraEntry) -> str:
     if entry.kind == "sim":
         return "simulated"
     if entry.base_from_cam is not None:

@@ -1,4 +1,4 @@
-"""The frames of a stream: a camera's, or a recording's again and again, at its own pace."""
+"""The frames of a stream: those of a camera, or of a recording at its own pace and, if configured, in a loop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _RECORDED = ("file", "folder", "video")
 
 
 class FrameReader:
-    """Opens the source of a stream in the thread that takes its frames, and can be ended from any other."""
+    """Opens the source of a stream in the thread that reads its frames. `stop` may be called from any thread."""
 
     def __init__(self, name: str, entry: CameraEntry, stream: Stream) -> None:
         self.name, self.entry, self.stream = name, entry, stream
@@ -26,34 +26,34 @@ class FrameReader:
 
     @property
     def finite(self) -> bool:
-        """Whether it comes to an end by itself."""
+        """Whether it ends by itself."""
         return self.entry.kind in _RECORDED and not self.stream.loop
 
     def frames(self) -> Iterator[FrameEvent]:
-        """Frames until `end`, or until a recording is over that is not to be repeated.
+        """Frames until `stop`, or until the end of a recording that is not looped.
 
-        A recording with an `fps` is played at that pace, and what comes too late is dropped as with a camera; without,
-        every picture is worked on.
+        A recording with an `fps` is played at that rate, and late frames are dropped as with a camera; without, every
+        frame is processed.
         Raises:
-            InputError: it cannot be opened.
+            InputError: the source cannot be opened.
         """
         while not self._stop.is_set():
-            came = False
-            for shot in self._once():
-                came = came or isinstance(shot, CapturedFrame)
-                yield shot
+            captured = False
+            for event in self._read_once():
+                captured = captured or isinstance(event, CapturedFrame)
+                yield event
                 if self._stop.is_set():
                     return
-            if self.finite or not came:
+            if self.finite or not captured:
                 return
 
-    def end(self) -> None:
-        """Let `shots` end soon."""
+    def stop(self) -> None:
+        """Make `frames` end soon."""
         self._stop.set()
         if isinstance(self._source, LiveSource):  # the others must be closed by the thread that reads them
             self._source.close()
 
-    def _once(self) -> Iterator[FrameEvent]:
+    def _read_once(self) -> Iterator[FrameEvent]:
         self._source = source = open_camera(self.name, self.entry)
         try:
             if self._stop.is_set():
@@ -66,16 +66,16 @@ class FrameReader:
             source.close()
 
 
-def _paced(shots: Iterator[FrameEvent], fps: float, stop: threading.Event) -> Iterator[FrameEvent]:
+def _paced(events: Iterator[FrameEvent], fps: float, stop: threading.Event) -> Iterator[FrameEvent]:
     start, late = time.time(), 0
-    for index, shot in enumerate(shots):
+    for index, event in enumerate(events):
         due = start + index / fps
-        if isinstance(shot, SkippedFrame):
-            yield shot
+        if isinstance(event, SkippedFrame):
+            yield event
         elif time.time() > due + 1 / fps:
             late += 1
         else:
             if stop.wait(max(0.0, due - time.time())):
                 return
-            yield CapturedFrame(replace(shot.frame, captured_at=due), shot.dropped + late)
+            yield CapturedFrame(replace(event.frame, captured_at=due), event.dropped + late)
             late = 0

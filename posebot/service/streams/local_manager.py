@@ -11,10 +11,13 @@ from posebot.core.transforms import Array
 from posebot.models.bundle import Bundle
 from posebot.service.engine.interface import InferenceEngine, Prediction
 from posebot.service.settings import Settings
-from posebot.service.streams.manager import DesiredStreams, StreamUpdate, StreamWatcher, resting
-from posebot.service.streams.output import Picture
+from posebot.service.streams.desired import DesiredStreams
+from posebot.service.streams.manager import StreamUpdate, check_stream, not_running, stopped_status
+from posebot.service.streams.output import ImageKind
 from posebot.service.streams.runner import StreamRunner
-from posebot.service.web.error_responses import ApiError
+from posebot.service.streams.watcher import StreamWatcher
+
+_STOPPED_POLL_S = 0.5
 
 
 class LocalStreamManager:
@@ -22,56 +25,56 @@ class LocalStreamManager:
 
     def __init__(self, settings: Settings, engine: InferenceEngine) -> None:
         self._settings, self._engine = settings, engine
-        self._wanted = DesiredStreams(settings)
-        self._watches: dict[str, StreamWatcher] = {}
+        self._desired = DesiredStreams(settings)
+        self._watchers: dict[str, StreamWatcher] = {}
 
     async def start(self, name: str) -> None:
-        self._settings.cameras[name]
-        self._wanted.set(name, True)
-        self._begin(name)
+        check_stream(self._settings, name)
+        self._desired.set(name, True)
+        self._run(name)
 
     async def stop(self, name: str) -> None:
-        self._settings.cameras[name]
-        self._wanted.set(name, False)
-        watch = self._watches.pop(name, None)
-        if watch is not None:
-            await asyncio.to_thread(watch.runner.stop)
+        check_stream(self._settings, name)
+        self._desired.set(name, False)
+        watcher = self._watchers.pop(name, None)
+        if watcher is not None:
+            await asyncio.to_thread(watcher.runner.stop)
 
     async def status(self, name: str) -> dict[str, Any]:
-        watch = self._watches.get(name)
-        return resting(self._settings, name) if watch is None else watch.runner.status()
+        watcher = self._watchers.get(name)
+        return stopped_status(self._settings, name) if watcher is None else watcher.runner.status()
 
     async def counts(self, name: str) -> dict[str, Any] | None:
-        watch = self._watches.get(name)
-        return None if watch is None else watch.runner.meter.to_dict()
+        watcher = self._watchers.get(name)
+        return None if watcher is None else watcher.runner.stats.to_dict()
 
-    async def news(self, name: str, after: int, state: str, picture: Picture, timeout: float) -> StreamUpdate:
-        watch = self._watches.get(name)
-        if watch is not None:
-            return await watch.news(after, state, picture, timeout)
-        self._settings.cameras[name]
+    async def next_update(self, name: str, after: int, state: str, image: ImageKind, timeout_s: float) -> StreamUpdate:
+        watcher = self._watchers.get(name)
+        if watcher is not None:
+            return await watcher.next_update(after, state, image, timeout_s)
+        check_stream(self._settings, name)
         if state == "stopped":
-            await asyncio.sleep(min(timeout, 0.5))
+            await asyncio.sleep(min(timeout_s, _STOPPED_POLL_S))
         return StreamUpdate("stopped", after)
 
-    async def push(self, name: str, stamp: float | None, base_from_gripper: Array) -> None:
-        self._settings.cameras[name]
-        watch = self._watches.get(name)
-        if watch is None:
-            raise ApiError(409, f"stream {name!r} does not run", "not_running")
-        watch.runner.placing.push(stamp, base_from_gripper)
+    async def push_pose(self, name: str, stamp: float | None, base_from_gripper: Array) -> None:
+        check_stream(self._settings, name)
+        watcher = self._watchers.get(name)
+        if watcher is None:
+            raise not_running(name)
+        watcher.runner.camera_pose.push(stamp, base_from_gripper)
 
     async def resume(self) -> None:
-        for name in self._wanted.names():
-            self._begin(name)
+        for name in self._desired.names():
+            self._run(name)
 
     async def close(self) -> None:
-        watches, self._watches = list(self._watches.values()), {}
-        await asyncio.gather(*[asyncio.to_thread(watch.runner.stop) for watch in watches])
+        watchers, self._watchers = list(self._watchers.values()), {}
+        await asyncio.gather(*[asyncio.to_thread(watcher.runner.stop) for watcher in watchers])
 
-    def _begin(self, name: str) -> None:
-        watch = self._watches.get(name)
-        if watch is not None and watch.runner.alive:
+    def _run(self, name: str) -> None:
+        watcher = self._watchers.get(name)
+        if watcher is not None and watcher.runner.alive:
             return
         loop = asyncio.get_running_loop()
 
@@ -83,5 +86,5 @@ class LocalStreamManager:
             return Bundle.open(self._settings.bundles[key])
 
         runner = StreamRunner(name, self._settings, infer, open_bundle)
-        self._watches[name] = StreamWatcher(runner)
+        self._watchers[name] = StreamWatcher(runner)
         runner.start()

@@ -1,4 +1,4 @@
-"""What a stream has to show at one moment."""
+"""One output of a stream: a result, the frame it was computed from, and images rendered on demand."""
 
 from __future__ import annotations
 
@@ -14,14 +14,16 @@ from posebot.core.results import FrameResult, PoseEstimate
 if TYPE_CHECKING:
     from posebot.video.overlay import Overlay
 
-Picture = Literal["none", "raw", "overlay"]
+ImageKind = Literal["none", "raw", "overlay"]
 
 
 @dataclass(frozen=True)
 class StreamOutput:
-    """A result with the very frame it was computed from (without lens distortion), and pictures made on demand.
+    """A result with its frame.
 
-    remembered: what lies there besides, by earlier views.
+    Attributes:
+        sequence: counts the outputs of a stream, from 1. frame: undistorted. model: name and version, for display.
+        remembered: objects on the map that this frame does not show.
     """
 
     stream: str
@@ -36,23 +38,23 @@ class StreamOutput:
 
     @property
     def objects(self) -> tuple[ObjectModel, ...]:
-        """Of the model that the result is from."""
+        """Of the model that computed the result."""
         return tuple(self.overlay.objects.values())
 
-    def jpeg(self, kind: Picture) -> bytes:
-        """The frame as it is, or with the result drawn into it; encode_image once, whoever asks."""
+    def jpeg(self, kind: ImageKind) -> bytes:
+        """The frame, for "overlay" with the result drawn into it. Encoded once for all readers."""
         from posebot.video.sinks import encode_image
 
         with self._lock:
             if kind not in self._jpegs:
-                drawn = self.frame.rgb if kind == "raw" else self.overlay.draw(self.frame, self.result)
-                self._jpegs[kind] = encode_image(drawn)
+                image = self.frame.rgb if kind == "raw" else self.overlay.draw(self.frame, self.result)
+                self._jpegs[kind] = encode_image(image)
             return self._jpegs[kind]
 
     def header(self) -> dict[str, Any]:
         """See `schemas.streams.StreamResult`."""
-        pose = self.frame.base_from_cam
+        base_from_cam = self.frame.base_from_cam
         return {"type": "result", "stream": self.stream, "sequence": self.sequence, "sent_at": time.time(),
-                "bundle": self.model, "base_from_cam": None if pose is None else pose.tolist(),
+                "bundle": self.model, "base_from_cam": None if base_from_cam is None else base_from_cam.tolist(),
                 "result": self.result.to_dict(),
                 "remembered": [estimate.to_dict() for estimate in self.remembered]}

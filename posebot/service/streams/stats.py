@@ -1,4 +1,4 @@
-"""Counts and times of one stream: for its status, and for Prometheus."""
+"""Statistics of one stream: for its status, and for Prometheus."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _RECENT, _RATE_S = 60, 10.0
 
 
 class Histogram:
-    """Counts by upper bound in seconds, as Prometheus wants them."""
+    """Counts by upper bound in seconds, as in Prometheus."""
 
     def __init__(self) -> None:
         self.counts, self.sum = [0] * (len(BUCKETS_S) + 1), 0.0
@@ -30,7 +30,7 @@ class Histogram:
 
 
 class StreamStats:
-    """Everything that is counted. Written by the stream's thread, read by others."""
+    """Counters, histograms and recent stage times. Written by the stream's thread, read by others."""
 
     def __init__(self) -> None:
         self.frames = self.dropped = self.skipped = 0
@@ -53,7 +53,7 @@ class StreamStats:
         self._recent.append((time.monotonic(), result.stage_ms))
 
     def fps(self) -> float:
-        """Results a second over the last ten."""
+        """Results a second over the last ten seconds."""
         now = time.monotonic()
         times = [moment for moment, _ in list(self._recent) if now - moment < _RATE_S]
         return round((len(times) - 1) / (times[-1] - times[0]), 2) if len(times) > 1 else 0.0
@@ -65,7 +65,7 @@ class StreamStats:
         return {name: round(float(np.median([stages.get(name, 0.0) for stages in recent])), 2) for name in names}
 
     def to_dict(self) -> dict[str, Any]:
-        """For `metrics.StreamCollector`."""
+        """For `web.metrics.Metrics`."""
         return {"frames": self.frames, "dropped": self.dropped, "skipped": self.skipped,
                 "statuses": dict(self.statuses), "labels": dict(self.labels), "errors": dict(self.errors),
                 "age": self.age.to_dict(), "stages": {name: one.to_dict() for name, one in list(self.stages.items())}}

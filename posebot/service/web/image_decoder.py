@@ -1,4 +1,4 @@
-"""Pictures from requests: size, format and pixels are known to be harmless before anything is decoded."""
+"""Images from requests. Size, format and number of pixels are checked before anything is decoded."""
 
 from __future__ import annotations
 
@@ -12,42 +12,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.errors import DepthError, ImageError
+from posebot.service.errors import TimedOut, TooLarge, UnsupportedFormat
 from posebot.service.settings import Limits
-from posebot.service.web.error_responses import ApiError
 
 FORMATS = ("PNG", "JPEG", "WEBP")
+_END_MARKERS = {b"\x89PNG": b"IEND", b"\xff\xd8\xff": b"\xff\xd9"}
+_MAX_SIDE = 32_767
 T = TypeVar("T")
 
 
 class ImageDecoder:
-    """Decodes in threads of its own; a picture that takes too long is given up (its thread ends with the picture)."""
+    """Decodes in threads of its own. An image that takes too long is abandoned; its thread ends with the image."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="decode")
 
-    async def picture(self, data: bytes) -> NDArray[np.uint8]:
-        """uint8 (H, W, 3), red first; an EXIF orientation is left alone, as it would belong to other intrinsics.
+    async def image(self, data: bytes) -> NDArray[np.uint8]:
+        """uint8 (H, W, 3) RGB. The EXIF orientation is ignored: rotated pixels would need other intrinsics.
 
         Raises:
-            ApiError: 413 too many bytes or pixels, 415 another format, 503 it took too long. InputError: not whole.
+            TooLarge: too many bytes or pixels. UnsupportedFormat. TimedOut. ImageError: truncated or damaged.
         """
-        return await self._timed(lambda: decode_picture(data, self._limits, "image"))
+        return await self._in_time(lambda: decode_image(data, self._limits, "image"))
 
     async def depth(self, data: bytes, scale: float) -> NDArray[np.float32]:
-        """float32 (H, W) metres from a 16 bit PNG with `scale` millimetres per unit. Raises as `picture`."""
-        return await self._timed(lambda: decode_depth(data, scale, self._limits))
+        """float32 (H, W) metres from a 16-bit PNG, `scale` millimetres per unit. Raises as `image`, and DepthError."""
+        return await self._in_time(lambda: decode_depth(data, scale, self._limits))
 
-    async def _timed(self, work: Callable[[], T]) -> T:
-        future = asyncio.get_running_loop().run_in_executor(self._pool, work)
+    async def _in_time(self, decode: Callable[[], T]) -> T:
+        future = asyncio.get_running_loop().run_in_executor(self._pool, decode)
         try:
             return await asyncio.wait_for(future, self._limits.decode_seconds)
         except TimeoutError:
-            raise ApiError(503, "the picture took too long to decode", "timeout") from None
+            raise TimedOut(f"decoding the image took longer than {self._limits.decode_seconds:g} s") from None
 
 
-def decode_picture(data: bytes, limits: Limits, where: str) -> NDArray[np.uint8]:
-    """See `ImageDecoder.picture`."""
+def decode_image(data: bytes, limits: Limits, where: str) -> NDArray[np.uint8]:
+    """See `ImageDecoder.image`."""
     import cv2
 
     check_header(data, limits, where, FORMATS)
@@ -67,20 +69,20 @@ def decode_depth(data: bytes, scale: float, limits: Limits) -> NDArray[np.float3
 
 
 def check_header(data: bytes, limits: Limits, where: str, formats: tuple[str, ...]) -> tuple[int, int]:
-    """Width and height from the header alone. Raises as `ImageDecoder.picture`."""
+    """Width and height from the header alone. Raises as `ImageDecoder.image`."""
     from PIL import Image, UnidentifiedImageError
 
     if len(data) > limits.picture_bytes:
-        raise ApiError(413, f"{where}: {len(data)} bytes; at most {limits.picture_bytes}")
+        raise TooLarge(f"{where}: {len(data)} bytes; at most {limits.picture_bytes}")
     try:
-        with Image.open(io.BytesIO(data), formats=formats) as picture:
-            width, height = picture.size
+        with Image.open(io.BytesIO(data), formats=formats) as image:
+            width, height = image.size
     except UnidentifiedImageError:
-        raise ApiError(415, f"{where}: no {' or '.join(formats)} picture") from None
+        raise UnsupportedFormat(f"{where}: not a {' or '.join(formats)} image") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ImageError(where, f"broken picture ({' '.join(str(error).split())[:80]})", "a whole file") from None
-    if width * height > limits.picture_pixels or max(width, height) > 32_767:
-        raise ApiError(413, f"{where}: {width}x{height} pixels; at most {limits.picture_pixels} in all")
+        raise ImageError(where, f"damaged image ({' '.join(str(error).split())[:80]})", "a complete file") from None
+    if width * height > limits.picture_pixels or max(width, height) > _MAX_SIDE:
+        raise TooLarge(f"{where}: {width}x{height} pixels; at most {limits.picture_pixels} in all")
     return width, height
 
 
@@ -88,11 +90,15 @@ def _decoded(data: bytes, flags: int, where: str) -> NDArray[Any]:
     import cv2
 
     try:
-        picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
-        picture = None
-    ends = {b"\x89PNG": b"IEND", b"\xff\xd8\xff": b"\xff\xd9"}  # decoders fill what is missing with grey
-    end = next((end for start, end in ends.items() if data.startswith(start)), None)
-    if picture is None or (end is not None and end not in data[-64:]):
-        raise ImageError(where, "the picture is cut off or broken", "a whole PNG, JPEG or WebP file")
-    return picture
+        image = None
+    if image is None or _truncated(data):
+        raise ImageError(where, "the image is cut off or damaged", "a complete PNG, JPEG or WebP file")
+    return image
+
+
+def _truncated(data: bytes) -> bool:
+    """Decoders fill missing rows with grey instead of failing."""
+    marker = next((end for start, end in _END_MARKERS.items() if data.startswith(start)), None)
+    return marker is not None and marker not in data[-64:]

@@ -1,1 +1,1 @@
-"""The addresses, one file for each kind of thing. They check, call and answer; nothing is computed here."""
+"""The endpoints, one module per resource. They validate, call and answer; nothing is computed here."""

@@ -1,4 +1,4 @@
-"""Is it alive, is it ready, what is it, how does it do."""
+"""Liveness, readiness, information about the service, metrics."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ router = APIRouter(prefix="/v1", tags=["health"])
 @router.get("/health/live")
 @requires(PUBLIC)
 async def live() -> Live:
-    """The process answers."""
+    """The process responds."""
     return Live()
 
 
 @router.get("/health/ready")
 @requires(PUBLIC)
 async def ready(services: ServicesDep) -> Ready:
-    """A picture goes through every stage (at most one in 10 seconds); 503 where it does not."""
+    """Inference works: an image goes through every stage (at most once in 10 seconds). 503 if it fails."""
     checked_at, ms = await services.readiness.check()
     return Ready(checked_at=checked_at, ms=round(ms, 2))
 
@@ -34,7 +34,7 @@ async def ready(services: ServicesDep) -> Ready:
 @router.get("/info")
 @requires("read")
 async def info(services: ServicesDep) -> InfoOut:
-    """Version, profile, active model and the server's clock."""
+    """Version, profile, active model, and the server's clock."""
     return InfoOut(version=posebot.__version__, profile=services.settings.profile, active=services.engine.active,
                    started_at=services.started_at, server_time=time.time())
 
@@ -43,7 +43,7 @@ async def info(services: ServicesDep) -> InfoOut:
             responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}})
 @requires("read")
 async def metrics(services: ServicesDep) -> Response:
-    """For Prometheus."""
-    desk = services.desk
-    streams = {name: (await desk.status(name), await desk.counts(name)) for name in services.settings.cameras}
+    """Metrics in the Prometheus text format."""
+    manager = services.streams
+    streams = {name: (await manager.status(name), await manager.counts(name)) for name in services.settings.cameras}
     return Response(services.metrics.exposition(streams), media_type=CONTENT_TYPE)

@@ -1,4 +1,4 @@
-"""The page's files and the API's documentation: served by routes like all else, as nothing goes round the gate."""
+"""The page's files and the API documentation: routes like all others, so that authentication applies to them."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 
 from posebot.service.auth.identity import PUBLIC
+from posebot.service.errors import NotFound
 from posebot.service.web.authentication import requires
-from posebot.service.web.error_responses import ApiError
 
 router = APIRouter(include_in_schema=False)
 FOLDER = Path(__file__).parent.parent / "page"
@@ -34,46 +34,46 @@ async def index() -> Response:
 @router.get("/login")
 @requires(PUBLIC)
 async def login() -> Response:
-    """What a visitor without a session sees."""
+    """The login page."""
     return _file(FOLDER / "public", "login.html")
 
 
 @router.get("/public/{path:path}")
 @requires(PUBLIC)
 async def public(path: str) -> Response:
-    """What the login page requires."""
+    """Assets of the login page."""
     return _file(FOLDER / "public", path)
 
 
 @router.get("/favicon.ico")
 @requires(PUBLIC)
 async def icon() -> Response:
-    """Browsers ask for it unasked."""
+    """Requested by browsers on their own."""
     return _file(FOLDER / "public", "favicon.ico")
 
 
 @router.get("/static/{path:path}")
 @requires("read")
 async def static(path: str) -> Response:
-    """What the page requires."""
+    """Assets of the page."""
     return _file(FOLDER, path)
 
 
 @router.get("/docs")
 @requires("read")
 async def docs() -> Response:
-    """The API's documentation, without any foreign address."""
+    """Swagger UI, served without a CDN."""
     return HTMLResponse(_DOCS, headers={"Content-Security-Policy": _DOCS_POLICY})
 
 
 @router.get("/docs/{name}")
 @requires("read")
 async def docs_file(name: str) -> Response:
-    """Swagger UI's files, from the package swagger_ui_bundle."""
+    """Files of Swagger UI, from the package swagger_ui_bundle."""
     if name == "start.js":
         return Response(_START, media_type="text/javascript")
     if name not in ("swagger-ui.css", "swagger-ui-bundle.js"):
-        raise ApiError(404, "there is no such file")
+        raise NotFound("there is no such file")
     vendored = next(entry for entry in files("swagger_ui_bundle").joinpath("vendor").iterdir())
     return _file(Path(str(vendored)), name)
 
@@ -81,13 +81,13 @@ async def docs_file(name: str) -> Response:
 @router.get("/openapi.json")
 @requires("read")
 async def openapi(request: Request) -> Response:
-    """The schema."""
+    """The OpenAPI schema."""
     return JSONResponse(request.app.openapi())
 
 
 def _file(folder: Path, name: str) -> Response:
-    """A file below the folder, of a type that pages are made of. Raises ApiError 404."""
+    """A file below the folder, of a known type. Raises NotFound."""
     path = None if "\0" in name else (folder / name).resolve()
     if path is None or folder.resolve() not in path.parents or path.suffix not in _TYPES or not path.is_file():
-        raise ApiError(404, "there is no such file")
+        raise NotFound("there is no such file")
     return FileResponse(path, media_type=_TYPES[path.suffix], headers={"Cache-Control": "no-cache"})

@@ -1,1 +1,1 @@
-"""What goes over the wire, for validation and for /docs. Units, frames and orders stand in the descriptions."""
+"""Requests and responses of the API, as pydantic models."""

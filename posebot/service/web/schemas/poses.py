@@ -1,4 +1,4 @@
-"""Cameras and poses as requests give them, and results as answers give them."""
+"""Schemas of cameras and poses in requests, and of results in responses."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ _METRES = 1e4
 
 
 class Request(BaseModel):
-    """Base of what comes in: unknown fields are errors, so that a misspelt one is noticed."""
+    """Base of request bodies: unknown fields are errors."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class CameraIn(Request):
-    """Intrinsics of exactly this picture. Either `K`, or `fx`, `fy`, `cx`, `cy`."""
+    """Intrinsics of exactly this image: either `K`, or `fx`, `fy`, `cx`, `cy`."""
 
     K: Annotated[list[FiniteFloat] | None, Field(min_length=9, max_length=9, description="row-major 3x3, pixels; "
-                                                 "pixel centres at whole numbers")] = None
+                                                 "pixel centres at integer coordinates")] = None
     fx: FiniteFloat | None = Field(default=None, description="pixels")
     fy: FiniteFloat | None = Field(default=None, description="pixels")
     cx: FiniteFloat | None = Field(default=None, description="pixels")
@@ -38,7 +38,7 @@ class CameraIn(Request):
                                           description="OpenCV's coefficients: 0, 4, 5, 8, 12 or 14 numbers")
 
     def camera(self) -> Camera:
-        """Raises InputError where the numbers are no camera."""
+        """Raises InputError where these are not valid intrinsics."""
         from posebot.core.errors import IntrinsicsError
 
         pinhole = (self.fx, self.fy, self.cx, self.cy)
@@ -57,7 +57,7 @@ class PoseIn(Request):
 
     matrix: Matrix4 | None = Field(default=None, description="4x4, rows; the last one 0 0 0 1")
     position_m: Vector3 | None = Field(default=None, description="metres")
-    quaternion_xyzw: Quaternion | None = Field(default=None, description="x, y, z, w as in ROS; any length but zero")
+    quaternion_xyzw: Quaternion | None = Field(default=None, description="x, y, z, w as in ROS; need not be normalized")
 
     @model_validator(mode="after")
     def _rigid(self) -> PoseIn:
@@ -68,7 +68,7 @@ class PoseIn(Request):
             raise ValueError("quaternion_xyzw has no usable length")
         pose = self.transform()
         if not is_transform(pose) or np.abs(pose[:3, 3]).max() > _METRES:
-            raise ValueError("no rigid transform (4x4, orthonormal rotation, metres)")
+            raise ValueError("not a rigid transform (4x4, orthonormal rotation, metres)")
         return self
 
     def transform(self) -> Array:
@@ -79,19 +79,19 @@ class PoseIn(Request):
 
 
 class InferIn(Request):
-    """One picture. In multipart form `image` and `depth` are files and the others text or JSON."""
+    """One image. In a multipart form `image` and `depth` are files, the others text or JSON."""
 
     image: str = Field(description="PNG, JPEG or WebP, base64")
     camera: CameraIn
-    depth: str | None = Field(default=None, description="16 bit PNG registered to the image, base64; 0 = no reading")
+    depth: str | None = Field(default=None, description="16-bit PNG registered to the image, base64; 0 = missing")
     depth_scale: Annotated[float, Field(ge=1e-4, le=1000, description="millimetres per unit of `depth`")] = 1.0
     base_from_cam: PoseIn | None = Field(default=None, description="the camera's pose in the robot's base frame")
-    frame_id: str = Field(default="", max_length=200, description="comes back in the result")
-    bundle: str | None = Field(default=None, max_length=64, description="a model's name; else the active one")
+    frame_id: str = Field(default="", max_length=200, description="returned in the result")
+    bundle: str | None = Field(default=None, max_length=64, description="name of a model; default: the active one")
 
 
 class CameraOut(BaseModel):
-    """Intrinsics that the boxes and poses belong to: those of the picture without distortion."""
+    """Intrinsics of the undistorted image, which boxes and poses refer to."""
 
     K: list[float] = Field(description="row-major 3x3, pixels")
     distortion: list[float]
@@ -100,25 +100,25 @@ class CameraOut(BaseModel):
 
 
 class Region90Out(BaseModel):
-    """Radii that contain the truth 90 times in 100."""
+    """Radii that contain the true pose with a probability of 90 %."""
 
     translation_mm: float
     rotation_deg: float = Field(description="modulo the object's symmetry")
 
 
 class SigmaOut(BaseModel):
-    """One sigma."""
+    """Standard deviations."""
 
     translation_mm: float
     rotation_deg: float
 
 
 class AlternativeOut(BaseModel):
-    """Another pose that explains the picture nearly as well."""
+    """Another pose that explains the image nearly as well."""
 
     cam_from_obj: list[list[float]] = Field(description="4x4, metres, OpenCV camera frame")
     base_from_obj: list[list[float]] | None = Field(description="4x4, metres, robot's base frame")
-    gap: float = Field(description="how far its fit (0..1) lies below that of the pose that was chosen")
+    gap: float = Field(description="difference of its fit (0..1) to that of the selected pose")
 
 
 class EstimateOut(BaseModel):
@@ -126,44 +126,44 @@ class EstimateOut(BaseModel):
 
     label: str
     obj_id: int
-    track_id: int | None = Field(description="the same physical object keeps its number in a stream")
+    track_id: int | None = Field(description="number of the physical object, stable over the frames of a stream")
     status: Literal["ok", "low_certainty", "no_pose"]
     reason: str = Field(description="a sentence; empty when ok")
     score: float = Field(description="the detector's, 0..1")
-    box_xyxy: list[float] = Field(description="pixels, continuous; pixel centres at whole numbers")
+    box_xyxy: list[float] = Field(description="pixels, continuous; pixel centres at integer coordinates")
     position_m: list[float] | None = Field(description="object's origin: base frame where known, else camera frame")
     cam_from_obj: list[list[float]] | None = Field(description="4x4, metres, OpenCV camera frame")
     base_from_obj: list[list[float]] | None = Field(description="4x4, metres, robot's base frame")
     covariance: list[list[float]] | None = Field(description="6x6 of cam_from_obj; x, y, z, rx, ry, rz; metres and "
                                                  "radians, along the camera's axes (ROS PoseWithCovariance)")
     p_correct: float = Field(description="calibrated P(every surface point within 10 % of the diameter)")
-    fit: float = Field(default=0.0, description="how well the pose explains the picture, 0..1; 0 without a pose")
+    fit: float = Field(default=0.0, description="how well the pose explains the image, 0..1; 0 without a pose")
     region90: Region90Out | None
-    alternatives: list[AlternativeOut] = Field(default=[], description="clearly different poses that one view leaves "
-                                               "possible, best first; empty where the picture decides, or views do")
+    alternatives: list[AlternativeOut] = Field(default=[], description="clearly different poses that this view does "
+                                               "not exclude, best first; empty where the image, or fusion, decides")
     views: int = Field(description="frames fused into this pose")
-    source: str = Field(default="detected", description="`detected`: found in this image; other values may follow")
+    source: str = Field(default="detected", description="`detected`: found in this image; further values may be added")
     budget: dict[str, SigmaOut] | None = Field(default=None, description="error of a fused pose in the base frame by "
-                                               "cause: vision, hand_eye, kinematics, latency (those known) and total")
+                                               "cause: vision, hand_eye, kinematics, latency (if known) and total")
 
 
 class ModelVersionOut(BaseModel):
-    """The bundle that gave a result."""
+    """The bundle that computed a result."""
 
     name: str
     version: str
 
 
 class FrameResultOut(BaseModel):
-    """All that posebot says about one picture: a line of results.jsonl."""
+    """The result of one image: a line of results.jsonl."""
 
     schema_: Literal[1] = Field(alias="schema")
     frame_id: str
     captured_at: float = Field(description="seconds since 1970, UTC")
-    age_ms: float = Field(description="from captured_at to when the result was ready")
-    stage_ms: dict[str, float] = Field(description="milliseconds of each stage, and total")
-    dropped: int = Field(description="frames skipped since the previous result, because newer ones came")
+    age_ms: float = Field(description="from captured_at until the result was ready")
+    stage_ms: dict[str, float] = Field(description="milliseconds of each stage, and their total")
+    dropped: int = Field(description="frames dropped since the previous result because newer ones arrived")
     model: ModelVersionOut | None = Field(default=None, description="name and version of the bundle")
-    base_from_cam: list[list[float]] | None = Field(default=None, description="4x4, metres, as given with the image")
+    base_from_cam: list[list[float]] | None = Field(default=None, description="4x4, metres; null where unknown")
     camera: CameraOut
     estimates: list[EstimateOut]

@@ -1,4 +1,4 @@
-"""Keys, models, jobs, health over the wire."""
+"""Schemas of keys, models, jobs and health."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from posebot.service.web.schemas.poses import Request
 
 JobKind = Literal["train", "tune", "evaluate", "synth"]
 JobStatus = Literal["pending", "running", "succeeded", "failed", "stopped"]
-Value = Annotated[str, Field(max_length=500)] | bool | int | float
+ArgumentValue = Annotated[str, Field(max_length=500)] | bool | int | float
 
 
 class ErrorDetail(BaseModel):
-    """What is wrong, and where it can be told, what would be right."""
+    """What is wrong, where, and what is expected."""
 
     code: str
     message: str
@@ -24,7 +24,7 @@ class ErrorDetail(BaseModel):
 
 
 class ErrorOut(BaseModel):
-    """Every answer of 400 and above."""
+    """The body of every response with a status of 400 or above."""
 
     error: ErrorDetail
 
@@ -36,7 +36,7 @@ class LoginIn(Request):
 
 
 class IdentityOut(BaseModel):
-    """Who is asking."""
+    """The caller."""
 
     id: str
     name: str
@@ -45,14 +45,14 @@ class IdentityOut(BaseModel):
 
 
 class TicketOut(BaseModel):
-    """Opens one WebSocket: `?ticket=…`."""
+    """A ticket that opens one WebSocket: `?ticket=…`."""
 
     ticket: str
     expires_in_s: float
 
 
 class InfoOut(BaseModel):
-    """The service."""
+    """About the service."""
 
     version: str
     profile: Literal["fused", "distributed"]
@@ -62,46 +62,46 @@ class InfoOut(BaseModel):
 
 
 class Live(BaseModel):
-    """The process answers."""
+    """The process responds."""
 
     status: Literal["live"] = "live"
 
 
 class Ready(BaseModel):
-    """A picture went through all stages."""
+    """Inference works."""
 
     status: Literal["ready"] = "ready"
     checked_at: float = Field(description="seconds since 1970")
-    ms: float = Field(description="that the picture took, milliseconds")
+    ms: float = Field(description="milliseconds that the inference took")
 
 
 class ModelSummary(BaseModel):
-    """A bundle of the configuration."""
+    """A model of the configuration."""
 
     name: str
     version: str | None
     active: bool
     objects: list[str]
     licence: str | None
-    error: str | None = Field(default=None, description="why it cannot be opened")
+    error: str | None = Field(default=None, description="why the bundle cannot be opened")
 
 
 class ModelList(BaseModel):
-    """All bundles of the configuration."""
+    """All models of the configuration."""
 
     active: str
     models: list[ModelSummary]
 
 
 class Symmetries(BaseModel):
-    """How many of each kind."""
+    """Number of symmetries of each kind."""
 
     discrete: int
     continuous: int
 
 
 class ObjectOut(BaseModel):
-    """An object that a model knows."""
+    """An object of a model."""
 
     obj_id: int
     label: str
@@ -112,7 +112,7 @@ class ObjectOut(BaseModel):
 
 
 class ModelDetail(ModelSummary):
-    """All about a bundle. `provenance` holds data, commit and metrics as the trainer wrote them."""
+    """A model in detail. `provenance` holds data sets, commit and metrics as recorded by the trainer."""
 
     detail: list[ObjectOut]
     detector: dict[str, Any]
@@ -122,7 +122,7 @@ class ModelDetail(ModelSummary):
 
 
 class Activated(BaseModel):
-    """The model that answers from now on."""
+    """The model that is active now."""
 
     active: str
     version: str
@@ -136,7 +136,7 @@ class MeshOut(BaseModel):
     obj_id: int
     label: str
     vertices: list[float] = Field(description="x, y, z of each vertex")
-    faces: list[int] = Field(description="three vertices of each triangle, counter-clockwise from outside")
+    faces: list[int] = Field(description="three vertex indices of each triangle, counter-clockwise from outside")
     colors: list[int] | None = Field(description="r, g, b of each vertex, 0..255")
     edges: list[float] = Field(description="x, y, z of both ends of each sharp edge")
     diameter_m: float
@@ -145,10 +145,10 @@ class MeshOut(BaseModel):
 
 
 class JobIn(Request):
-    """What is to be done. The arguments of each kind are listed by `GET /v1/jobs`."""
+    """A job to submit. `GET /v1/jobs` lists the arguments of each kind."""
 
     kind: JobKind
-    arguments: dict[str, Value] = Field(default={}, max_length=40)
+    arguments: dict[str, ArgumentValue] = Field(default={}, max_length=40)
 
 
 class Job(BaseModel):
@@ -162,17 +162,17 @@ class Job(BaseModel):
     submitted_at: float | None = None
     started_at: float | None = None
     ended_at: float | None = None
-    progress: float | None = Field(default=None, description="0..1 where the job tells")
+    progress: float | None = Field(default=None, description="0..1; null where the job does not report it")
 
 
 class JobList(BaseModel):
-    """All jobs, newest first, and which arguments each kind takes."""
+    """All jobs, newest first, and the arguments of each kind."""
 
     kinds: dict[str, list[str]]
     jobs: list[Job]
 
 
 class JobLogs(BaseModel):
-    """The last lines."""
+    """The last lines of the output."""
 
     lines: list[str]
