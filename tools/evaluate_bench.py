@@ -1,12 +1,12 @@
-"""How fast `posebot evaluate` judges a csv, and how much faster that is than the definitions written out plainly.
+"""Run time of `posebot evaluate` on a csv, compared with a plain implementation of the definitions.
 
-    python tools/evaluate_bench.py                          # 200 pictures of 8 objects on 2 processes
+    python tools/evaluate_bench.py                          # 200 images of 8 objects on 2 processes
     python tools/evaluate_bench.py --frames 20 --processes 1 --plain 0
 
-Eight turned parts of 8,400 vertices, each with a continuous symmetry (315 steps), one of each in every picture; no
+Eight turned parts of 8,400 vertices, each with a continuous symmetry (315 steps), one of each in every image; no
 depth, so MSSD, MSPD, ADD-S and the 6-D detection scores are computed, and the report is written. Estimates are off by
-0.1 mm to half a metre. Timed: the whole command, from reading the csv to report.html. Then `--plain` pairs are judged
-by the plain version of the tests, and by bop_toolkit_lib's functions where that is installed, and compared.
+0.1 mm to half a metre. Timed: the whole command, from reading the csv to report.html. Then `--plain` pairs are
+evaluated by the plain implementation of the tests, and by bop_toolkit_lib where it is installed, and compared.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from posebot.core.frame import Frame
 from posebot.core.objects import ContinuousSymmetry, Mesh, ObjectModel
 from posebot.core.transforms import Array, make, perturb, rotation_from_vector
 from posebot.datasets.bop_writer import GroundTruth, SceneWriter
-from posebot.evaluation import errors
-from posebot.evaluation.csv import Row, write_csv
-from posebot.evaluation.run import local
-from posebot.evaluation.worker import Split
+from posebot.evaluation import pose_errors
+from posebot.evaluation.bop_csv import Row, write_csv
+from posebot.evaluation.run import local_executor
+from posebot.evaluation.worker import EvaluationSplit
 from posebot.objects.bop_models import make_object, save_objects
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "evaluation"))
@@ -41,7 +41,7 @@ OBJECTS = 8
 
 
 def part(obj_id: int) -> ObjectModel:
-    """A turned part: 120 rings of 70 vertices about z, metres."""
+    """A surface of revolution: 120 rings of 70 vertices about z, metres."""
     rng = np.random.default_rng(obj_id)
     height = np.linspace(-0.05, 0.05, 120)
     radius = 0.02 + 0.01 * np.cos(height * rng.uniform(40, 120)) + rng.uniform(0, 0.01)
@@ -73,17 +73,18 @@ def make_dataset(folder: Path, frames: int) -> list[Row]:
     return rows
 
 
-def whole(frames: int, processes: int) -> tuple[float, float]:
-    """Seconds of the command on a clock, and of CPU in all processes."""
+def time_command(frames: int, processes: int) -> tuple[float, float]:
+    """Wall-clock seconds of the command, and CPU seconds of all processes."""
     import resource
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_csv(folder / "estimates.csv", make_dataset(folder, frames))
-        used = _cpu(resource)
+        cpu_before = _cpu(resource)
         start = time.perf_counter()
-        run(Split(folder, "test"), None, folder / "estimates.csv", folder / "report", local(processes))
-        return time.perf_counter() - start, _cpu(resource) - used
+        split, executor = EvaluationSplit(folder, "test"), local_executor(processes)
+        run(split, None, folder / "estimates.csv", folder / "report", executor)
+        return time.perf_counter() - start, _cpu(resource) - cpu_before
 
 
 def _cpu(resource: Any) -> float:
@@ -91,26 +92,27 @@ def _cpu(resource: Any) -> float:
     return float(sum(usage.ru_utime + usage.ru_stime for usage in usages))
 
 
-def beside(count: int) -> dict[str, Any]:
-    """CPU seconds of MSSD and MSPD of one pair: here, written plainly, and by the toolkit; and how far they differ."""
+def compare_implementations(count: int) -> dict[str, Any]:
+    """CPU seconds per pair of MSSD and MSPD: posebot, a plain implementation, the BOP toolkit; largest difference."""
     import bop_reference as plain
 
     model, K, rng = part(1), CAMERA.K, np.random.default_rng(1)
-    points, turns = model.mesh.vertices, model.symmetry_transforms(errors.BOP_STEPS)
+    points, symmetries = model.mesh.vertices, model.symmetry_transforms(pose_errors.BOP_STEPS)
     gt = np.stack([make(rotation_from_vector(rng.normal(size=3)), [0.05, 0, 0.8]) for _ in range(count)])
     twists = rng.normal(size=(count, 6)) * 10 ** rng.uniform(-4, -0.3, (count, 1)) * [1, 1, 1, 5, 5, 5]
     est = perturb(gt, twists)
-    ways: dict[str, Callable[[], Any]] = {
-        "posebot": lambda: (errors.mssd(est, gt, points, turns), errors.mspd(est, gt, K, points, turns)),
-        "plain": lambda: ([plain.mssd(e, g, points, list(turns)) for e, g in zip(est, gt)],
-                          [plain.mspd(e, g, K, points, list(turns)) for e, g in zip(est, gt)]),
+    implementations: dict[str, Callable[[], Any]] = {
+        "posebot": lambda: (pose_errors.mssd(est, gt, points, symmetries),
+                            pose_errors.mspd(est, gt, K, points, symmetries)),
+        "plain": lambda: ([plain.mssd(e, g, points, list(symmetries)) for e, g in zip(est, gt)],
+                          [plain.mspd(e, g, K, points, list(symmetries)) for e, g in zip(est, gt)]),
     }
-    if (theirs := _toolkit()) is not None:
-        ways["bop_toolkit_lib"] = lambda: theirs(est, gt, K, points, turns)
+    if (toolkit := _toolkit()) is not None:
+        implementations["bop_toolkit_lib"] = lambda: toolkit(est, gt, K, points, symmetries)
     seconds, values = {}, {}
-    for name, way in ways.items():
+    for name, implementation in implementations.items():
         start = time.process_time()
-        values[name] = np.array(way())
+        values[name] = np.array(implementation())
         seconds[name] = (time.process_time() - start) / count
     return {"seconds_per_pair": seconds, "ratio": {name: seconds[name] / seconds["posebot"] for name in seconds},
             "largest_difference": {name: float(np.abs(values[name] - values["posebot"]).max()) for name in values}}
@@ -123,13 +125,13 @@ def _toolkit() -> Callable[[Array, Array, Array, Array, Array], Any] | None:
     except ImportError:
         return None
 
-    def judge(est: Array, gt: Array, K: Array, points: Array, turns: Array) -> Any:
-        syms = [{"R": turn[:3, :3], "t": turn[:3, 3:]} for turn in turns]
+    def compute(est: Array, gt: Array, K: Array, points: Array, symmetries: Array) -> Any:
+        syms = [{"R": symmetry[:3, :3], "t": symmetry[:3, 3:]} for symmetry in symmetries]
         pairs = [(e[:3, :3], e[:3, 3:], g[:3, :3], g[:3, 3:]) for e, g in zip(est, gt)]
         return ([pose_error.mssd(*pair, points, syms) for pair in pairs],
                 [pose_error.mspd(*pair, K, points, syms) for pair in pairs])
 
-    return judge
+    return compute
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -137,12 +139,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, default=200)
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--plain", type=int, default=8, help="pairs that are also judged plainly; 0: none")
+    parser.add_argument("--plain", type=int, default=8, help="pairs for the comparison of implementations; 0: none")
     options = parser.parse_args(arguments)
-    wall, cpu = whole(options.frames, options.processes)
+    wall, cpu = time_command(options.frames, options.processes)
     found = {"frames": options.frames, "objects": OBJECTS, "processes": options.processes, "wall_s": round(wall, 2),
              "cpu_s": round(cpu, 2), "bop_toolkit_lib": _toolkit() is not None}
-    print(json.dumps(found | (beside(options.plain) if options.plain else {}), indent=2))
+    print(json.dumps(found | (compare_implementations(options.plain) if options.plain else {}), indent=2))
     return 0
 
 

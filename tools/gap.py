@@ -31,8 +31,10 @@ from posebot.core.objects import ObjectModel
 from posebot.core.transforms import apply, inverse
 from posebot.datasets.bop import Annotation, BopDataset
 from posebot.datasets.localizer_samples import clip_box
-from posebot.evaluation.judge import Yardstick, pose_errors
-from posebot.evaluation.localization import MSPD_THRESHOLDS, MSSD_THRESHOLDS, NORM_WIDTH
+from posebot.evaluation.image_errors import compute_pose_errors
+from posebot.evaluation.metrics import EvalModel
+from posebot.evaluation.metrics.mspd import MSPD_THRESHOLDS, NORM_WIDTH
+from posebot.evaluation.metrics.mssd import MSSD_THRESHOLDS
 from posebot.models.bundle import Bundle
 from posebot.stages.detect import Detection
 from posebot.stages.localize import Localization, refine_crops
@@ -101,7 +103,7 @@ class _Prober:
         self.models = {model.obj_id: model for model in bundle.objects}
         self.classes = {model.obj_id: index for index, model in enumerate(bundle.objects)
                         if model.obj_id in library.objects}
-        self.sticks = {model.obj_id: Yardstick.of(model) for model in bundle.objects}
+        self.sticks = {model.obj_id: EvalModel.of(model) for model in bundle.objects}
         self.looks: dict[tuple[str, int], list[Look]] = {}
 
     def probe(self, frame: Frame, truth: Annotation, other: Picture) -> None:
@@ -126,7 +128,7 @@ class _Prober:
         if pose is None:
             return Look(iou, coordinates, np.inf, np.inf)
         stick = self.sticks[truth.obj_id]
-        errors = pose_errors(pose[None], truth.cam_from_obj[None], stick, frame.camera.K, None)
+        errors = compute_pose_errors(pose[None], truth.cam_from_obj[None], stick, frame.camera.K, None)
         return Look(iou, coordinates, float(errors["mspd"][0, 0]) * NORM_WIDTH / frame.camera.width,
                     float(errors["mssd"][0, 0]) / stick.model.diameter)
 

@@ -26,7 +26,7 @@ from posebot.core.errors import EXIT_BAD_INPUT, PosebotError
 from posebot.core.frame import Frame
 from posebot.core.results import PoseEstimate
 from posebot.core.transforms import inverse, perturb
-from posebot.evaluation.errors import mspd
+from posebot.evaluation.pose_errors import mspd
 from posebot.models.bundle import Bundle
 from posebot.stages.fuse import CameraError, Fuser
 from posebot.stages.pipeline import Pipeline

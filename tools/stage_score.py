@@ -28,8 +28,10 @@ from posebot.core.frame import Frame
 from posebot.core.transforms import Array
 from posebot.datasets.bop import Annotation, BopDataset
 from posebot.datasets.localizer_samples import clip_box
-from posebot.evaluation.judge import Yardstick, pose_errors
-from posebot.evaluation.localization import MSPD_THRESHOLDS, MSSD_THRESHOLDS, NORM_WIDTH
+from posebot.evaluation.image_errors import compute_pose_errors
+from posebot.evaluation.metrics import EvalModel
+from posebot.evaluation.metrics.mspd import MSPD_THRESHOLDS, NORM_WIDTH
+from posebot.evaluation.metrics.mssd import MSSD_THRESHOLDS
 from posebot.models.bundle import Bundle
 from posebot.models.runtime import Network
 from posebot.stages.detect import Detection, OnnxDetector
@@ -93,7 +95,7 @@ class _Scorer:
         network = Network(bundle.detector, threads=options.threads, name="detector.onnx")
         self.detectors = {looks: OnnxDetector(network, replace(spec, threshold=_LEAST, tta_views=looks), 200)
                           for looks in sorted({1, spec.tta_views})}
-        self.sticks = {model.obj_id: Yardstick.of(model) for model in bundle.objects}
+        self.sticks = {model.obj_id: EvalModel.of(model) for model in bundle.objects}
         self.classes = {model.obj_id: index for index, model in enumerate(bundle.objects)}
         self.boxes: dict[int, list[Boxes]] = {looks: [] for looks in self.detectors}
         self.errors: list[Array] = []
@@ -122,7 +124,7 @@ class _Scorer:
             if solution.pose is not None:
                 poses = np.stack([solution.pose, *(other.cam_from_obj for other in solution.alternatives)])
                 stick = self.sticks[truth.obj_id]
-                table = pose_errors(poses, truth.cam_from_obj[None], stick, frame.camera.K, None)
+                table = compute_pose_errors(poses, truth.cam_from_obj[None], stick, frame.camera.K, None)
                 errors = np.stack([table["mspd"][:, 0] * NORM_WIDTH / frame.camera.width,
                                    table["mssd"][:, 0] / stick.model.diameter], axis=1)
                 self.errors.append(errors[0])

@@ -1,4 +1,4 @@
-"""Where `posebot evaluate` takes estimates from: a csv, or a bundle's pipeline run on the pictures."""
+"""Sources of estimates for `posebot evaluate`: a csv, or the pipeline of a bundle."""
 
 from __future__ import annotations
 
@@ -12,66 +12,66 @@ from posebot.core.errors import InputError, ResultFileError
 from posebot.core.frame import Frame
 from posebot.core.results import PoseEstimate
 from posebot.datasets.bop import ImageKey
-from posebot.evaluation.records import Judged
-from posebot.evaluation.worker import CsvSource, Estimates, Source, Split
+from posebot.evaluation.records import EvaluatedEstimate
+from posebot.evaluation.worker import CsvEstimates, EstimateSource, EvaluationSplit, ImageEstimates
 from posebot.models.bundle import Bundle, file_sha256, resolve
 from posebot.models.calibration import LEVELS, ModeCalibration
 from posebot.stages.certainty import radii
 
 
-def recipe(split: Split, bundle: str | None, estimates: Path | None,
-           threads: int) -> tuple[Callable[[], Source], dict[str, Any]]:
-    """How a process makes the source of estimates, and what identifies it.
+def estimate_source(split: EvaluationSplit, bundle: str | None, estimates: Path | None,
+                    threads: int) -> tuple[Callable[[], EstimateSource], dict[str, Any]]:
+    """A factory of the source, called in each process, and the subject of the evaluation for its report.
 
     Raises:
-        InputError: both or neither are given, or what is given cannot be used.
+        InputError: both or neither are given, or the given one cannot be used.
     """
     if (bundle is None) == (estimates is None):
-        raise InputError("evaluate", "needs one thing to judge", "either --bundle BUNDLE or --estimates FILE.csv")
+        raise InputError("evaluate", "needs a bundle or estimates", "either --bundle BUNDLE or --estimates FILE.csv")
     if estimates is not None:
-        CsvSource(estimates, split)  # its errors belong before any work
+        CsvEstimates(estimates, split)  # fails early
         path = estimates.resolve()
-        return partial(CsvSource, path, split), {"estimates": path.name, "sha256": file_sha256(path)}
+        return partial(CsvEstimates, path, split), {"estimates": path.name, "sha256": file_sha256(path)}
     path, opened = resolve(str(bundle)), Bundle.open(str(bundle))
-    known, asked = {model.obj_id for model in opened.objects}, set(split.open().objects)
-    if not known & asked:
-        raise ResultFileError(path, f"knows objects {sorted(known)}", f"one of the data set's: {sorted(asked)}")
+    known, targets = {model.obj_id for model in opened.objects}, set(split.open().objects)
+    if not known & targets:
+        raise ResultFileError(path, f"knows objects {sorted(known)}", f"one of the data set's: {sorted(targets)}")
     sums = file_sha256(path / "SHA256SUMS" if path.is_dir() else path)
-    return (partial(BundleSource, str(path.resolve()), split, threads),
+    return (partial(BundleEstimates, str(path.resolve()), split, threads),
             {"bundle": f"{opened.manifest.name} {opened.manifest.version}", "sha256": sums, "depth": split.depth})
 
 
-class BundleSource:
-    """Estimates of a bundle's pipeline, each picture by itself.
+class BundleEstimates:
+    """Estimates of the pipeline of a bundle, without fusion of images.
 
-    Objects that the data set has no model of are left out: nobody could judge them.
+    Objects without a model in the data set are left out: they cannot be evaluated.
     """
 
-    def __init__(self, path: str, split: Split, threads: int) -> None:
+    def __init__(self, path: str, split: EvaluationSplit, threads: int) -> None:
         from posebot.stages.pipeline import Pipeline
 
-        self.judgeable = set(split.open().objects)
+        self.evaluable = set(split.open().objects)
         self.pipeline = Pipeline(Bundle.open(path), depth=split.depth, threads=threads, fuse=False)
 
-    def estimate(self, key: ImageKey, frame: Frame) -> Estimates:
+    def estimate(self, key: ImageKey, frame: Frame) -> ImageEstimates:
         """Run the pipeline."""
         result = self.pipeline(frame)
-        kept = [estimate for estimate in result.estimates if estimate.obj_id in self.judgeable]
+        kept = [estimate for estimate in result.estimates if estimate.obj_id in self.evaluable]
         calibration = self.pipeline.bundle.manifest.calibration
         mode = calibration.rgb if frame.depth is None else calibration.depth
         sizes = {model.obj_id: model.diameter for model in self.pipeline.bundle.objects}
-        return Estimates(tuple(_judged(estimate, sizes[estimate.obj_id], mode) for estimate in kept),
-                         tuple(estimate.covariance for estimate in kept), result.stage_ms["total"] / 1000)
+        return ImageEstimates(tuple(_evaluated_estimate(estimate, sizes[estimate.obj_id], mode) for estimate in kept),
+                              tuple(estimate.covariance for estimate in kept), result.stage_ms["total"] / 1000)
 
 
-def _judged(estimate: PoseEstimate, diameter: float, mode: ModeCalibration) -> Judged:
+def _evaluated_estimate(estimate: PoseEstimate, diameter: float, mode: ModeCalibration) -> EvaluatedEstimate:
     regions = None
     if estimate.covariance is not None:
         scaled = [radii(estimate.p_correct, estimate.covariance, diameter, estimate.obj_id, mode, level)
                   for level in LEVELS]
         regions = [[one.translation_mm / 1000, radians(one.rotation_deg)] for one in scaled]
     posed = estimate.cam_from_obj is not None
-    return Judged(
+    return EvaluatedEstimate(
         estimate.obj_id, float(estimate.rank), estimate.cam_from_obj, estimate.box_xyxy.tolist(),
         estimate.status, float(estimate.p_correct) if posed else None, regions,
         alternatives=[other.cam_from_obj for other in estimate.alternatives], box_score=float(estimate.score))

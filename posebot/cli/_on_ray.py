@@ -1,29 +1,29 @@
-"""`posebot evaluate --ray`: pictures are judged by actors on a Ray cluster."""
+"""`posebot evaluate --ray`: images are evaluated by actors on a Ray cluster."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from posebot.datasets.bop import ImageKey
-from posebot.evaluation.records import Record
-from posebot.evaluation.run import Judges
-from posebot.evaluation.worker import Source, Split, Worker
+from posebot.evaluation.records import ImageRecord
+from posebot.evaluation.run import Executor, SourceFactory
+from posebot.evaluation.worker import EvaluationSplit, EvaluationWorker
 from posebot.training.ray_train import cluster
 
 
-def on_ray(address: str | None, processes: int) -> Judges:
-    """Judges on the cluster at `address` (see `cluster`): `processes` actors of one CPU, 0 for one per CPU there is.
+def on_ray(address: str | None, processes: int) -> Executor:
+    """Executor on the cluster at `address` (see `cluster`): `processes` actors of one CPU, 0 for one per CPU.
 
-    Data set and bundle must lie at the same path on all nodes.
+    Data set and bundle must be at the same path on all nodes.
     """
-    def judges(split: Split, make_source: Callable[[], Source], keys: Sequence[ImageKey]) -> Iterator[Record]:
+    def executor(split: EvaluationSplit, make_source: SourceFactory, keys: Sequence[ImageKey]) -> Iterator[ImageRecord]:
         import ray
         from ray.util import ActorPool
 
         with cluster(address, processes):
             count = processes or int(ray.cluster_resources().get("CPU", 1))
-            actor = ray.remote(num_cpus=1)(Worker)
+            actor = ray.remote(num_cpus=1)(EvaluationWorker)
             pool = ActorPool([actor.remote(split, make_source) for _ in range(min(count, len(keys)))])
-            yield from pool.map(lambda worker, key: worker.judge.remote(key), list(keys))
+            yield from pool.map(lambda worker, key: worker.evaluate.remote(key), list(keys))
 
-    return judges
+    return executor

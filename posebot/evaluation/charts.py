@@ -1,4 +1,4 @@
-"""The report's charts, as SVG text to be put into a page. Drawn by matplotlib."""
+"""Charts of reports as SVG, by matplotlib."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ def draw(panels: Sequence[Panel], width: float = 3.4, height: float = 2.6) -> st
 
 
 def recall_curve(title: str, unit: str, errors: Array, until: float, marks: Array) -> Panel:
-    """Share of targets with an error below a threshold, for thresholds from 0 to `until`; BOP's own are marked."""
+    """Share of targets with an error below a threshold, for thresholds from 0 to `until`; those of BOP are marked."""
     def panel(axes: Axes) -> None:
         steps = np.linspace(0, until, 201)
-        axes.plot(steps, _below(errors, steps), color=BLUE)
-        axes.plot(marks, _below(errors, marks), "o", color=BLUE, markersize=3)
+        axes.plot(steps, _recall_below(errors, steps), color=BLUE)
+        axes.plot(marks, _recall_below(errors, marks), "o", color=BLUE, markersize=3)
         axes.set(title=title, xlabel=unit, ylabel="recall", xlim=(0, until), ylim=(0, 1.02))
 
     return panel
@@ -69,7 +69,7 @@ def bars(title: str, names: Sequence[str], series: Mapping[str, Sequence[float |
 
 
 def reliability(table: Sequence[Mapping[str, Any]]) -> Panel:
-    """Observed share of right poses against the stated one, Wilson intervals, the number of poses at each point."""
+    """Reliability diagram: share of correct poses against p_correct, Wilson intervals, counts."""
     def panel(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--")
         for row in table:
@@ -77,26 +77,26 @@ def reliability(table: Sequence[Mapping[str, Any]]) -> Panel:
             axes.annotate(str(row["count"]), (row["stated"], row["observed"]), (4, -8), textcoords="offset points",
                           fontsize=7, color=GREY)
         axes.plot([row["stated"] for row in table], [row["observed"] for row in table], "o", color=BLUE, markersize=4)
-        axes.set(title="Does p_correct come true?", xlabel="stated p_correct", ylabel="share of right poses",
+        axes.set(title="Reliability of p_correct", xlabel="predicted p_correct", ylabel="share of correct poses",
                  xlim=(0, 1), ylim=(0, 1.02))
 
     return panel
 
 
 def risk_coverage(curve: Sequence[Sequence[float]]) -> Panel:
-    """Share of wrong poses among the surest, against the share that is kept."""
+    """Risk-coverage curve: share of wrong poses among the most certain, against the share kept."""
     def panel(axes: Axes) -> None:
         kept, risk = np.array(curve).T
         axes.plot(kept, risk, color=BLUE)
         axes.axhline(risk[-1], color=GREY, linewidth=1, linestyle="--")
-        axes.set(title="Wrong poses among the surest", xlabel="share of poses kept, surest first",
+        axes.set(title="Risk and coverage", xlabel="share of poses kept, most certain first",
                  ylabel="share of wrong poses", xlim=(0, 1), ylim=(0, max(0.05, 1.05 * float(risk.max()))))
 
     return panel
 
 
 def scatter(title: str, unit: str, x: Array, errors: Array, limit: float = 0.1) -> Panel:
-    """Error (MSSD / diameter, log) of every target that was found, medians over x, the 10 % line."""
+    """Error (MSSD / diameter, log) of every target with an estimate, medians over x, the 10 % line."""
     def panel(axes: Axes) -> None:
         found = np.isfinite(errors)
         axes.plot(x[found], np.maximum(errors[found], 1e-3), ".", color=BLUE, alpha=0.35, markersize=4, rasterized=True,
@@ -111,14 +111,14 @@ def scatter(title: str, unit: str, x: Array, errors: Array, limit: float = 0.1) 
     return panel
 
 
-def _below(errors: Array, thresholds: Array) -> Array:
+def _recall_below(errors: Array, thresholds: Array) -> Array:
     return np.searchsorted(np.sort(errors), thresholds, side="left") / max(len(errors), 1)
 
 
-def _medians(x: Array, y: Array, parts: int = 6, least: int = 5) -> tuple[Array, Array]:
-    """Median of x and of y in `parts` equal steps of x, where at least `least` points lie."""
+def _medians(x: Array, y: Array, parts: int = 6, min_count: int = 5) -> tuple[Array, Array]:
+    """Median of x and of y in `parts` equal-width bins of x, where at least `min_count` points lie."""
     if not len(x):
         return x, y
     place = np.minimum(((x - x.min()) / max(float(np.ptp(x)), 1e-9) * parts).astype(int), parts - 1)
-    groups = [place == part for part in range(parts) if (place == part).sum() >= least]
+    groups = [place == part for part in range(parts) if (place == part).sum() >= min_count]
     return np.array([np.median(x[part]) for part in groups]), np.array([np.median(y[part]) for part in groups])

@@ -1,4 +1,4 @@
-"""Which estimate is counted for which truth: greedy, best score first, as in the BOP challenge."""
+"""Assignment of estimates to ground-truth instances: greedy, best score first, as in the BOP challenge."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def by_score(scores: Array) -> Indices:
 
 
 def match(errors: Array, scores: Array, thresholds: Array) -> Indices:
-    """Match estimates to truths at several thresholds at once.
+    """Match estimates to ground-truth instances at several thresholds at once.
 
-    In the order of falling score, each estimate takes the truth with the smallest error among those still free, if that
-    error is *below* the threshold (not equal to it).
+    In order of decreasing score, each estimate takes the instance with the smallest error among those still free, if
+    that error is *below* the threshold (not equal to it).
 
     Args:
         errors: (E, G), or (H, E, G) where the error itself depends on the threshold. scores: (E,). thresholds: (H,).
     Returns:
-        (H, E): the index of the matched truth, or -1.
+        (H, E): the index of the matched instance, or -1.
     """
     thresholds = np.atleast_1d(thresholds)
     errors = np.broadcast_to(errors, (len(thresholds), *errors.shape[-2:]))

@@ -1,7 +1,7 @@
-"""What an evaluation remembers of one picture: its truths, its estimates, and every estimate's errors.
+"""Records of an evaluation, one per image: ground truth, estimates, and the errors of every estimate.
 
-Computing errors is slow and done once per picture; scores are computed from these records in a moment. One record is
-one line of `frames.jsonl`, so that an evaluation that was killed goes on where it was.
+Errors are slow to compute and computed once per image; scores are computed from the records within seconds. One record
+is one line of `frames.jsonl`, so that an interrupted evaluation can resume.
 """
 
 from __future__ import annotations
@@ -14,14 +14,10 @@ import numpy as np
 
 from posebot.core.transforms import Array
 
-ERRORS = ("mssd", "mspd", "add", "adi", "translation", "rotation", "mahalanobis", "nll", "vsd")
-"""Metres (MSSD, ADD, ADI, translation), pixels of the picture (MSPD), radians (rotation), squared sigmas (Mahalanobis),
-nats (NLL), 0..1 (VSD)."""
-
 
 @dataclass(frozen=True)
-class Truth:
-    """One annotated object. target: whether localisation asks for it. box: xyxy of its visible part, pixels."""
+class GroundTruthInstance:
+    """One annotated object. target: whether it is a localisation target. box: xyxy of its visible part, pixels."""
 
     obj_id: int
     visib_fract: float
@@ -31,16 +27,18 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class Judged:
-    """One estimate and how far it is from each truth of the same object.
+class EvaluatedEstimate:
+    """One estimate and its errors against each ground-truth instance of the same object.
 
     Attributes:
         score: ranks the poses; box_score: ranks the boxes, None: as the poses. cam_from_obj: 4x4 metres, None for a
-            detection without a pose. box, p_correct, regions: None where the source (a csv) does not tell them.
-        regions: radii (metres, radians) that hold in each of `calibration.LEVELS`.
-        truths: indices (T,) of the picture's truths of the same object. errors: name of `ERRORS` to (T,), VSD (T, 10),
-            "alternatives" (MSSD (T, A) of each of them, where there are any).
-        alternatives: other poses (4x4 each) that were told beside this one, best first.
+            detection without a pose. box (xyxy, pixels), p_correct, regions: None where the source (a csv) has none.
+        regions: radii (metres, radians) of the regions of confidence, one for each of `calibration.LEVELS`.
+        truths: indices (G,) of the image's instances of the same object.
+        errors: by name, (G,), or (G, T) of a metric with tolerances: those of the metrics (MSSD, ADD, ADI in metres,
+            MSPD in pixels of the image, VSD 0..1), translation (metres), rotation (radians), mahalanobis (squared),
+            nll (nats), alternatives ((G, A) MSSD of each alternative pose).
+        alternatives: alternative poses (4x4 each) of the estimate, best first.
     """
 
     obj_id: int
@@ -57,50 +55,51 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Record:
-    """One picture.
+class ImageRecord:
+    """One image.
 
     Attributes:
-        inst_count: how many instances of each object localisation asks for. seconds: that the source took, None if
-            unknown. depth: whether the picture has a depth image, so that VSD is known of every estimate.
+        inst_count: number of target instances by object. seconds: run time of the source, None if unknown.
+        depth: whether the image has depth, so that metrics that need it are known.
     """
 
     frame_id: str
     width: int
-    truths: tuple[Truth, ...]
-    estimates: tuple[Judged, ...]
+    truths: tuple[GroundTruthInstance, ...]
+    estimates: tuple[EvaluatedEstimate, ...]
     inst_count: dict[int, int]
     seconds: float | None = None
     depth: bool = False
 
     def to_json(self) -> str:
-        """One line; infinite errors become null."""
+        """One line of JSON; infinite errors become null."""
         return json.dumps({
             "frame_id": self.frame_id, "width": self.width, "seconds": self.seconds, "depth": self.depth,
             "inst_count": {str(obj_id): count for obj_id, count in self.inst_count.items()},
-            "truths": [vars(truth) for truth in self.truths], "estimates": [_estimate(e) for e in self.estimates],
+            "truths": [vars(truth) for truth in self.truths], "estimates": [_to_dict(e) for e in self.estimates],
         }, allow_nan=False)
 
     @classmethod
-    def from_json(cls, line: str) -> Record:
-        """Inverse of `to_json`. Raises ValueError, KeyError or TypeError on anything else, such as half a line."""
+    def from_json(cls, line: str) -> ImageRecord:
+        """Inverse of `to_json`. Raises ValueError, KeyError or TypeError on anything else."""
         data = json.loads(line)
-        return cls(data["frame_id"], int(data["width"]), tuple(Truth(**truth) for truth in data["truths"]),
-                   tuple(_judged(estimate) for estimate in data["estimates"]),
+        truths = tuple(GroundTruthInstance(**truth) for truth in data["truths"])
+        return cls(data["frame_id"], int(data["width"]), truths,
+                   tuple(_from_dict(estimate) for estimate in data["estimates"]),
                    {int(obj_id): count for obj_id, count in data["inst_count"].items()}, data["seconds"], data["depth"])
 
 
-def _estimate(judged: Judged) -> dict[str, Any]:
-    data = dict(vars(judged))
-    data["cam_from_obj"] = None if judged.cam_from_obj is None else judged.cam_from_obj.tolist()
-    data["alternatives"] = [pose.tolist() for pose in judged.alternatives]
-    data["errors"] = {name: _nulls(values) for name, values in judged.errors.items()}
+def _to_dict(estimate: EvaluatedEstimate) -> dict[str, Any]:
+    data = dict(vars(estimate))
+    data["cam_from_obj"] = None if estimate.cam_from_obj is None else estimate.cam_from_obj.tolist()
+    data["alternatives"] = [pose.tolist() for pose in estimate.alternatives]
+    data["errors"] = {name: _nulls(values) for name, values in estimate.errors.items()}
     return data
 
 
-def _judged(data: dict[str, Any]) -> Judged:
+def _from_dict(data: dict[str, Any]) -> EvaluatedEstimate:
     pose = data["cam_from_obj"]
-    return Judged(**{
+    return EvaluatedEstimate(**{
         **data, "cam_from_obj": None if pose is None else np.asarray(pose, dtype=float),
         "alternatives": [np.asarray(other, dtype=float) for other in data.get("alternatives", ())],
         "errors": {name: np.array([[np.inf if v is None else v for v in row] if isinstance(row, list)

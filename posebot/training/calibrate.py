@@ -19,7 +19,7 @@ from posebot.core.transforms import Array, difference
 from posebot.datasets.augment import degrade
 from posebot.datasets.bop import Annotation, BopDataset, ImageKey
 from posebot.datasets.localizer_samples import clip_box
-from posebot.evaluation.errors import mssd
+from posebot.evaluation.pose_errors import mssd
 from posebot.models.bundle import Bundle
 from posebot.models.calibration import Calibration, ModeCalibration
 from posebot.models.runtime import Network

@@ -10,7 +10,7 @@ import numpy as np
 from posebot.core.objects import ObjectModel
 from posebot.core.results import PoseEstimate
 from posebot.core.transforms import Array
-from posebot.evaluation.errors import mssd, rotation_error, translation_error
+from posebot.evaluation.pose_errors import mssd, rotation_error, translation_error
 
 CORRECT_MSSD = 0.1  # of the diameter
 _STEPS = 72  # rotations into which a continuous symmetry is cut: 2.5 degrees at most off, 2 % of the diameter

@@ -23,7 +23,7 @@ from posebot.core.errors import InputError, OutputError, ResultFileError
 from posebot.core.files import write_atomic
 from posebot.core.frame import Frame
 from posebot.core.results import FrameResult
-from posebot.evaluation.csv import Row, write_csv
+from posebot.evaluation.bop_csv import Row, write_csv
 from posebot.video.overlay import Overlay
 
 if TYPE_CHECKING:

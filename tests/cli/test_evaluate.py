@@ -10,10 +10,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "evaluation"))
 
-from bop_made import POSES, make_dataset
+from small_bop_dataset import POSES, make_dataset
 
 from posebot.cli.main import run
-from posebot.evaluation.csv import Row, write_csv
+from posebot.evaluation.bop_csv import Row, write_csv
 
 KEYS = {"AR", "VSD", "MSSD", "MSPD", "AP", "ADD", "per_object", "certainty"}
 
@@ -71,13 +71,13 @@ def test_a_bundle_with_untrained_networks(dataset: Path, tiny_bundle: Path, tmp_
 
 
 @pytest.mark.parametrize(("options", "told"), [
-    ((), "needs one thing to judge; either --bundle BUNDLE or --estimates FILE.csv"),
-    (("--bundle", "kit", "--estimates", "a.csv"), "needs one thing to judge"),
+    ((), "needs a bundle or estimates; either --bundle BUNDLE or --estimates FILE.csv"),
+    (("--bundle", "kit", "--estimates", "a.csv"), "needs a bundle or estimates"),
     (("--estimates", "a.csv"), "a.csv: no such file"),
     (("--bundle", "nowhere"), "nowhere: no such bundle"),
-    (("--estimates", "a.csv", "--shifted"), "--shifted: changes what a bundle sees"),
+    (("--estimates", "a.csv", "--shifted"), "--shifted: applies to the images of a bundle"),
     (("--split", "val", "--estimates", __file__), "a BOP split"),
-    (("--objects", "one", "--bundle", "kit"), "--objects: 'one'; object numbers"),
+    (("--objects", "one", "--bundle", "kit"), "--objects: 'one'; object ids"),
 ])
 def test_what_a_user_gets_wrong(dataset: Path, options: tuple[str, ...], told: str, tmp_path: Path,
                                 capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from posebot.cli.main import run
 from posebot.core.results import FrameResult
-from posebot.evaluation.csv import read_csv
+from posebot.evaluation.bop_csv import read_csv
 from posebot.video.sinks import read_jsonl
 from tests.video.conftest import bop_root, bundle_dir, camera_file, folder, rgbd_folder, video_file  # noqa: F401
 from tests.video.image_files import write_video

@@ -1,6 +1,6 @@
 """BOP's error functions, written as plainly as their definitions read: one pose and one symmetry at a time.
 
-Slow on purpose, and sharing nothing with `posebot.evaluation.errors`: it is what that module is compared with.
+Slow on purpose, and sharing nothing with `posebot.evaluation.pose_errors`: it is what that module is compared with.
 Lengths in whatever unit the caller uses.
 """
 

@@ -1,4 +1,4 @@
-"""What the tests of evaluation share: their helpers `bop_reference` and `bop_made`, and a small data set."""
+"""What the tests of evaluation share: their helpers `bop_reference` and `small_bop_dataset`, and a small data set."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from bop_made import make_dataset
+from small_bop_dataset import make_dataset
 
 
 @pytest.fixture(scope="session")

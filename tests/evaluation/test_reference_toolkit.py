@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from posebot.core.transforms import make, rotation_from_vector
-from posebot.evaluation import detection, errors, localization
-from posebot.evaluation.run import evaluate, local
-from posebot.evaluation.worker import CsvSource, Split
+from posebot.evaluation import localization, pose_detection, pose_errors
+from posebot.evaluation.run import evaluate, local_executor
+from posebot.evaluation.worker import CsvEstimates, EvaluationSplit
 
 LOCALIZATION = {"VSD": 0.39769, "MSSD": 0.49412, "MSPD": 0.60671, "AR": 0.49951}
 DETECTION = {"AP_MSSD": 0.503589, "AP_MSPD": 0.617203, "AP": 0.560396}
@@ -28,12 +28,13 @@ def test_published_scores_of_megapose_on_lmo(tmp_path: Path) -> None:
     folder, csv = os.environ.get("POSEBOT_LMO"), os.environ.get("POSEBOT_LMO_CSV")
     if not folder or not csv:
         pytest.skip("set POSEBOT_LMO to the whole LM-O (depth, models_eval) and POSEBOT_LMO_CSV to the sample result")
-    split = Split(Path(folder), "test")
-    records = evaluate(split, partial(CsvSource, Path(csv), split), tmp_path, {}, local(os.cpu_count() or 1))
+    split = EvaluationSplit(Path(folder), "test")
+    executor = local_executor(os.cpu_count() or 1)
+    records = evaluate(split, partial(CsvEstimates, Path(csv), split), tmp_path, {}, executor)
     models = split.open().objects
-    found = localization.scores(localization.table(records, models))
+    found = localization.recalls(localization.localization_table(records, models))
     assert {name: found[name] for name in LOCALIZATION} == pytest.approx(LOCALIZATION, abs=TOLERANCE)
-    precision, _ = detection.scores(records, models)
+    precision, _ = pose_detection.average_precisions(records, models)
     assert {name: precision[name] for name in DETECTION} == pytest.approx(DETECTION, abs=TOLERANCE)
 
 
@@ -50,8 +51,9 @@ def test_error_functions_of_the_installed_toolkit() -> None:
         gt = make(rotation_from_vector(rng.normal(size=3)), rng.uniform([-200, -200, 600], [200, 200, 1200]))
         est = make(rotation_from_vector(rng.normal(size=3) * 0.3) @ gt[:3, :3], gt[:3, 3] + rng.normal(size=3) * 20)
         poses = est[:3, :3], est[:3, 3:], gt[:3, :3], gt[:3, 3:]
-        assert errors.mssd(est, gt, vertices, ours)[0] == pytest.approx(theirs.mssd(*poses, vertices, syms), abs=1e-6)
-        assert errors.mspd(est, gt, K, vertices, ours)[0] == pytest.approx(
+        mssd = pose_errors.mssd(est, gt, vertices, ours)[0]
+        assert mssd == pytest.approx(theirs.mssd(*poses, vertices, syms), abs=1e-6)
+        assert pose_errors.mspd(est, gt, K, vertices, ours)[0] == pytest.approx(
             theirs.mspd(*poses, K, vertices, syms), abs=1e-6)
-        assert errors.add(est, gt, vertices)[0] == pytest.approx(theirs.add(*poses, vertices), abs=1e-6)
-        assert errors.adi(est, gt, vertices)[0] == pytest.approx(theirs.adi(*poses, vertices), abs=1e-6)
+        assert pose_errors.add(est, gt, vertices)[0] == pytest.approx(theirs.add(*poses, vertices), abs=1e-6)
+        assert pose_errors.adi(est, gt, vertices)[0] == pytest.approx(theirs.adi(*poses, vertices), abs=1e-6)

@@ -10,19 +10,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bop_made import OBJECTS, POSES
+from small_bop_dataset import OBJECTS, POSES
 
 from posebot.core.frame import Frame
 from posebot.core.transforms import make, rotation_from_vector
 from posebot.datasets.bop import ImageKey
 from posebot.evaluation import charts
-from posebot.evaluation.published import column_of
-from posebot.evaluation.records import Judged, Record
+from posebot.evaluation.failure_cases import describe_error
+from posebot.evaluation.published_results import dataset_column
+from posebot.evaluation.records import EvaluatedEstimate, ImageRecord
 from posebot.evaluation.report import HTML_FILE, JSON_FILE, write_report
-from posebot.evaluation.run import evaluate, local
-from posebot.evaluation.summary import bins, summarise
-from posebot.evaluation.worker import Estimates, Split
-from posebot.evaluation.worst import explain
+from posebot.evaluation.run import evaluate, local_executor
+from posebot.evaluation.summary import bins, summarize
+from posebot.evaluation.worker import EvaluationSplit, ImageEstimates
 
 SUBJECT = {"bundle": "<made> 1.0", "dataset": "/some/lmo", "split": "test"}
 
@@ -30,23 +30,24 @@ SUBJECT = {"bundle": "<made> 1.0", "dataset": "/some/lmo", "split": "test"}
 class Claiming:
     """A source that finds the boxes almost right, one can nowhere, and one box flipped; and is sure of all of it."""
 
-    def estimate(self, key: ImageKey, frame: Frame) -> Estimates:
+    def estimate(self, key: ImageKey, frame: Frame) -> ImageEstimates:
         found = []
         for obj_id, pose in POSES[key]:
             if obj_id == 2 and key.scene_id == 2:
                 continue
             off = make(rotation_from_vector([0, 0, np.pi] if key.im_id else [0, 0, 0]), [0, 0, 0.002])
-            found.append(Judged(obj_id, 0.9, pose @ off, [40, 30, 70, 60], "ok", 0.9, [[0.005, 0.1]] * 4))
-        return Estimates(tuple(found), tuple(np.eye(6) * 1e-4 for _ in found), 0.25)
+            found.append(EvaluatedEstimate(obj_id, 0.9, pose @ off, [40, 30, 70, 60], "ok", 0.9, [[0.005, 0.1]] * 4))
+        return ImageEstimates(tuple(found), tuple(np.eye(6) * 1e-4 for _ in found), 0.25)
 
 
 @pytest.fixture(scope="module")
-def records(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Record]:
-    return evaluate(Split(small_dataset, "test"), Claiming, tmp_path_factory.mktemp("out"), {}, local(1))
+def records(small_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> list[ImageRecord]:
+    split = EvaluationSplit(small_dataset, "test")
+    return evaluate(split, Claiming, tmp_path_factory.mktemp("out"), {}, local_executor(1))
 
 
-def test_figures(records: list[Record]) -> None:
-    report = summarise(records, OBJECTS)
+def test_figures(records: list[ImageRecord]) -> None:
+    report = summarize(records, OBJECTS)
     assert report["frames"] == 3
     assert report["seconds_per_frame"] == pytest.approx(0.25)
     found = sum(record.inst_count.get(obj_id, 0) for record in records for obj_id in (1, 2)) - 2  # a can, a flipped box
@@ -62,16 +63,16 @@ def test_figures(records: list[Record]) -> None:
     assert len(report["certainty"]["per_visibility"]) == len(report["per_visibility"]) == 5
     assert report["detection"]["recall_50"] is not None
     assert report["notes"] == []
-    assert summarise(records, OBJECTS, partial_truth=True)["AP_with_absent"] is None
+    assert summarize(records, OBJECTS, partial_truth=True)["AP_with_absent"] is None
     json.dumps(report, allow_nan=False)
 
 
-def test_pictures_without_depth_are_counted(records: list[Record]) -> None:
+def test_pictures_without_depth_are_counted(records: list[ImageRecord]) -> None:
     some = [replace(records[0], depth=False), *records[1:]]
-    assert summarise(some, OBJECTS)["VSD"] is None
-    assert summarise(some, OBJECTS)["notes"][0].startswith(f"1 of {len(records)} pictures have no depth")
+    assert summarize(some, OBJECTS)["VSD"] is None
+    assert summarize(some, OBJECTS)["notes"][0].startswith(f"1 of {len(records)} images have no depth")
     none = [replace(record, depth=False) for record in records]
-    assert summarise(none, OBJECTS)["notes"][0].startswith("The pictures have no depth images, so there is no VSD")
+    assert summarize(none, OBJECTS)["notes"][0].startswith("The images have no depth images, so there is no VSD")
 
 
 def test_bins_hold_every_share_once() -> None:
@@ -93,8 +94,8 @@ class Reader(HTMLParser):
                          if name in ("src", "href") and value and not value.startswith(("data:", "#"))]
 
 
-def test_the_page_needs_nothing_else(small_dataset: Path, records: list[Record], tmp_path: Path) -> None:
-    report = write_report(tmp_path, Split(small_dataset, "test"), records, SUBJECT)
+def test_the_page_needs_nothing_else(small_dataset: Path, records: list[ImageRecord], tmp_path: Path) -> None:
+    report = write_report(tmp_path, EvaluationSplit(small_dataset, "test"), records, SUBJECT)
     assert json.loads((tmp_path / JSON_FILE).read_text()) == report
     text = (tmp_path / HTML_FILE).read_text()
     reader = Reader()
@@ -103,23 +104,25 @@ def test_the_page_needs_nothing_else(small_dataset: Path, records: list[Record],
     assert reader.pictures == 2
     assert "&lt;made&gt; 1.0 on lmo / test" in text
     assert "<made>" not in text
-    assert "flipped: 180° turned" in text
-    assert "no pose was given" in text
+    assert "flipped: rotation 180°" in text
+    assert "no estimate" in text
     assert "p_correct 0.90, ok" in text
-    assert "made for 90%" in text
-    assert "Colour alone" not in text
+    assert "<td>90%</td>" in text
+    assert "RGB only" not in text
     assert sorted(path.name for path in tmp_path.iterdir()) == [HTML_FILE, JSON_FILE]
 
 
-def test_the_page_says_what_a_bundle_was_shown(small_dataset: Path, records: list[Record], tmp_path: Path) -> None:
-    write_report(tmp_path, Split(small_dataset, "test"), records, {**SUBJECT, "depth": False, "shifted": True})
-    assert "Colour alone, shifted: darker" in (tmp_path / HTML_FILE).read_text()
+def test_the_page_says_what_a_bundle_was_shown(small_dataset: Path, records: list[ImageRecord], tmp_path: Path) -> None:
+    subject = {**SUBJECT, "depth": False, "shifted": True}
+    write_report(tmp_path, EvaluationSplit(small_dataset, "test"), records, subject)
+    assert "RGB only, with domain shift: darker" in (tmp_path / HTML_FILE).read_text()
 
 
 def test_a_page_about_nothing(small_dataset: Path, tmp_path: Path) -> None:
-    report = write_report(tmp_path, Split(small_dataset, "test"), [], {"estimates": "a.csv", **SUBJECT, "bundle": ""})
+    subject = {"estimates": "a.csv", **SUBJECT, "bundle": ""}
+    report = write_report(tmp_path, EvaluationSplit(small_dataset, "test"), [], subject)
     assert report["AR"] is None
-    assert "Nothing was claimed" in (tmp_path / HTML_FILE).read_text()
+    assert "No certainty" in (tmp_path / HTML_FILE).read_text()
 
 
 def test_charts_are_whole_and_the_same_each_time() -> None:
@@ -132,22 +135,22 @@ def test_charts_are_whole_and_the_same_each_time() -> None:
 
 
 @pytest.mark.parametrize(("twist", "word"), [
-    ([0, 0, 0.002, 0, 0, 0.02], "imprecise: 1° turned, 2 mm too far, 0 mm beside"),
-    ([0, 0, -0.05, 0, 0, 0], "wrong distance: 0° turned, 50 mm too near"),
-    ([0, 0, 0, 0, 0, 3.1], "flipped: 178° turned"), ([0, 0, 0, 1.0, 0, 0], "wrong attitude: 57° turned"),
-    ([0.3, 0, 0, 0, 0, 0], "somewhere else: 0° turned")])
+    ([0, 0, 0.002, 0, 0, 0.02], "imprecise: rotation 1°, 2 mm too far, lateral 0 mm"),
+    ([0, 0, -0.05, 0, 0, 0], "wrong depth: rotation 0°, 50 mm too near"),
+    ([0, 0, 0, 0, 0, 3.1], "flipped: rotation 178°"), ([0, 0, 0, 1.0, 0, 0], "wrong rotation: rotation 57°"),
+    ([0.3, 0, 0, 0, 0, 0], "wrong place: rotation 0°")])
 def test_what_went_wrong_in_words(twist: list[float], word: str) -> None:
     gt = make(translation=[0, 0, 0.8])
     est = make(rotation_from_vector(twist[3:]), gt[:3, 3] + twist[:3])
-    assert explain(OBJECTS[1], gt, est).startswith(word)
+    assert describe_error(OBJECTS[1], gt, est).startswith(word)
 
 
 def test_a_turn_about_a_symmetry_axis_is_no_error() -> None:
     gt = make(translation=[0, 0, 0.8])
     est = make(rotation_from_vector([0, 0, 2.0]), gt[:3, 3])
-    assert explain(OBJECTS[2], gt, est).startswith("imprecise: 0° turned")
+    assert describe_error(OBJECTS[2], gt, est).startswith("imprecise: rotation 0°")
 
 
 def test_published_column_by_folder_name() -> None:
-    assert [column_of(name) for name in ("lmo", "LM-O_dev", "ycbv / test", "ycb", "kit")] == [
+    assert [dataset_column(name) for name in ("lmo", "LM-O_dev", "ycbv / test", "ycb", "kit")] == [
         "lmo", "lmo", "ycbv", "ycbv", None]

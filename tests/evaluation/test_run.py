@@ -9,17 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bop_made import POSES
+from small_bop_dataset import POSES
 
 from posebot.core.errors import InputError
 from posebot.core.transforms import make
 from posebot.datasets.bop import ImageKey
-from posebot.evaluation.csv import Row, write_csv
-from posebot.evaluation.judge import Yardstick, judge, likelihood
-from posebot.evaluation.localization import scores, table
-from posebot.evaluation.records import Judged, Record
-from posebot.evaluation.run import FRAMES_FILE, evaluate, local
-from posebot.evaluation.worker import CsvSource, Split, Worker
+from posebot.evaluation.bop_csv import Row, write_csv
+from posebot.evaluation.image_errors import evaluate_estimates, likelihood
+from posebot.evaluation.localization import localization_table, recalls
+from posebot.evaluation.metrics import EvalModel
+from posebot.evaluation.records import EvaluatedEstimate, ImageRecord
+from posebot.evaluation.run import FRAMES_FILE, evaluate, local_executor
+from posebot.evaluation.worker import CsvEstimates, EvaluationSplit, EvaluationWorker
 
 SHIFT = make(translation=[0, 0, 0.004])
 
@@ -33,9 +34,9 @@ def estimates(tmp_path: Path) -> Path:
     return tmp_path / "estimates.csv"
 
 
-def judged(dataset: Path, csv: Path, out: Path, processes: int = 1) -> list[Record]:
-    split = Split(dataset, "test")
-    return evaluate(split, partial(CsvSource, csv, split), out, {"what": csv.name}, local(processes))
+def judged(dataset: Path, csv: Path, out: Path, processes: int = 1) -> list[ImageRecord]:
+    split = EvaluationSplit(dataset, "test")
+    return evaluate(split, partial(CsvEstimates, csv, split), out, {"what": csv.name}, local_executor(processes))
 
 
 def test_errors_of_a_known_shift(small_dataset: Path, estimates: Path, tmp_path: Path) -> None:
@@ -71,21 +72,21 @@ def test_a_targets_file_decides(small_dataset: Path, estimates: Path, tmp_path: 
     record, = judged(copy, estimates, tmp_path / "out")
     assert record.inst_count == {1: 1}
     assert [truth.target for truth in record.truths] == [False, True, False]  # the most visible one
-    assert len(table([record], Split(copy, "test").open().objects)) == 1
+    assert len(localization_table([record], EvaluationSplit(copy, "test").open().objects)) == 1
 
 
 def test_objects_can_be_chosen(small_dataset: Path) -> None:
-    assert [sorted(c) for c in Split(small_dataset, "test", objects=(2,)).wanted().values()] == [[2], [2]]
-    with pytest.raises(InputError, match=r"holds no target of the objects 7, 8"):
-        Split(small_dataset, "test", objects=(7, 8)).wanted()
+    assert [sorted(c) for c in EvaluationSplit(small_dataset, "test", objects=(2,)).targets().values()] == [[2], [2]]
+    with pytest.raises(InputError, match=r"has no target of the objects 7, 8"):
+        EvaluationSplit(small_dataset, "test", objects=(7, 8)).targets()
 
 
 def test_a_target_without_a_model(small_dataset: Path, tmp_path: Path) -> None:
     copy = shutil.copytree(small_dataset, tmp_path / "copy")
     info = json.loads((copy / "models" / "models_info.json").read_text())
     (copy / "models" / "models_info.json").write_text(json.dumps({"1": info["1"]}))
-    with pytest.raises(InputError, match="holds no model of object 2, which is to be found"):
-        Split(copy, "test").wanted()
+    with pytest.raises(InputError, match="has no model of object 2, which is a target"):
+        EvaluationSplit(copy, "test").targets()
 
 
 def test_published_poses_are_used_as_they_are(small_dataset: Path, tmp_path: Path) -> None:
@@ -115,8 +116,8 @@ def test_goes_on_where_it_was_killed(small_dataset: Path, estimates: Path, tmp_p
     header, first, second, _ = path.read_text().splitlines()
     path.write_text(f"{header}\n{first}\n{second[:40]}")  # killed while it wrote the second
     seen: list[ImageKey] = []
-    judge_one = Worker.judge
-    monkeypatch.setattr(Worker, "judge", lambda self, key: (seen.append(key), judge_one(self, key))[1])
+    judge_one = EvaluationWorker.evaluate
+    monkeypatch.setattr(EvaluationWorker, "evaluate", lambda self, key: (seen.append(key), judge_one(self, key))[1])
     again = judged(small_dataset, estimates, tmp_path / "out")
     assert seen == [ImageKey(1, 1), ImageKey(2, 0)]
     assert [record.to_json() for record in again] == [record.to_json() for record in whole]
@@ -145,20 +146,20 @@ def test_a_bad_picture_gives_its_own_error(small_dataset: Path, estimates: Path,
 
 
 def test_a_csv_about_other_objects_or_pictures(small_dataset: Path, tmp_path: Path) -> None:
-    split, pose = Split(small_dataset, "test"), make(translation=[0, 0, 0.5])
+    split, pose = EvaluationSplit(small_dataset, "test"), make(translation=[0, 0, 0.5])
     write_csv(tmp_path / "a.csv", [Row(1, 0, 5, 1.0, pose)])
     with pytest.raises(InputError, match="obj_id 5 has no model; one of"):
-        CsvSource(tmp_path / "a.csv", split)
+        CsvEstimates(tmp_path / "a.csv", split)
     write_csv(tmp_path / "b.csv", [Row(77, 0, 1, 1.0, pose)])
-    with pytest.raises(InputError, match="tells nothing about the split's targets"):
-        CsvSource(tmp_path / "b.csv", split)
+    with pytest.raises(InputError, match="has no estimates of the split's targets"):
+        CsvEstimates(tmp_path / "b.csv", split)
 
 
 def test_a_record_survives_its_line() -> None:
     errors = {"mssd": np.array([0.1, np.inf]), "vsd": np.ones((2, 10))}
-    judged = Judged(1, 0.5, np.eye(4), [0, 1, 2, 3], "ok", 0.75, [[0.01, 0.1]] * 4, [0, 1], errors)
-    record = Record("000001/000002", 640, (), (judged, Judged(2, 0.1)), {1: 2}, None)
-    again = Record.from_json(record.to_json())
+    judged = EvaluatedEstimate(1, 0.5, np.eye(4), [0, 1, 2, 3], "ok", 0.75, [[0.01, 0.1]] * 4, [0, 1], errors)
+    record = ImageRecord("000001/000002", 640, (), (judged, EvaluatedEstimate(2, 0.1)), {1: 2}, None)
+    again = ImageRecord.from_json(record.to_json())
     assert again.to_json() == record.to_json()
     assert again.estimates[0].errors["mssd"].tolist() == [0.1, np.inf]
     assert again.estimates[0].regions == [[0.01, 0.1]] * 4
@@ -168,16 +169,16 @@ def test_a_record_survives_its_line() -> None:
 def test_listed_poses_survive_too_and_lines_from_before_them_are_read() -> None:
     found = {"mssd": np.array([0.1]), "alternatives": np.array([[0.2, np.inf]])}
     others = [make(translation=[0, 0, z]) for z in (0.5, 0.6)]
-    judged = Judged(1, 0.5, np.eye(4), truths=[0], errors=found, alternatives=others, box_score=0.7)
-    line = Record("000001/000002", 640, (), (judged,), {1: 1}).to_json()
-    again = Record.from_json(line).estimates[0]
+    judged = EvaluatedEstimate(1, 0.5, np.eye(4), truths=[0], errors=found, alternatives=others, box_score=0.7)
+    line = ImageRecord("000001/000002", 640, (), (judged,), {1: 1}).to_json()
+    again = ImageRecord.from_json(line).estimates[0]
     assert again.errors["alternatives"].tolist() == [[0.2, np.inf]]
     np.testing.assert_array_equal(again.alternatives, others)
     assert again.box_score == 0.7
     before = json.loads(line)
     for name in ("alternatives", "box_score"):
         del before["estimates"][0][name]
-    assert Record.from_json(json.dumps(before)).estimates[0].alternatives == []
+    assert ImageRecord.from_json(json.dumps(before)).estimates[0].alternatives == []
 
 
 def test_likelihood_of_a_gaussian() -> None:
@@ -191,15 +192,15 @@ def test_likelihood_of_a_gaussian() -> None:
 
 
 def test_nothing_to_judge(small_dataset: Path) -> None:
-    worker = Worker(Split(small_dataset, "test"), lambda: None)  # type: ignore[arg-type, return-value]
+    worker = EvaluationWorker(EvaluationSplit(small_dataset, "test"), lambda: None)  # type: ignore[arg-type, return-value]
     key = ImageKey(1, 0)
-    from posebot.evaluation.worker import read_scene
+    from posebot.evaluation.worker import read_ground_truth
 
-    scene = read_scene(worker.dataset, key, worker.dataset.frame(key), {})
-    assert judge(scene, [], worker.yardsticks) == ()
-    lost = Judged(1, 0.4)
-    assert judge(scene, [lost], worker.yardsticks) == (lost,)
-    assert isinstance(worker.yardsticks[1], Yardstick)
+    ground_truth = read_ground_truth(worker.dataset, key, worker.dataset.frame(key), {})
+    assert evaluate_estimates(ground_truth, [], worker.eval_models) == ()
+    lost = EvaluatedEstimate(1, 0.4)
+    assert evaluate_estimates(ground_truth, [lost], worker.eval_models) == (lost,)
+    assert isinstance(worker.eval_models[1], EvalModel)
 
 
 def test_the_true_poses_of_real_photographs_score_one(real_data: Path, tmp_path: Path) -> None:
@@ -207,11 +208,11 @@ def test_the_true_poses_of_real_photographs_score_one(real_data: Path, tmp_path:
     folder = real_data / "ycb"
     if not (folder / "test").is_dir():
         pytest.skip(f"no YCB-Video frames: {folder / 'test'} is missing")
-    split = Split(folder, "test")
+    split = EvaluationSplit(folder, "test")
     dataset = split.open()
     keys = dataset.keys()
     write_csv(tmp_path / "gt.csv", [Row(*key, a.obj_id, 1.0, a.cam_from_obj) for key in keys
                                     for a in dataset.annotations(key)])
     records = judged(folder, tmp_path / "gt.csv", tmp_path / "out")
-    found = scores(table(records, dataset.objects))
+    found = recalls(localization_table(records, dataset.objects))
     assert {found[name] for name in ("AR", "VSD", "MSSD", "MSPD", "ADD")} == {1.0}

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from posebot.core.camera import rays
 from posebot.core.objects import Mesh
 from posebot.core.transforms import inverse, make, rotation_from_vector
-from posebot.evaluation import depth_image
-from posebot.evaluation.depth_image import distances, render_depth
-from posebot.evaluation.vsd import DELTA, TAUS, _discrepancy, vsd
+from posebot.evaluation import depth_renderer
+from posebot.evaluation.depth_renderer import distances, render_depth
+from posebot.evaluation.metrics.vsd import DELTA, TAUS, _discrepancy, vsd
 from posebot.objects.bop_models import make_object
 
 K = np.array([[200.0, 0, 79.5], [0, 210.0, 59.5], [0, 0, 1]])
@@ -73,7 +73,7 @@ def test_faces_behind_the_camera_or_beside_the_picture_are_not_drawn() -> None:
 def test_small_chunks_draw_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     pose = make(rotation_from_vector([0.3, 0.5, 0.1]), [0, 0, 0.4])
     whole, _ = render_depth(BOX.mesh, pose, K, WIDTH, HEIGHT)
-    monkeypatch.setattr(depth_image, "_CHUNK", 10)
+    monkeypatch.setattr(depth_renderer, "_CHUNK", 10)
     np.testing.assert_array_equal(render_depth(BOX.mesh, pose, K, WIDTH, HEIGHT)[0], whole)
 
 

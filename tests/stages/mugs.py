@@ -11,7 +11,7 @@ from posebot.core.camera import Camera, box_from_mask, crop_matrix, project, unp
 from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array, apply, inverse, make, rotation_from_vector
-from posebot.evaluation.depth_image import render_depth
+from posebot.evaluation.depth_renderer import render_depth
 from posebot.objects.kit import build_kit
 from posebot.stages.detect import Detection
 from posebot.stages.localize import Localization, cut

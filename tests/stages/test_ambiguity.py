@@ -9,7 +9,7 @@ from posebot.core.frame import Frame
 from posebot.core.objects import ObjectModel
 from posebot.core.results import Alternative, PoseEstimate
 from posebot.core.transforms import Array, inverse, make, rotation_from_vector
-from posebot.evaluation.errors import mssd
+from posebot.evaluation.pose_errors import mssd
 from posebot.models.calibration import Calibration, ModeCalibration
 from posebot.stages.certainty import assess
 from posebot.stages.fuse import Fuser

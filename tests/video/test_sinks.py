@@ -9,7 +9,7 @@ import pytest
 from posebot.core.errors import InputError
 from posebot.core.frame import Frame
 from posebot.core.results import FrameResult
-from posebot.evaluation.csv import read_csv
+from posebot.evaluation.bop_csv import read_csv
 from posebot.video.resume import resume
 from posebot.video.sinks import ImageSink, JsonlSink, Output, VideoSink, read_jsonl, write_bop, write_image
 from tests.video.image_files import picture

@@ -12,7 +12,7 @@ from posebot.core.frame import Frame
 from posebot.core.objects import ContinuousSymmetry, Mesh
 from posebot.core.transforms import make, rotation_from_vector
 from posebot.datasets.bop_writer import GroundTruth, SceneWriter
-from posebot.evaluation.depth_image import render_depth
+from posebot.evaluation.depth_renderer import render_depth
 from posebot.objects.bop_models import make_object, save_objects
 
 CAMERA = Camera(np.array([[150.0, 0, 63.5], [0, 150.0, 47.5], [0, 0, 1]]), 128, 96)

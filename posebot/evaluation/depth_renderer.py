@@ -1,6 +1,6 @@
-"""Depth images of a mesh, drawn by a z-buffer in NumPy: no window, no driver, the same numbers everywhere.
+"""Depth images of a mesh by a z-buffer in NumPy: no window, no driver, identical on all machines.
 
-Pixel centres lie at whole numbers (`core.camera`): pixel (u, v) holds what its central ray hits, in float64.
+Pixel centres are integers (`core.camera`): pixel (u, v) holds the depth where its central ray hits, in float64.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from posebot.core.camera import project
 from posebot.core.objects import Mesh
 from posebot.core.transforms import Array, apply
 
-_NEAR = 1e-3  # metres; faces that reach nearer to the camera's plane are not drawn
+_NEAR = 1e-3  # metres: near plane; faces that cross it are not drawn
 _CHUNK = 2_000_000  # candidate pixels in flight
 
 Window = tuple[slice, slice]
-"""Rows and columns of a picture."""
+"""Rows and columns of an image."""
 
 
 def render_depth(mesh: Mesh, cam_from_obj: Array, K: Array, width: int, height: int) -> tuple[Array, Window]:
-    """Depth (height, width) along z in metres, 0 where the mesh is not, and the window outside which all is 0.
+    """Depth (height, width) along z in metres, 0 = background, and the window outside which all is 0.
 
-    Back faces are drawn too, as BOP's renderers do: a mesh need not be closed.
+    No back-face culling, as in the renderers of BOP: a mesh need not be closed.
     """
     points = apply(cam_from_obj, mesh.vertices)
     faces = mesh.faces[(points[mesh.faces, 2] > _NEAR).all(axis=1)]
@@ -34,7 +34,7 @@ def render_depth(mesh: Mesh, cam_from_obj: Array, K: Array, width: int, height: 
     if not drawn.size:
         return np.zeros((height, width)), (slice(0, 0), slice(0, 0))
     corners, inverse_z, low, size = corners[drawn], 1 / points[faces[drawn], 2], low[drawn], size[drawn]
-    nearest = np.zeros(height * width)  # 1 / z: larger is nearer, and linear in the picture
+    nearest = np.zeros(height * width)  # 1 / z: larger is nearer, and linear in the image
     for part in _parts(size.prod(axis=1)):
         index, value = _fill(corners[part], inverse_z[part], low[part], size[part], width)
         np.maximum.at(nearest, index, value)
@@ -44,7 +44,7 @@ def render_depth(mesh: Mesh, cam_from_obj: Array, K: Array, width: int, height: 
 
 
 def distances(depth: NDArray[np.floating], K: Array) -> Array:
-    """Length of the ray from the camera's centre to the surface (H, W), metres, from depth along z; 0 stays 0."""
+    """Length of the ray from the camera centre to the surface (H, W), metres, from depth along z; 0 stays 0."""
     height, width = depth.shape
     x = (np.arange(width) - K[0, 2]) / K[0, 0]
     y = (np.arange(height) - K[1, 2]) / K[1, 1]
@@ -52,7 +52,7 @@ def distances(depth: NDArray[np.floating], K: Array) -> Array:
 
 
 def _parts(areas: NDArray[np.int64]) -> list[slice]:
-    """Runs of triangles that together cover at most _CHUNK candidate pixels (or are one large triangle)."""
+    """Runs of triangles that cover at most _CHUNK candidate pixels together (or a single larger triangle)."""
     cuts, start, total = [], 0, np.concatenate([[0], np.cumsum(areas)])
     while start < len(areas):
         stop = max(start + 1, int(np.searchsorted(total, total[start] + _CHUNK, side="right")) - 1)
@@ -65,7 +65,7 @@ def _fill(corners: Array, inverse_z: Array, low: NDArray[np.int64], size: NDArra
           width: int) -> tuple[NDArray[np.int64], Array]:
     """Pixels (flat index) whose centre lies in a triangle of corners (F, 3, 2), and 1 / z there.
 
-    `low`, `size` (F, 2): the box of pixels (column, row) to be tried for each triangle.
+    `low`, `size` (F, 2): bounding box (column, row) of each triangle.
     """
     areas = size.prod(axis=1)
     face = np.repeat(np.arange(len(areas)), areas)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from posebot.core.objects import ContinuousSymmetry, Mesh, ObjectModel
 from posebot.core.transforms import exp, make, rotation_from_vector
-from posebot.evaluation import errors
+from posebot.evaluation import pose_errors
 
 K = np.array([[570.0, 0.3, 318.0], [0, 575.0, 243.0], [0, 0, 1]])
 HALF_Z = [-1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]
@@ -41,11 +41,11 @@ def transforms(kind: str) -> np.ndarray:
                  for e in info.get("symmetries_continuous", []))
     mesh = Mesh(np.eye(3), np.array([[0, 1, 2]], np.int32))
     model = ObjectModel(1, "x", mesh, 1.0, np.zeros(3), np.ones(3), tuple(discrete), axes)
-    return model.symmetry_transforms(errors.BOP_STEPS)
+    return model.symmetry_transforms(pose_errors.BOP_STEPS)
 
 
 def random_case(seed: int, count: int, vertices: int = 60, spread: float | None = None) -> tuple[np.ndarray, ...]:
-    """Estimates and truths (N, 4, 4), metres, near each other or anywhere in view, and a cloud of vertices."""
+    """ImageEstimates and truths (N, 4, 4), metres, near each other or anywhere in view, and a cloud of vertices."""
     rng = np.random.default_rng(seed)
     cloud = rng.normal(size=(vertices, 3)) * rng.uniform(0.01, 0.06, 3)
     gt = make_poses(rng.normal(size=(count, 3)) * 2, rng.uniform([-0.3, -0.2, 0.5], [0.3, 0.2, 1.2], (count, 3)))
@@ -65,7 +65,7 @@ def test_the_symmetric_sets_are_bops() -> None:
         expected = np.stack(reference.symmetries(KINDS[kind]))
         expected[:, :3, 3] /= 1000
         np.testing.assert_allclose(transforms(kind), expected, atol=1e-12)
-    assert len(transforms("continuous")) == errors.BOP_STEPS == 315
+    assert len(transforms("continuous")) == pose_errors.BOP_STEPS == 315
     assert len(transforms("two axes")) == 630  # concatenated, not multiplied
     assert len(transforms("both")) == 630
 
@@ -76,9 +76,9 @@ def test_agree_with_the_plain_definitions_on_1000_random_cases() -> None:
         est, gt, cloud = random_case(number, count, vertices=24)
         syms = transforms(kind)
         fast = {
-            "mssd": errors.mssd(est, gt, cloud, syms), "mspd": errors.mspd(est, gt, K, cloud, syms),
-            "add": errors.add(est, gt, cloud), "adi": errors.adi(est, gt, cloud),
-            "rotation": errors.rotation_error(est, gt, syms),
+            "mssd": pose_errors.mssd(est, gt, cloud, syms), "mspd": pose_errors.mspd(est, gt, K, cloud, syms),
+            "add": pose_errors.add(est, gt, cloud), "adi": pose_errors.adi(est, gt, cloud),
+            "rotation": pose_errors.rotation_error(est, gt, syms),
         }
         for i in range(count):
             pair = est[i], gt[i]
@@ -98,11 +98,11 @@ def test_zero_at_the_truth_and_at_its_symmetric_equivalents(seed: int, kind: str
     syms = transforms(kind)
     chosen = syms[np.random.default_rng(seed).integers(len(syms), size=3)]
     for est in (gt, gt @ chosen):
-        assert errors.mssd(est, gt, cloud, syms).max() < 1e-9
-        assert errors.mspd(est, gt, K, cloud, syms).max() < 1e-6
-        assert errors.rotation_error(est, gt, syms).max() < 1e-6
-    assert errors.add(gt, gt, cloud).max() < 1e-12
-    assert errors.adi(gt, gt, cloud).max() < 1e-12
+        assert pose_errors.mssd(est, gt, cloud, syms).max() < 1e-9
+        assert pose_errors.mspd(est, gt, K, cloud, syms).max() < 1e-6
+        assert pose_errors.rotation_error(est, gt, syms).max() < 1e-6
+    assert pose_errors.add(gt, gt, cloud).max() < 1e-12
+    assert pose_errors.adi(gt, gt, cloud).max() < 1e-12
 
 
 @settings(deadline=None, max_examples=25)
@@ -110,13 +110,13 @@ def test_zero_at_the_truth_and_at_its_symmetric_equivalents(seed: int, kind: str
 def test_laws(seed: int, kind: str) -> None:
     est, gt, cloud = random_case(seed, 4)
     syms, world = transforms(kind), random_case(seed + 1, 1)[0][0]
-    alone = errors.mssd(est, gt, cloud, syms[:1])
-    found = errors.mssd(est, gt, cloud, syms)
-    np.testing.assert_allclose(errors.mssd(world @ est, world @ gt, cloud, syms), found, atol=1e-9)
+    alone = pose_errors.mssd(est, gt, cloud, syms[:1])
+    found = pose_errors.mssd(est, gt, cloud, syms)
+    np.testing.assert_allclose(pose_errors.mssd(world @ est, world @ gt, cloud, syms), found, atol=1e-9)
     assert (found <= alone + 1e-12).all()
-    assert (errors.adi(est, gt, cloud) <= errors.add(est, gt, cloud) + 1e-12).all()
-    assert (errors.add(est, gt, cloud) <= alone + 1e-12).all()
-    np.testing.assert_allclose(errors.add(est, gt, cloud), errors.add(gt, est, cloud), atol=1e-12)
+    assert (pose_errors.adi(est, gt, cloud) <= pose_errors.add(est, gt, cloud) + 1e-12).all()
+    assert (pose_errors.add(est, gt, cloud) <= alone + 1e-12).all()
+    np.testing.assert_allclose(pose_errors.add(est, gt, cloud), pose_errors.add(gt, est, cloud), atol=1e-12)
 
 
 @settings(deadline=None, max_examples=25)
@@ -126,40 +126,45 @@ def test_a_pure_shift_is_measured_as_it_is(shift: tuple[float, float, float]) ->
     est = gt.copy()
     est[0, :3, 3] += shift
     length = np.linalg.norm(shift)
-    for value in (errors.mssd(est, gt, cloud, np.eye(4)[None]), errors.add(est, gt, cloud),
-                  errors.translation_error(est, gt)):
+    for value in (pose_errors.mssd(est, gt, cloud, np.eye(4)[None]), pose_errors.add(est, gt, cloud),
+                  pose_errors.translation_error(est, gt)):
         assert value[0] == pytest.approx(length, abs=1e-12)
 
 
 def test_rotation_error_in_radians() -> None:
     turned = make(rotation_from_vector([0, 0, 0.5]))
-    assert errors.rotation_error(turned, np.eye(4))[0] == pytest.approx(0.5)
-    assert errors.rotation_error(make(rotation_from_vector([0, 0, np.pi - 0.1])), np.eye(4),
+    assert pose_errors.rotation_error(turned, np.eye(4))[0] == pytest.approx(0.5)
+    assert pose_errors.rotation_error(make(rotation_from_vector([0, 0, np.pi - 0.1])), np.eye(4),
                                  transforms("discrete"))[0] == pytest.approx(0.1)
 
 
 def test_one_truth_for_many_estimates_and_none_at_all() -> None:
     est, gt, cloud = random_case(3, 5)
     syms = transforms("discrete")
-    np.testing.assert_array_equal(errors.mssd(est, gt[0], cloud, syms),
-                                  errors.mssd(est, np.repeat(gt[:1], 5, axis=0), cloud, syms))
+    np.testing.assert_array_equal(pose_errors.mssd(est, gt[0], cloud, syms),
+                                  pose_errors.mssd(est, np.repeat(gt[:1], 5, axis=0), cloud, syms))
     nothing = np.zeros((0, 4, 4))
-    for value in (errors.mssd(nothing, nothing, cloud, syms), errors.mspd(nothing, nothing, K, cloud, syms),
-                  errors.add(nothing, nothing, cloud), errors.adi(nothing, nothing, cloud),
-                  errors.rotation_error(nothing, nothing, syms), errors.translation_error(nothing, nothing)):
+    for value in (pose_errors.mssd(nothing, nothing, cloud, syms), pose_errors.mspd(nothing, nothing, K, cloud, syms),
+                  pose_errors.add(nothing, nothing, cloud), pose_errors.adi(nothing, nothing, cloud),
+                  pose_errors.rotation_error(nothing, nothing, syms), pose_errors.translation_error(nothing, nothing)):
         assert value.shape == (0,)
+
+
+def all_errors(est: np.ndarray, gt: np.ndarray, cloud: np.ndarray, syms: np.ndarray) -> list[np.ndarray]:
+    return [pose_errors.mssd(est, gt, cloud, syms), pose_errors.mspd(est, gt, K, cloud, syms),
+            pose_errors.add(est, gt, cloud)]
 
 
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     est, gt, cloud = random_case(8, 7)
     syms = transforms("both")
-    whole = errors.mssd(est, gt, cloud, syms), errors.mspd(est, gt, K, cloud, syms), errors.add(est, gt, cloud)
-    monkeypatch.setattr(errors, "_CHUNK", 1)
-    parts = errors.mssd(est, gt, cloud, syms), errors.mspd(est, gt, K, cloud, syms), errors.add(est, gt, cloud)
+    whole = all_errors(est, gt, cloud, syms)
+    monkeypatch.setattr(pose_errors, "_CHUNK", 1)
+    parts = all_errors(est, gt, cloud, syms)
     np.testing.assert_allclose(whole, parts, atol=1e-12)
 
 
 def test_a_vertex_in_the_cameras_plane_is_infinitely_wrong() -> None:
     cloud = np.array([[0.0, 0, 0], [0.01, 0, 0]])
     est, gt = make(translation=[0, 0, 0.0]), make(translation=[0, 0, 1.0])
-    assert errors.mspd(est, gt, K, cloud, np.eye(4)[None])[0] == np.inf
+    assert pose_errors.mspd(est, gt, K, cloud, np.eye(4)[None])[0] == np.inf

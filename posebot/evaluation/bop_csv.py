@@ -1,6 +1,6 @@
 """BOP's csv of pose estimates: `scene_id,im_id,obj_id,score,R,t,time`, millimetres on disk, metres here.
 
-R is row-major, numbers inside R and t are separated by spaces, `time` is seconds for the whole picture (-1: unknown).
+R is row-major, numbers in R and t are separated by spaces, `time` is seconds for the whole image (-1: unknown).
 Format: https://bop.felk.cvut.cz/challenges/bop-challenge-2019/#formatofresults
 """
 
@@ -14,7 +14,6 @@ import numpy as np
 
 from posebot.core.errors import MissingFileError, ResultFileError
 from posebot.core.files import write_atomic
-from posebot.core.results import FrameResult
 from posebot.core.transforms import Array, is_transform, make
 
 HEADER = "scene_id,im_id,obj_id,score,R,t,time"
@@ -24,7 +23,7 @@ _TIME_TOLERANCE = 1e-3  # seconds, as the reference toolkit
 
 @dataclass(frozen=True)
 class Row:
-    """One estimate. cam_from_obj: 4x4, metres. seconds: time for the whole picture, -1 where unknown."""
+    """One estimate. cam_from_obj: 4x4, metres. seconds: run time for the whole image, -1 where unknown."""
 
     scene_id: int
     im_id: int
@@ -35,11 +34,11 @@ class Row:
 
 
 def read_csv(path: str | Path) -> list[Row]:
-    """The estimates of a BOP csv, in the file's order. The header line may be missing, as the reference allows.
+    """The estimates of a BOP csv, in the file's order. The header line is optional, as in the reference toolkit.
 
     Raises:
-        InputError: with file and line: not seven fields, not a number, no rigid pose, metres instead of millimetres,
-            or two times for one picture.
+        InputError: with file and line: not seven fields, not a number, not a rigid pose, metres instead of millimetres,
+            or two times for one image.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
@@ -63,37 +62,30 @@ def read_csv(path: str | Path) -> list[Row]:
 
 
 def write_csv(path: str | Path, rows: Iterable[Row]) -> None:
-    """Write a BOP csv in one step: it is whole or not there. Every digit of a pose is kept."""
+    """Write a BOP csv atomically. Poses keep all digits."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(target, "".join(f"{line}\n" for line in (HEADER, *map(_line, rows))))
-
-
-def rows_of(result: FrameResult, scene_id: int, im_id: int) -> list[Row]:
-    """The poses of one FrameResult; estimates without a pose are left out. Time: the pipeline's total for the frame."""
-    seconds = result.stage_ms.get("total", -1000.0) / 1000
-    return [Row(scene_id, im_id, estimate.obj_id, estimate.score, estimate.cam_from_obj, seconds)
-            for estimate in result.estimates if estimate.cam_from_obj is not None]
 
 
 def _row(line: str, where: str) -> Row:
     fields = line.split(",")
     if len(fields) != 7:
         raise ResultFileError(where, f"{len(fields)} fields", f"7: {HEADER}")
-    scene_id, im_id, obj_id = (_whole(field, name, where)
+    scene_id, im_id, obj_id = (_integer(field, name, where)
                                for field, name in zip(fields, ("scene_id", "im_id", "obj_id")))
     score, seconds = _floats(fields[3], "score", 1, where)[0], _floats(fields[6], "time", 1, where)[0]
     rotation = np.reshape(_floats(fields[4], "R", 9, where), (3, 3))
     pose = make(rotation, np.multiply(_floats(fields[5], "t", 3, where), _MM))
     if not is_transform(pose):
-        raise ResultFileError(where, f"R = {fields[4].strip()} is no rotation",
+        raise ResultFileError(where, f"R = {fields[4].strip()} is not a rotation",
                               "orthonormal, row-major, determinant +1")
     return Row(scene_id, im_id, obj_id, score, pose, seconds)
 
 
-def _whole(text: str, name: str, where: str) -> int:
+def _integer(text: str, name: str, where: str) -> int:
     if not text.strip().isdecimal():
-        raise ResultFileError(where, f"{name} is {text.strip()!r}", "a whole number >= 0")
+        raise ResultFileError(where, f"{name} is {text.strip()!r}", "an integer >= 0")
     return int(text)
 
 
@@ -109,7 +101,7 @@ def _floats(text: str, name: str, count: int, where: str) -> list[float]:
 
 
 def _check_unit(rows: Sequence[Row], path: str | Path) -> None:
-    """Nothing that a camera can see lies within 20 mm of it: a file full of such poses is in metres."""
+    """Poses that are all within 20 mm of the camera are in metres."""
     if rows and max(float(np.linalg.norm(row.cam_from_obj[:3, 3])) for row in rows) < 0.02:
         raise ResultFileError(path, "every t is shorter than 20", "millimetres; these look like metres")
 

@@ -1,7 +1,8 @@
-"""6-D detection, BOP24 and BOP25: which objects are there is not told, so false estimates cost precision.
+"""6-D detection, BOP24 and BOP25: the objects in an image are not given, so false positives cost precision.
 
-Average precision with 101 recall points, per object and threshold, then averaged over thresholds and objects. Truths
-less than 10 % visible are not asked for, and estimates that match one are not counted. At most 100 estimates a picture.
+Average precision with 101 recall points, per object and threshold, then averaged over thresholds and objects.
+Instances less than 10 % visible are not targets, and estimates that match one are ignored. At most 100 estimates per
+image are counted.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from numpy.typing import NDArray
 
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array
-from posebot.evaluation.localization import MSPD_THRESHOLDS, MSSD_THRESHOLDS, NORM_WIDTH, gather
+from posebot.evaluation.localization import gather
 from posebot.evaluation.matching import by_score, match
-from posebot.evaluation.records import Record
+from posebot.evaluation.metrics.mspd import MSPD_THRESHOLDS, NORM_WIDTH
+from posebot.evaluation.metrics.mssd import MSSD_THRESHOLDS
+from posebot.evaluation.records import ImageRecord
 
 MM_THRESHOLDS = np.arange(2.0, 21.0, 2.0)
 """BOP25's thresholds of MSSD in millimetres."""
@@ -25,9 +28,9 @@ _RECALLS = np.linspace(0.0, 1.0, 101)
 
 
 def average_precision(scores: Array, correct: NDArray[np.bool_], truths: int) -> float:
-    """101-point interpolated average precision of estimates with `scores` (N,), `truths` to be found.
+    """101-point interpolated average precision of estimates with `scores` (N,); `truths` is the number of targets.
 
-    At each recall level 0, .01 ... 1 stands the best precision that is reached at that recall or more.
+    The precision at recall 0, .01 ... 1 is the highest at that recall or above.
     """
     order = by_score(scores)
     hits = np.cumsum(correct[order])
@@ -37,17 +40,17 @@ def average_precision(scores: Array, correct: NDArray[np.bool_], truths: int) ->
     return float(np.append(envelope, 0.0)[first].mean())
 
 
-def scores(records: Sequence[Record], models: Mapping[int, ObjectModel],
-           absent_is_wrong: bool = False) -> tuple[dict[str, float | None], dict[int, float]]:
+def average_precisions(records: Sequence[ImageRecord], models: Mapping[int, ObjectModel],
+                       count_absent: bool = False) -> tuple[dict[str, float | None], dict[int, float]]:
     """AP, AP_MSSD, AP_MSPD (BOP24) and AP_MSSD_mm (BOP25), 0..1, and AP per object.
 
     Args:
-        absent_is_wrong: count estimates of objects that the picture does not hold at all as false. The reference
-            toolkit leaves them out (it looks only at objects of a picture's truth), and so does the default.
+        count_absent: count estimates of objects that are not in the image as false positives. The reference toolkit
+            leaves them out (it evaluates only objects of an image's ground truth), and so does the default.
     """
     per_object: dict[int, dict[str, float]] = {}
     for obj_id, model in sorted(models.items()):
-        cases = [case for record in records if (case := _case(record, obj_id)).visible.size or absent_is_wrong]
+        cases = [case for record in records if (case := _object_matches(record, obj_id)).visible.size or count_absent]
         if not sum(case.visible.sum() for case in cases):
             continue
         per_object[obj_id] = {
@@ -64,29 +67,29 @@ def scores(records: Sequence[Record], models: Mapping[int, ObjectModel],
 
 
 @dataclass(frozen=True)
-class _Case:
-    """One object in one picture: scores (E,), errors (E, G) by name, and which truths (G,) are asked for."""
+class _ObjectMatches:
+    """One object in one image: scores (E,), errors (E, G) by name, and which instances (G,) are targets."""
 
     scores: Array
     errors: dict[str, Array]
     visible: NDArray[np.bool_]
 
 
-def _case(record: Record, obj_id: int) -> _Case:
+def _object_matches(record: ImageRecord, obj_id: int) -> _ObjectMatches:
     posed = [estimate for estimate in record.estimates if estimate.cam_from_obj is not None]
     kept = [posed[i] for i in by_score(np.array([estimate.score for estimate in posed]))[:MAX_ESTIMATES]]
-    ours = [estimate for estimate in kept if estimate.obj_id == obj_id]
+    estimates = [estimate for estimate in kept if estimate.obj_id == obj_id]
     truths = [i for i, truth in enumerate(record.truths) if truth.obj_id == obj_id]
     visible = np.array([record.truths[i].visib_fract >= MIN_VISIBLE for i in truths], dtype=bool)
-    errors = {"mssd": gather(ours, "mssd", truths),
-              "mspd": gather(ours, "mspd", truths) * (NORM_WIDTH / record.width)}
-    return _Case(np.array([estimate.score for estimate in ours]), errors, visible)
+    errors = {"mssd": gather(estimates, "mssd", truths),
+              "mspd": gather(estimates, "mspd", truths) * (NORM_WIDTH / record.width)}
+    return _ObjectMatches(np.array([estimate.score for estimate in estimates]), errors, visible)
 
 
-def _precision(cases: Sequence[_Case], name: str, thresholds: Array) -> float:
+def _precision(cases: Sequence[_ObjectMatches], name: str, thresholds: Array) -> float:
     """Average precision over all cases, averaged over the thresholds."""
     matched = [match(case.errors[name], case.scores, thresholds) for case in cases]
-    padded = [np.append(case.visible, False) for case in cases]  # so that -1, no match, is no hit
+    padded = [np.append(case.visible, False) for case in cases]  # index -1, no match, is no hit
     correct = np.concatenate([visible[found] for visible, found in zip(padded, matched)], axis=1)
     counted = correct | (np.concatenate(matched, axis=1) < 0)
     scored = np.concatenate([case.scores for case in cases])
