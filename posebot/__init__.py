@@ -1,3 +1,75 @@
-"""posebot: what lies in front of a robot's camera, where, how it is turned, and how sure that is."""
+"""posebot: 6-D object pose from CAD meshes, with calibrated certainty.
+
+    import posebot
+
+    model = posebot.load("kit")
+    result = model(rgb, K=K, depth=depth)
+    for pose in result:
+        print(pose.label, pose.cam_from_obj, pose.p_correct, pose.region90)
+
+Importing this module is cheap: each name below is imported when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from posebot.api.frames import FrameStream, open_camera
+    from posebot.api.model import Model, load
+    from posebot.api.result import Result
+    from posebot.api.training import train
+    from posebot.client import Client, ServiceError
+    from posebot.core.camera import Camera
+    from posebot.core.errors import InconclusiveError, InputError, PlatformLostError, PosebotError
+    from posebot.core.frame import Frame
+    from posebot.core.objects import ObjectModel
+    from posebot.core.results import PoseEstimate
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "Camera",
+    "Client",
+    "Frame",
+    "FrameStream",
+    "InconclusiveError",
+    "InputError",
+    "Model",
+    "ObjectModel",
+    "PlatformLostError",
+    "PoseEstimate",
+    "PosebotError",
+    "Result",
+    "ServiceError",
+    "__version__",
+    "load",
+    "open_camera",
+    "train",
+]
+
+_HOMES = {
+    "posebot.api.frames": ("FrameStream", "open_camera"),
+    "posebot.api.model": ("Model", "load"),
+    "posebot.api.result": ("Result",),
+    "posebot.api.training": ("train",),
+    "posebot.client": ("Client", "ServiceError"),
+    "posebot.core.camera": ("Camera",),
+    "posebot.core.errors": ("InconclusiveError", "InputError", "PlatformLostError", "PosebotError"),
+    "posebot.core.frame": ("Frame",),
+    "posebot.core.objects": ("ObjectModel",),
+    "posebot.core.results": ("PoseEstimate",),
+}
+_MODULES = {name: module for module, names in _HOMES.items() for name in names}
+
+if not TYPE_CHECKING:  # type checkers see the imports above, and report names that do not exist
+
+    def __getattr__(name: str) -> Any:
+        if name not in _MODULES:
+            raise AttributeError(f"module 'posebot' has no attribute {name!r}")
+        value = getattr(import_module(_MODULES[name]), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from posebot.api.result import Result
 from posebot.core.camera import Camera
 from posebot.core.errors import PosebotError
-from posebot.core.results import FrameResult
 from posebot.core.transforms import Array
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Live:
     """A message of a live stream: a result with its picture (JPEG, None unless asked for)."""
 
     sequence: int
-    result: FrameResult
+    result: Result
     base_from_cam: Array | None
     bundle: str
     jpeg: bytes | None
@@ -67,7 +67,7 @@ class Client:
 
     def infer(self, image: bytes | str | Path, camera: Camera, *, depth: bytes | str | Path | None = None,
               depth_scale: float = 1.0, base_from_cam: Array | None = None, frame_id: str = "",
-              bundle: str | None = None) -> FrameResult:
+              bundle: str | None = None) -> Result:
         """Objects in one picture.
 
         Args:
@@ -82,7 +82,7 @@ class Client:
             fields["base_from_cam"] = json.dumps({"matrix": np.asarray(base_from_cam, dtype=float).tolist()})
         if bundle is not None:
             fields["bundle"] = bundle
-        return FrameResult.from_dict(self._call("POST", "/v1/infer", files=files, data=fields))
+        return Result.from_dict(self._call("POST", "/v1/infer", files=files, data=fields))
 
     def stream(self, name: str) -> Stream:
         """A camera of the service; nothing is asked yet."""
@@ -156,7 +156,7 @@ class Stream:
     def __init__(self, client: Client, name: str) -> None:
         self._client, self.name, self._path = client, name, f"/v1/streams/{name}"
 
-    def latest(self, max_age_ms: float | None = None) -> FrameResult:
+    def latest(self, max_age_ms: float | None = None) -> Result:
         """The newest result.
 
         Raises:
@@ -164,7 +164,7 @@ class Stream:
             `not_running` where nobody has started the stream.
         """
         limit = {} if max_age_ms is None else {"max_age_ms": max_age_ms}
-        return FrameResult.from_dict(self._client._call("GET", f"{self._path}/result", params=limit)["result"])
+        return Result.from_dict(self._client._call("GET", f"{self._path}/result", params=limit)["result"])
 
     def picture(self, overlay: bool = False) -> bytes:
         """JPEG of the newest result's frame."""
@@ -223,7 +223,7 @@ def _live(message: str | bytes) -> Live | None:
         return None
     pose = said["base_from_cam"]
     age_ms = 1000 * (time.time() - said["result"]["captured_at"])
-    return Live(said["sequence"], FrameResult.from_dict(said["result"]), None if pose is None else np.array(pose),
+    return Live(said["sequence"], Result.from_dict(said["result"]), None if pose is None else np.array(pose),
                 said["bundle"], jpeg, age_ms)
 
 

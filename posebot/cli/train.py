@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from posebot.cli._common import JsonFlag, print_json
-from posebot.core.errors import InputError
-
-if TYPE_CHECKING:
-    from posebot.training.config import TrainConfig
 
 
 class DetectorKind(StrEnum):
@@ -52,41 +47,11 @@ def train(
 
     With --from BUNDLE --add OBJECTS the pictures are rendered too: the new objects among those of the bundle.
     """
-    from posebot.training.config import TINY, TrainConfig, load_config, with_budget
-    from posebot.training.run import Request
-    from posebot.training.run import train as run
+    from posebot.api.training import train as run
 
-    base = TINY if tiny else TrainConfig()
-    settings = load_config(config, base) if config else base
-    say = partial(typer.echo, err=True)
-    if add is None and not only:
-        if dataset is None:
-            raise InputError("--dataset", "is missing", "a BOP data set; or --from BUNDLE --add OBJECTS")
-        settings = with_budget(settings, minutes, crops, pictures)
-        request = Request(dataset, out, _overridden(settings, detector, workers, seed), start)
-    else:
-        if start is None or dataset is not None:
-            raise InputError("--add" if add else "--only", "renders its own pictures, for a bundle that is there",
-                             "--from BUNDLE, and no --dataset")
-        from posebot.training.extend import Extension
-        from posebot.training.extend import request as extended
-
-        asked = {"detector": bool(config or minutes or pictures or tiny), "localizer": bool(config or minutes or crops
-                                                                                            or tiny)}
-        settings = with_budget(settings, minutes, crops, pictures)
-        request = extended(Extension(start, out, add, only, frames, backgrounds, tuple(distractors or ()), models,
-                                     runs),
-                           _overridden(settings, detector, workers, seed), asked.__getitem__, say)
-    result = run(replace(request, ray=ray, address=address, runs=runs), say=say)
+    result = run(dataset, out=out, config=config, minutes=minutes, crops=crops, pictures=pictures,
+                 detector=None if detector is None else detector.value, start=start, add=add, only=only, frames=frames,
+                 backgrounds=backgrounds, distractors=distractors or (), models=models, workers=workers,
+                 address=address, ray=ray, tiny=tiny, seed=seed, runs=runs, log=partial(typer.echo, err=True))
     if json:
         print_json(result)
-
-
-def _overridden(config: TrainConfig, detector: DetectorKind | None, workers: int | None, seed: int | None
-                ) -> TrainConfig:
-    """The config with what the command line says."""
-    if detector is not None:
-        config = replace(config, detector=replace(config.detector, kind=detector.value))
-    if workers is not None:
-        config = replace(config, workers=workers)
-    return config if seed is None else replace(config, seed=seed)

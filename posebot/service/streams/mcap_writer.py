@@ -7,8 +7,8 @@ import json
 from typing import Any, BinaryIO
 
 from posebot.core.results import FrameResult
-from posebot.service.streams import ros_messages
 from posebot.service.streams.output import StreamOutput
+from posebot.video import ros_messages
 from posebot.video.mcap import IMAGE_SCHEMA, IMAGE_TOPIC, RESULT_SCHEMA, RESULT_TOPIC
 
 DETECTIONS_TOPIC, POSE_TOPIC = "/posebot/detections", "/posebot/pose/"

@@ -1,0 +1,93 @@
+"""train: from a BOP data set, or from a bundle and new meshes, to a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from posebot.core.errors import InputError
+
+if TYPE_CHECKING:
+    from posebot.training.config import TrainConfig
+    from posebot.training.run import Request
+
+File = str | PathLike[str]
+
+
+def train(dataset: File | None = None, *, out: File, config: File | None = None, minutes: float | None = None,
+          crops: int | None = None, pictures: int | None = None, detector: Literal["head", "yolo"] | None = None,
+          start: File | None = None, add: File | None = None, only: str = "", frames: int = 1500,
+          backgrounds: File | None = None, distractors: Sequence[File] = (), models: File | None = None,
+          workers: int | None = None, address: str | None = None, ray: bool | None = None, tiny: bool = False,
+          seed: int | None = None, runs: File = "runs", log: Callable[[str], None] = print) -> dict[str, Any]:
+    """Train detector and localizer, calibrate, and write a bundle, as `posebot train` does.
+
+    The same call again continues a run that was interrupted. Needs the extra `posebot[train]`.
+
+    Args:
+        dataset: BOP data set with models/ and a train split. out: folder of the bundle; its name is the bundle's.
+        config: YAML file of settings. minutes: time for both networks together; crops, pictures: instead of it, samples
+            for the localizer and the detector. detector: which trainer makes the detector.
+        start: bundle that training begins with. add: with `start`, a models folder of objects to learn as well; only:
+            the one object of the bundle that is learned again; frames: images to render for them; backgrounds:
+            photographs for these images; distractors: models of objects that are not to be found in them; models: full
+            meshes of the bundle's objects.
+        workers: processes that train together. address: of a running Ray cluster. ray: train through Ray; None: only
+            where several workers, an address or a streamed data set need it.
+        tiny: small networks, about a minute, to see that everything works. seed: the same seed draws the same samples.
+        runs: folder for checkpoints, samples and the MLflow store. log: receives each line of progress.
+    Returns:
+        What was measured, as in the bundle's provenance.
+    Raises:
+        InputError: arguments, data set, bundle or run folder do not fit each other. PlatformLostError: no Ray cluster.
+    """
+    from posebot.training.config import TINY, TrainConfig, load_config, with_budget
+    from posebot.training.run import Request
+    from posebot.training.run import train as run
+
+    base = TINY if tiny else TrainConfig()
+    settings = with_budget(load_config(Path(config), base) if config else base, minutes, crops, pictures)
+    settings = _overridden(settings, detector, workers, seed)
+    if add is None and not only:
+        if dataset is None:
+            raise InputError("--dataset", "is missing", "a BOP data set; or --from BUNDLE --add OBJECTS")
+        request = Request(Path(dataset), Path(out), settings, _path(start))
+    else:
+        if start is None or dataset is not None:
+            raise InputError("--add" if add else "--only", "renders its own images, for a bundle that exists",
+                             "--from BUNDLE, and no --dataset")
+        chosen = {"detector": bool(config or minutes or pictures or tiny),
+                  "localizer": bool(config or minutes or crops or tiny)}
+        request = _extended(Path(start), Path(out), _path(add), only, frames, _path(backgrounds),
+                            tuple(Path(folder) for folder in distractors), _path(models), Path(runs), settings, chosen,
+                            log)
+    if ray is None:
+        ray = settings.workers > 1 or address is not None or settings.source == "stream"
+    return run(replace(request, ray=ray, address=address, runs=Path(runs)), say=log)
+
+
+def _extended(start: Path, out: Path, add: Path | None, only: str, frames: int, backgrounds: Path | None,
+              distractors: tuple[Path, ...], models: Path | None, runs: Path, settings: TrainConfig,
+              chosen: dict[str, bool], log: Callable[[str], None]) -> Request:
+    """The request that learns more objects, or one anew, after their images were rendered."""
+    from posebot.training.extend import Extension
+    from posebot.training.extend import request as extended
+
+    extension = Extension(start, out, add, only, frames, backgrounds, distractors, models, runs)
+    return extended(extension, settings, chosen.__getitem__, log)
+
+
+def _overridden(config: TrainConfig, detector: str | None, workers: int | None, seed: int | None) -> TrainConfig:
+    """The settings with what the arguments say."""
+    if detector is not None:
+        config = replace(config, detector=replace(config.detector, kind=detector))  # type: ignore[arg-type]
+    if workers is not None:
+        config = replace(config, workers=workers)
+    return config if seed is None else replace(config, seed=seed)
+
+
+def _path(file: File | None) -> Path | None:
+    return None if file is None else Path(file)
