@@ -36,30 +36,30 @@ def test_the_command_line_wins(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("text", "line", "words"), [
     ("port: 8000\nprot: 1\n", 2, "prot: unknown key"),
-    ("port: many\n", 1, "port is 'many'"),
+    ("port: many\n", 1, "port: many is not valid; a whole number from 0 to 65535"),
     ("limits:\n  concurrent: 0\n", 2, "limits.concurrent"),
     ("graph:\n  detector:\n    cpus: -1\n", 3, "graph.detector.cpus"),
-    ("bundles: {kit: kit}\nactive: other\n", 2, "'other' is no bundle"),
+    ("bundles: {kit: kit}\nactive: other\n", 2, "'other' is not a bundle"),
     ("auth:\n  enabled: false\nhost: 0.0.0.0\n", 2, "loopback"),
-    ("streams:\n  desk: {loop: true}\n", 2, "no camera of this name"),
+    ("streams:\n  desk: {loop: true}\n", 2, "there is no camera of this name"),
     ("cameras: {wrist: {kind: sim}}\nstreams:\n  wrist:\n    bundle: x\n", 4, "'x' is unknown"),
     ("cameras: {wrist: {kind: sim}}\nstreams:\n  wrist:\n    robot_pose: table\n", 4, "poses"),
     ("cameras: {wrist: {kind: sim}}\nstreams:\n  wrist:\n    gripper_from_cam: [1, 2]\n", 4, "rigid"),
     ("cameras: {wrist: {kind: simulator}}\n", None, "camera wrist"),
-    ("port: [1\n", 2, "no YAML"),
+    ("port: [1\n", 2, "is not valid YAML"),
     ("- 1\n", None, "is a list"),
 ])
-def test_a_mistake_is_told_with_file_line_and_key(tmp_path: Path, text: str, line: int | None, words: str) -> None:
+def test_a_mistake_is_reported_with_file_line_and_key(tmp_path: Path, text: str, line: int | None, words: str) -> None:
     file = written(tmp_path, text)
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as refused:
         load_settings(file)
-    message = str(told.value)
+    message = str(refused.value)
     assert str(file) in message and words in message, message
     assert line is None or f"{file}:{line}:" in message, message
 
 
 def test_a_password_in_broken_yaml_is_not_shown(tmp_path: Path) -> None:
     file = written(tmp_path, "cameras:\n  a: {kind: rtsp, source: rtsp://u:hunter2@h/, x: [}\n")
-    with pytest.raises(InputError) as told:
+    with pytest.raises(InputError) as refused:
         load_settings(file)
-    assert "hunter2" not in str(told.value)
+    assert "hunter2" not in str(refused.value)
