@@ -18,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import docs_cli
+import docs_codes
 import docs_figures
 import docs_http
 import docs_llms
@@ -43,6 +44,8 @@ def stage() -> None:
         _write(page, _from_root((ROOT / source).read_text(), page))
     for page, text in GENERATED.items():
         _write(page, text())
+    for page, text in docs_codes.pages().items():
+        _write(page, text)
     (STAGE / "llms.txt").write_text(docs_llms.text(ROOT / "mkdocs.yml", STAGE))
 
 

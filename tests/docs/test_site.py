@@ -40,7 +40,14 @@ def test_pages_load_nothing_from_another_host(site) -> None:
 def test_every_page_is_in_the_navigation_and_in_llms_txt(site, root: Path) -> None:
     listed = set(re.findall(r"[\w/-]+\.md", yaml.safe_dump(yaml.safe_load((root / "mkdocs.yml").read_text())["nav"])))
     stage = root / "build" / "docs"
-    pages = {str(page.relative_to(stage)) for page in stage.rglob("*.md")}
+    pages = {str(page.relative_to(stage)) for page in stage.rglob("*.md") if page.parent.name != "errors"}
+    pages.add("reference/errors/index.md")
     assert pages == listed
     known = (site.folder / "llms.txt").read_text()
     assert not [page for page in pages if f"({page.removesuffix('.md')}.html)" not in known]
+
+
+def test_every_error_code_has_a_page(site) -> None:
+    from posebot.core.error_codes import ERROR_CODES
+
+    assert not [code for code in ERROR_CODES if not (site.folder / "reference" / "errors" / f"{code}.html").exists()]
