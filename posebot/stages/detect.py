@@ -42,7 +42,7 @@ class OnnxDetector:
     """The bundle's detector.
 
     Args:
-        network: `detector.onnx`, inputs and outputs as in docs/explanation/architecture.md. spec: input size and threshold.
+        network: `detector.onnx`, see docs/explanation/architecture.md. spec: input size and threshold.
         limit: maximum number of detections in one image.
     """
 
