@@ -7,7 +7,6 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,7 +18,6 @@ from posebot.core.objects import ObjectModel
 from posebot.models.manifest import MANIFEST, Manifest, read_manifest
 
 SUMS, DETECTOR, LOCALIZER, MODELS = "SHA256SUMS", "detector.onnx", "localizer.onnx", "models"
-WEIGHTS = ("detector", "localizer")
 _MAX_BYTES = 2 << 30  # of an unpacked zip
 
 
@@ -29,17 +27,16 @@ class Bundle:
 
     Attributes:
         manifest: bundle.yaml. objects: meshes and symmetries in the order of the class index. detector, localizer: ONNX
-            bytes. weights: safetensors bytes by network name; empty unless asked for.
+            bytes.
     """
 
     manifest: Manifest
     objects: tuple[ObjectModel, ...]
     detector: bytes = field(repr=False)
     localizer: bytes = field(repr=False)
-    weights: dict[str, bytes] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def open(cls, path_or_name: str | Path, with_weights: bool = False) -> Bundle:
+    def open(cls, path_or_name: str | Path) -> Bundle:
         """Open a folder, a zip, or a bundle inside the package by its name (`kit`).
 
         Raises:
@@ -47,10 +44,10 @@ class Bundle:
         """
         path = resolve(path_or_name)
         if path.is_dir():
-            return _open_folder(path, path, with_weights)
+            return _open_folder(path, path)
         with tempfile.TemporaryDirectory(prefix="posebot-") as folder:
             _unzip(path, Path(folder))
-            return _open_folder(_root(Path(folder)), path, with_weights)
+            return _open_folder(_root(Path(folder)), path)
 
 
 def resolve(path_or_name: str | Path) -> Path:
@@ -71,12 +68,11 @@ def resolve(path_or_name: str | Path) -> Path:
 
 
 def write_bundle(directory: str | Path, manifest: Manifest, detector: bytes, localizer: bytes,
-                 models_dir: str | Path, weights: Mapping[str, bytes] | None = None) -> Path:
+                 models_dir: str | Path) -> Path:
     """Write a bundle folder at once: it is complete or not there; an older one in its place is replaced at the end.
 
     Args:
         models_dir: BOP folder with models_info.json and the PLY files (millimetres); its files are copied.
-        weights: safetensors bytes of "detector" and "localizer", optional.
     Raises:
         InputError: the folder holds something that is no bundle, or the files written do not make a valid bundle.
     """
@@ -86,8 +82,8 @@ def write_bundle(directory: str | Path, manifest: Manifest, detector: bytes, loc
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:
-        _fill(fresh, manifest, detector, localizer, Path(models_dir), weights or {})
-        _open_folder(fresh, target, with_weights=True)
+        _fill(fresh, manifest, detector, localizer, Path(models_dir))
+        _open_folder(fresh, target)
         fresh.chmod(0o755)
         _swap(fresh, target)
     finally:
@@ -98,8 +94,8 @@ def write_bundle(directory: str | Path, manifest: Manifest, detector: bytes, loc
 def rewrite_manifest(directory: str | Path, manifest: Manifest) -> None:
     """Replace bundle.yaml of a bundle folder (a new calibration, say), everything else stays as it is."""
     folder = Path(directory)
-    bundle = Bundle.open(folder, with_weights=True)
-    write_bundle(folder, manifest, bundle.detector, bundle.localizer, folder / MODELS, bundle.weights)
+    bundle = Bundle.open(folder)
+    write_bundle(folder, manifest, bundle.detector, bundle.localizer, folder / MODELS)
 
 
 def file_sha256(path: Path) -> str:
@@ -108,8 +104,7 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _fill(folder: Path, manifest: Manifest, detector: bytes, localizer: bytes, models_dir: Path,
-          weights: Mapping[str, bytes]) -> None:
+def _fill(folder: Path, manifest: Manifest, detector: bytes, localizer: bytes, models_dir: Path) -> None:
     (folder / MANIFEST).write_text(yaml.safe_dump(manifest.to_dict(), sort_keys=False, allow_unicode=True))
     (folder / DETECTOR).write_bytes(detector)
     (folder / LOCALIZER).write_bytes(localizer)
@@ -117,9 +112,6 @@ def _fill(folder: Path, manifest: Manifest, detector: bytes, localizer: bytes, m
     for source in sorted(models_dir.iterdir()):
         if source.suffix in (".ply", ".npz", ".json", ".png", ".jpg"):
             shutil.copyfile(source, folder / MODELS / source.name)
-    for name, data in weights.items():
-        (folder / "weights").mkdir(exist_ok=True)
-        (folder / "weights" / f"{name}.safetensors").write_bytes(data)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     lines = [f"{file_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
     (folder / SUMS).write_text("".join(lines))
@@ -136,27 +128,23 @@ def _swap(fresh: Path, target: Path) -> None:
     shutil.rmtree(aside.parent)
 
 
-def _open_folder(folder: Path, where: Path, with_weights: bool) -> Bundle:
+def _open_folder(folder: Path, where: Path) -> Bundle:
     from posebot.objects.bop_models import load_objects
 
-    listed = _verify(folder, where)
+    _verify(folder, where)
     manifest = read_manifest(folder / MANIFEST, where / MANIFEST)
     known = load_objects(folder / MODELS)
     for reference in manifest.objects:
         if reference.obj_id not in known:
             raise BundleError(where / MODELS, f"object {reference.obj_id} ({reference.label}) is missing",
                               f"every object of {MANIFEST}")
-    weights = {}
-    if with_weights:
-        names = {name: f"weights/{name}.safetensors" for name in WEIGHTS}
-        weights = {name: (folder / file).read_bytes() for name, file in names.items() if file in listed}
     objects = tuple(replace(known[reference.obj_id], label=reference.label) for reference in manifest.objects)
     return Bundle(manifest, objects, (folder / DETECTOR).read_bytes(),
-                  (folder / LOCALIZER).read_bytes(), weights)
+                  (folder / LOCALIZER).read_bytes())
 
 
-def _verify(folder: Path, where: Path) -> set[str]:
-    """Check every file of SHA256SUMS; returns their names."""
+def _verify(folder: Path, where: Path) -> None:
+    """Check every file of SHA256SUMS."""
     sums = folder / SUMS
     if not sums.is_file():
         raise BundleError(where, f"{SUMS} is missing", "a posebot bundle (see docs/explanation/architecture.md)")
@@ -175,7 +163,6 @@ def _verify(folder: Path, where: Path) -> set[str]:
         if file_sha256(folder / name) != digest:
             raise BundleError(where / name, f"does not match {SUMS}",
                               "the file was changed or cut short; copy it again")
-    return set(listed)
 
 
 def _unzip(path: Path, folder: Path) -> None:

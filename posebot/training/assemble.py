@@ -26,14 +26,14 @@ from posebot.objects.bop_models import save_objects
 from posebot.stages import POSE_STAGE_VERSION
 from posebot.synth.landmarks import find_landmarks
 from posebot.training.config import TrainConfig
-from posebot.training.export import ExportView, compare_runtimes, export_onnx, save_weights
+from posebot.training.export import ExportView, compare_runtimes, export_onnx
 from posebot.training.jobs import Job, trained_view
 
 _TOLERANCE = 0.05  # relative; 16-bit weights cause up to 0.01
 
 
 def export_networks(folder: Path, detector: Job, localizer: Job) -> dict[str, Any]:
-    """Write ONNX and weights of both networks into `folder`, and compare the runtimes on cached samples.
+    """Write both networks as ONNX into `folder`, and compare the runtimes on cached samples.
 
     Returns:
         Bytes of both ONNX files, and the largest difference from torch in each runtime.
@@ -42,9 +42,8 @@ def export_networks(folder: Path, detector: Job, localizer: Job) -> dict[str, An
     """
     worst: dict[str, float] = {}
     for job, name in ((detector, DETECTOR), (localizer, LOCALIZER)):
-        view, state = trained_view(job)
+        view = trained_view(job)
         export_onnx(view, folder / name)
-        save_weights(state, folder / f"{job.network}.safetensors", {"objects": ",".join(job.labels)})
         for runtime, differences in compare_runtimes(view, folder / name, _inputs(job, view)).items():
             # boxes of nearly equal scores may change places: the scores tell whether the detector is the same
             shared = [differences["scores"]] if job.network == "detector" else list(differences.values())
@@ -104,9 +103,8 @@ def write(out: Path, parts: Path, objects: Sequence[ObjectModel], config: TrainC
         localizer=LocalizerSpec(config.localizer.crop_size, config.localizer.pad, STRIDE, config.localizer.box_jitter),
         calibration=calibration, upright_prior=config.calibration.upright_prior,
         pose_stage=PoseStage(POSE_STAGE_VERSION), provenance=dict(provenance))
-    weights = {network: (parts / f"{network}.safetensors").read_bytes() for network in ("detector", "localizer")}
     return write_bundle(out, manifest, (parts / DETECTOR).read_bytes(), (parts / LOCALIZER).read_bytes(),
-                        parts / MODELS, weights)
+                        parts / MODELS)
 
 
 def commit() -> str:

@@ -1,4 +1,4 @@
-"""torch to ONNX and safetensors.
+"""torch to ONNX.
 
 Weights are stored as 16-bit floats and widened by a Cast when the session is built, so files are half as large while
 all sums stay in 32 bits (runtimes fold the Cast into the constants when they load the file).
@@ -6,7 +6,7 @@ all sums stay in 32 bits (runtimes fold the Cast into the constants when they lo
 
 from __future__ import annotations
 
-import os
+import json
 import tempfile
 import warnings
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.errors import BundleError
 from posebot.core.files import write_atomic
+from posebot.training.initializers import HALF, SHARED
 
 if TYPE_CHECKING:
     import torch
@@ -57,8 +57,11 @@ def export_onnx(view: ExportView, path: Path) -> None:
         exported = Path(folder) / path.name
         torch.onnx.export(module, view.example(2), exported, input_names=list(view.input_names),
                           output_names=list(view.output_names), opset_version=OPSET, dynamo=False,
+                          training=torch.onnx.TrainingMode.PRESERVE,  # BatchNorm stays, with its weights' names
                           dynamic_axes={name: {0: "n"} for name in names})
-        model = halve_weights(onnx.load(exported))
+        model = onnx.load(exported)
+    note_shared(model, {name: value.cpu().numpy() for name, value in module.state_dict().items()})
+    halve_weights(model)
     onnx.checker.check_model(model)
     write_atomic(path, model.SerializeToString())
 
@@ -75,14 +78,33 @@ def halve_weights(model: ModelProto) -> ModelProto:
             continue
         limit = float(np.finfo(np.float16).max)
         halved = np.clip(values, -limit, limit).astype(np.float16)
-        kept.append(numpy_helper.from_array(halved, f"{tensor.name}.fp16"))
-        casts.append(helper.make_node("Cast", [f"{tensor.name}.fp16"], [tensor.name], f"widen/{tensor.name}",
+        kept.append(numpy_helper.from_array(halved, f"{tensor.name}{HALF}"))
+        casts.append(helper.make_node("Cast", [f"{tensor.name}{HALF}"], [tensor.name], f"widen/{tensor.name}",
                                       to=TensorProto.FLOAT))
     nodes = [*casts, *model.graph.node]
     del model.graph.initializer[:], model.graph.node[:]
     model.graph.initializer.extend(kept)
     model.graph.node.extend(nodes)
     return model
+
+
+def note_shared(model: ModelProto, state: Mapping[str, NDArray[Any]]) -> None:
+    """Note in the model's metadata which parameters have no initialiser of their own.
+
+    The exporter writes equal arrays once (biases that are still 0, say), under one of their names.
+    """
+    from onnx import numpy_helper
+
+    first: dict[tuple[tuple[int, ...], bytes], str] = {}
+    for tensor in model.graph.initializer:
+        if tensor.name in state:
+            values = numpy_helper.to_array(tensor)
+            first.setdefault((values.shape, values.tobytes()), tensor.name)
+    names = {tensor.name for tensor in model.graph.initializer}
+    shared = {name: first[key] for name, values in state.items()
+              if name not in names and (key := (values.shape, values.tobytes())) in first}
+    if shared:
+        model.metadata_props.add(key=SHARED, value=json.dumps(shared))
 
 
 def compare_runtimes(view: ExportView, path: Path, inputs: tuple[torch.Tensor, ...]) -> dict[str, dict[str, float]]:
@@ -113,33 +135,3 @@ def relative_difference(reference: NDArray[Any], other: NDArray[Any]) -> float:
         return float("inf")
     a, b = reference.astype(float), other.astype(float)
     return float(np.abs(a - b).mean() / max(np.abs(a).mean(), 1e-12))
-
-
-def save_weights(state: Mapping[str, torch.Tensor], path: Path, metadata: Mapping[str, str] | None = None) -> None:
-    """Write a state dict as safetensors, floats in 16 bits; for `posebot train --from`."""
-    import torch
-    from safetensors.torch import save_file
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    halved = {name: (tensor.half() if tensor.dtype == torch.float32 else tensor).detach().cpu().contiguous()
-              for name, tensor in state.items()}
-    temporary = path.with_suffix(".writing")
-    save_file(halved, temporary, dict(metadata or {}))
-    os.replace(temporary, path)
-
-
-def load_weights(path: Path) -> dict[str, torch.Tensor]:
-    """The state dict that `save_weights` wrote, floats in 32 bits again.
-
-    Raises:
-        InputError: no such file, or no safetensors.
-    """
-    import torch
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        state = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise BundleError(path, str(error), "a .safetensors file written by posebot train") from None
-    return {name: tensor.float() if tensor.dtype == torch.float16 else tensor for name, tensor in state.items()}

@@ -18,7 +18,6 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from posebot.core.coordinates import coordinate_symmetries
 from posebot.core.errors import InputError
@@ -170,18 +169,17 @@ def run_yolo(job: Job, report: Report) -> None:
     data = yolo.write_yolo_dataset(job.out / "yolo", samples, job.labels)
     epochs = math.ceil(own.pictures / max(len(samples), 1)) if own.pictures else 10_000
     seconds = own.minutes * 60 if own.minutes else math.inf
-    start = start_weights(job.start, job.network, job.yolo)[0] if job.start is not None else None
-    yolo.train(data, job.out, own.input_size, seconds, own.batch, epochs, job.config.seed, start or None,
+    start = start_weights(job.start, job.network, job.yolo)[0] if job.start is not None else {}
+    yolo.train(data, job.out, own.input_size, seconds, own.batch, epochs, job.config.seed, yolo.start_state(start),
                on_epoch=lambda epoch, metrics: report((epoch + 1) / epochs, dict(metrics)))
 
 
-def trained_view(job: Job) -> tuple[ExportView, dict[str, Tensor]]:
-    """The trained network as it is exported, and its weights, from the files in `job.out`."""
+def trained_view(job: Job) -> ExportView:
+    """The trained network as it is exported, from the files in `job.out`."""
     if job.yolo:
         from posebot.training import yolo
 
-        found = yolo.trained(job.out, job.config.detector.input_size)
-        return found, yolo.network_state(found)
+        return yolo.trained(job.out, job.config.detector.input_size)
     net = new_network(Job(job.network, job.config, job.source, job.cache, job.out))
     learnt = torch.load(job.out / "checkpoint.pt", map_location="cpu", weights_only=True)["averaged"]
     keep = getattr(job.config, job.network).weight_averaging
@@ -189,8 +187,8 @@ def trained_view(job: Job) -> tuple[ExportView, dict[str, Tensor]]:
         learnt = blended(learnt, new_network(job).state_dict(), keep)
     net.load_state_dict(learnt)
     if isinstance(net, DetectorNet):
-        return DetectorExport(net, job.config.detector.input_size), net.state_dict()
-    return LocalizerExport(net), net.state_dict()
+        return DetectorExport(net, job.config.detector.input_size)
+    return LocalizerExport(net)
 
 
 def spent(job: Job) -> dict[str, float]:

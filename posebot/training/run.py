@@ -181,7 +181,7 @@ class _Run:
             self.tracker.picture(f"{job.network}_samples", jobs.mosaic(job))
 
     def _export(self) -> dict[str, Any]:
-        self.say(f"{'export':<10} ONNX, weights, meshes, landmarks")
+        self.say(f"{'export':<10} ONNX, meshes, landmarks")
         parts = self.folder / "parts"
         sizes = assemble.export_networks(parts, self._job("detector"), self._job("localizer"))
         self.say(f"{'export':<10} {assemble.write_models(parts / MODELS, self.objects, self.config.faces)}")

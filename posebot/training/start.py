@@ -1,4 +1,4 @@
-"""`posebot train --from BUNDLE`: begin with the weights of a bundle, also where the objects are not the same."""
+"""`posebot train --from BUNDLE`: start with the weights of a bundle, also where the objects are not the same."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import load
 from torch import Tensor
 
 from posebot.core.errors import BundleError
-from posebot.models.bundle import Bundle
+from posebot.models.bundle import DETECTOR, LOCALIZER, Bundle
+from posebot.training.initializers import state_from_onnx
 
 PER_CLASS = ("map_weight", "map_bias", "center_weight", "center_bias", "score.weight", "score.bias")
 """Parameters whose first axis is the class."""
@@ -22,15 +22,13 @@ def start_weights(path: Path, network: str, yolo: bool) -> tuple[dict[str, Tenso
     Args:
         network: "detector" or "localizer". yolo: whether a YOLO detector is wanted; no weights come from another kind.
     Raises:
-        InputError: the bundle holds none.
+        BundleError: the bundle's network holds none.
     """
-    bundle = Bundle.open(path, with_weights=True)
+    bundle = Bundle.open(path)
     if network == "detector" and (bundle.manifest.detector.kind == "yolo") != yolo:
         return {}, []
-    if network not in bundle.weights:
-        raise BundleError(path, f"holds no weights/{network}.safetensors", "a bundle written by posebot train")
-    state = {name: value.float() for name, value in load(bundle.weights[network]).items()}
-    return state, [reference.label for reference in bundle.manifest.objects]
+    file, data = (DETECTOR, bundle.detector) if network == "detector" else (LOCALIZER, bundle.localizer)
+    return state_from_onnx(data, path / file), [reference.label for reference in bundle.manifest.objects]
 
 
 def transplanted(new: Mapping[str, Tensor], old: Mapping[str, Tensor], old_labels: list[str], labels: list[str],

@@ -95,7 +95,7 @@ def train(data_yaml: Path, out: Path, input_size: tuple[int, int], seconds: floa
 
     Args:
         input_size: (height, width), multiples of 32; training pictures are squares of the longer side.
-        start: weights to begin with, as `network_state` gave them. on_epoch: called with the epoch and its metrics.
+        start: weights to start with, see `start_state`. on_epoch: called with the epoch and its metrics.
     Raises:
         PosebotError: ultralytics is not installed.
     """
@@ -109,7 +109,7 @@ def train(data_yaml: Path, out: Path, input_size: tuple[int, int], seconds: floa
         return trained(out, input_size)
     else:
         model = yolo_class(str(last), task="detect")
-    if start is not None and not last.exists():
+    if start and not last.exists():
         model.add_callback("on_pretrain_routine_end", lambda run: run.model.load_state_dict(start, strict=False))
     _watch(model, spent, seconds, on_epoch)
     model.train(data=str(data_yaml), project=str(out.resolve()), name="run", exist_ok=True, resume=last.exists(),
@@ -125,9 +125,12 @@ def trained(out: Path, input_size: tuple[int, int]) -> YoloExport:
     return YoloExport(_yolo(out / "settings")(str(last), task="detect").model, input_size)
 
 
-def network_state(view: YoloExport) -> dict[str, Tensor]:
-    """The weights, to be kept as safetensors and given as `start`."""
-    return dict(view.net.state_dict())
+def start_state(exported: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights to start with, from those of an exported network (`initializers.state_from_onnx`).
+
+    The export holds the one-to-one head alone; the one-to-many head, which only training uses, starts as a copy of it.
+    """
+    return {**{name.replace(".one2one_", "."): value for name, value in exported.items()}, **exported}
 
 
 def _watch(model: Any, spent: Path, seconds: float, on_epoch: OnEpoch | None) -> None:

@@ -37,7 +37,7 @@ def models(tmp_path) -> Path:
 
 @pytest.fixture
 def folder(tmp_path, models) -> Path:
-    return write_bundle(tmp_path / "demo", manifest(), b"detector", b"localizer", models, {"detector": b"weights"})
+    return write_bundle(tmp_path / "demo", manifest(), b"detector", b"localizer", models)
 
 
 def resign(folder: Path) -> None:
@@ -48,10 +48,10 @@ def resign(folder: Path) -> None:
 
 
 def test_round_trip(folder):
-    bundle = Bundle.open(folder, with_weights=True)
+    bundle = Bundle.open(folder)
     assert bundle.manifest == manifest()
     assert [(model.obj_id, model.label) for model in bundle.objects] == [(7, "wedge"), (3, "flat")]
-    assert (bundle.detector, bundle.localizer, bundle.weights) == (b"detector", b"localizer", {"detector": b"weights"})
+    assert (bundle.detector, bundle.localizer) == (b"detector", b"localizer")
     np.testing.assert_allclose(bundle.objects[0].diameter, np.hypot(0.1, 0.06), rtol=1e-5)
 
 
@@ -154,6 +154,16 @@ def test_an_older_bundle_opens_and_its_keys_are_reported(folder, caplog):
     assert not {"looks:", "reach:", "standing:", "alike:", "print:"} & set((folder / "bundle.yaml").read_text().split())
 
 
+def test_a_bundle_with_a_second_copy_of_its_weights_opens_and_loses_it_when_rewritten(folder):
+    (folder / "weights").mkdir()
+    (folder / "weights" / "detector.safetensors").write_bytes(b"weights")
+    resign(folder)
+    manifest = Bundle.open(folder).manifest
+    rewrite_manifest(folder, manifest)
+    assert not (folder / "weights").exists()
+    assert Bundle.open(folder).manifest == manifest
+
+
 @pytest.mark.parametrize("name", ["kit", "lmo", "ycb"])
 def test_shipped_bundles_are_current(name, caplog):
     deprecation.reset()
@@ -193,9 +203,9 @@ def test_a_calibration_that_does_not_fit_names_its_field(field, value):
 
 def test_rewrite_keeps_everything_else(folder):
     rewrite_manifest(folder, manifest(version="2"))
-    bundle = Bundle.open(folder, with_weights=True)
+    bundle = Bundle.open(folder)
     assert bundle.manifest.version == "2"
-    assert (bundle.detector, bundle.weights) == (b"detector", {"detector": b"weights"})
+    assert bundle.detector == b"detector"
     assert [path.name for path in folder.parent.iterdir() if path.name.startswith(".")] == []
 
 

@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from posebot.core.errors import InputError
-
 torch = pytest.importorskip("torch")
 
 from posebot.models.detector_net import DetectorExport, DetectorNet  # noqa: E402
@@ -66,20 +64,3 @@ def test_large_weights_are_halved_and_small_ones_are_not(localizer: LocalizerExp
 def test_relative_difference_sees_shapes_and_sizes() -> None:
     assert export.relative_difference(np.ones(4), np.full(4, 1.5)) == pytest.approx(0.5)
     assert export.relative_difference(np.ones(4), np.ones(5)) == float("inf")
-
-
-def test_weights_round_trip_at_half_precision(localizer: LocalizerExport, tmp_path: Path) -> None:
-    state = localizer.net.state_dict()
-    export.save_weights(state, tmp_path / "w" / "localizer.safetensors", {"objects": "a,b"})
-    again = export.load_weights(tmp_path / "w" / "localizer.safetensors")
-    assert {name: value.dtype for name, value in again.items()} == {name: v.dtype for name, v in state.items()}
-    assert all(torch.allclose(again[name], state[name], rtol=1e-3, atol=1e-4) for name in state)
-
-
-@pytest.mark.parametrize("content", [None, b"", b"not safetensors at all"])
-def test_weights_that_are_none_give_one_line(tmp_path: Path, content: bytes | None) -> None:
-    path = tmp_path / "x.safetensors"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(InputError, match="safetensors"):
-        export.load_weights(path)

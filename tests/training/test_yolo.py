@@ -16,6 +16,7 @@ from posebot.datasets.bop import BopDataset  # noqa: E402
 from posebot.datasets.detector_samples import BOX_DTYPE, scene_detector_samples  # noqa: E402
 from posebot.datasets.sample_cache import SampleCache, write_shard  # noqa: E402
 from posebot.training import export, yolo  # noqa: E402
+from posebot.training.initializers import state_from_onnx  # noqa: E402
 from tests.training.scenes import write_scenes  # noqa: E402
 
 SIZE = (96, 128)
@@ -50,4 +51,7 @@ def test_trains_resumes_and_obeys_the_contract(tmp_path: Path, monkeypatch: pyte
     assert boxes.shape == (3, yolo.CANDIDATES, 4)
     assert labels.dtype == torch.int64
     assert (scores.diff(dim=1) <= 0).all()
+    state = state_from_onnx((tmp_path / "detector.onnx").read_bytes(), "here")
+    learnt = {name for name, value in view.net.named_parameters() if value.requires_grad}
+    assert learnt <= set(yolo.start_state(state)), "the export has the weights of all that is trained"
     assert {path.name for path in tmp_path.iterdir()} == {"bop", "shards", "yolo", "detector", "detector.onnx"}
