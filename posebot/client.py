@@ -71,8 +71,14 @@ class Client:
         """Objects in one picture.
 
         Args:
-            image: PNG, JPEG or WebP, a file or its bytes. camera: of exactly this picture. depth: 16 bit PNG
-            registered to it, `depth_scale` millimetres per unit. base_from_cam: 4x4 metres.
+            image: PNG, JPEG or WebP, a file or its bytes.
+            camera: intrinsics of exactly this image.
+            depth: 16-bit PNG registered to the image.
+            depth_scale: millimetres per unit of `depth`.
+            base_from_cam: 4x4, metres: where the camera was, for results in the base frame.
+            frame_id: returned with the result.
+            bundle: which of the service's bundles; None: the active one.
+
         Raises:
             ServiceError: it was refused, or the service cannot be reached.
         """
@@ -160,8 +166,8 @@ class Stream:
         """The newest result.
 
         Raises:
-            ServiceError: `stale` where its picture is older than `max_age_ms`, `no_result` before the first,
-            `not_running` where nobody has started the stream.
+            ServiceError: `stale` where its image is older than `max_age_ms`, `no_result` before the first,
+                `not_running` where nobody has started the stream.
         """
         limit = {} if max_age_ms is None else {"max_age_ms": max_age_ms}
         return Result.from_dict(self._client._call("GET", f"{self._path}/result", params=limit)["result"])

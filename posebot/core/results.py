@@ -61,14 +61,23 @@ class PoseEstimate(ArrayEquality):
     """One object in one image.
 
     Attributes:
-        label, obj_id, track_id (None before fusion). status with `reason`, a plain sentence ("" when ok).
+        label: name of the object.
+        obj_id: its number in the bundle.
+        track_id: stable over the views of a scene; None before fusion.
+        status: whether to act on the pose.
+        reason: why not, a plain sentence; "" when ok.
         source: "detected": found in this image by the detector. Other values may follow.
-        score: the detector's, 0..1. box_xyxy: (4,) pixels, see `core.camera`.
-        cam_from_obj: 4x4 metres, None when status is "no_pose". base_from_obj: the same in the base frame, where known.
-        covariance: 6x6 of `cam_from_obj`, along the camera's axes. p_correct: P(MSSD < 10 % of the diameter).
-        fit: how well the pose explains the image, 0..1; 0 without one. region90: radii with 90 % coverage.
+        score: the detector's, 0..1.
+        box_xyxy: (4,) pixels, see `core.camera`.
+        cam_from_obj: 4x4, metres; None when status is "no_pose".
+        base_from_obj: the same in the base frame, where known.
+        covariance: 6x6 of `cam_from_obj`, along the camera's axes.
+        p_correct: P(MSSD < 10 % of the diameter).
+        fit: how well the pose explains the image, 0..1; 0 without one.
+        region90: radii with 90 % coverage.
         alternatives: other poses that one view leaves possible, best first; empty where the image decides, and after
-            views were fused. views: number of views fused.
+            views were fused.
+        views: number of views fused.
         budget: one sigma (mm, degrees) of each cause of error in the base frame ("vision", "hand_eye", "kinematics",
             "latency", "total"), where fusion was told how exact `base_from_cam` is.
         mask: visible mask (H, W), not serialised as pixels.
