@@ -134,7 +134,7 @@ def test_a_lost_service_is_told_and_the_page_comes_back_by_itself(page: Stage) -
     page.tab.problems.clear()  # Chromium logs every request that failed
 
 
-def test_streams_stop_and_start_and_their_trouble_is_in_words(page: Stage) -> None:
+def test_streams_stop_and_start_and_errors_are_explained(page: Stage) -> None:
     page.show("streams")
     row = "tr[data-stream=wrist]"
     page.until_text(row, "Running")
@@ -148,7 +148,7 @@ def test_streams_stop_and_start_and_their_trouble_is_in_words(page: Stage) -> No
     page.show("streams")
     page.tab.click("tr[data-stream=gone] [data-id=switch]")
     page.until_text("tr[data-stream=gone]", "Check the address, device number or path in the configuration")
-    page.until_text("#troubled", "1 in trouble")
+    page.until_text("#stream-errors", "1 error")
     with page.service.client("operate") as client:
         client.post("/v1/streams/gone/stop").raise_for_status()
 

@@ -1,6 +1,6 @@
-// The API, with errors in words. The session's cookie goes along by itself.
+// The HTTP API. The browser sends the session cookie.
 
-/** What the service says is wrong. `code` as in docs/how-to/serve.md; "offline" where nothing answered. */
+/** An error response of the service; `code` "offline" where it could not be reached. */
 export class ApiError extends Error {
   /** @param {string} code @param {string} message @param {number} status */
   constructor(code, message, status) {
@@ -17,7 +17,7 @@ const TIMEOUT_MS = 15000;
  * @param {string} path below /v1
  * @param {object} [body]
  * @param {number} [timeoutMs]
- * @returns {Promise<any>} the answer's JSON, or null where there is none
+ * @returns {Promise<any>} the JSON of the response, null for 204
  */
 async function request(method, path, body, timeoutMs = TIMEOUT_MS) {
   const init = /** @type {RequestInit} */ ({ method, signal: AbortSignal.timeout(timeoutMs) });
@@ -26,7 +26,7 @@ async function request(method, path, body, timeoutMs = TIMEOUT_MS) {
     init.headers = { "Content-Type": "application/json" };
   }
   const response = await fetch(`/v1${path}`, init).catch(() => {
-    throw new ApiError("offline", "the service does not answer", 0);
+    throw new ApiError("offline", "the service does not respond", 0);
   });
   if (response.status === 401) location.assign("/login" + location.hash);
   if (!response.ok) throw await apiError(response);
@@ -35,8 +35,8 @@ async function request(method, path, body, timeoutMs = TIMEOUT_MS) {
 
 /** @param {Response} response */
 async function apiError(response) {
-  const said = (await response.json().catch(() => null))?.error;
-  return new ApiError(said?.code ?? "internal", said?.message ?? `the service answered ${response.status}`, response.status);
+  const error = (await response.json().catch(() => null))?.error;
+  return new ApiError(error?.code ?? "internal", error?.message ?? `the service answered ${response.status}`, response.status);
 }
 
 /** @param {string} path */
@@ -45,5 +45,5 @@ export const get = (path) => request("GET", path);
 /** @param {string} path @param {object} [body] @param {number} [timeoutMs] */
 export const post = (path, body, timeoutMs) => request("POST", path, body, timeoutMs);
 
-/** A path's part. @param {string|number} text */
+/** A path segment. @param {string|number} text */
 export const part = (text) => encodeURIComponent(String(text));

@@ -1,12 +1,12 @@
-// The server's clock, as well as it can be told from what it sends.
+// Estimate of the server's clock from the times in its messages.
 
 let offset = -Infinity; // seconds to add to this computer's clock
 
-/** A message was sent at this time of the server's clock and has just come. @param {number} sentAt seconds since 1970 */
+/** Call when a message arrives that was sent at this time of the server's clock. @param {number} sentAt seconds since 1970 */
 export function noteServerTime(sentAt) {
-  const seen = sentAt - Date.now() / 1000;
-  // The quickest message tells the offset best; forgotten slowly, as clocks drift and get set.
-  offset = seen > offset || seen < offset - 5 ? seen : offset - 0.0002;
+  const observed = sentAt - Date.now() / 1000;
+  // The fastest message gives the best estimate; it decays slowly, as clocks drift and are set.
+  offset = observed > offset || observed < offset - 5 ? observed : offset - 0.0002;
 }
 
 /** Seconds since 1970. */

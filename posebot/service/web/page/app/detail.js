@@ -1,4 +1,4 @@
-// Everything about the chosen object, for copying into a program.
+// Details of the selected object, to copy as JSON.
 
 import { fill, h, setText } from "./dom.js";
 import { fixed } from "./format.js";
@@ -33,7 +33,7 @@ export function detailRow(columns) {
 function factsOf(estimate, header) {
   const pose = poseOf(estimate);
   /** @type {[string, string][]} */ const facts = [
-    ["Detector’s score", fixed(estimate.score, 2)],
+    ["Detector score", fixed(estimate.score, 2)],
     ["Box, px", estimate.box_xyxy.map((/** @type {number} */ value) => fixed(value, 0)).join("  ")],
   ];
   if (!pose) return facts;
@@ -51,6 +51,6 @@ function factsOf(estimate, header) {
 /** @param {string} text @param {HTMLElement} note */
 async function copyText(text, note) {
   const copied = await navigator.clipboard?.writeText(text).then(() => true, () => false);
-  note.textContent = copied ? "Copied." : "This browser copies only over HTTPS or from localhost.";
+  note.textContent = copied ? "Copied." : "Copying needs HTTPS or localhost.";
   setTimeout(() => { note.textContent = ""; }, 4000);
 }

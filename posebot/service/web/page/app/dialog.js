@@ -1,15 +1,15 @@
-// A question before something that others will notice.
+// A confirmation dialog for actions that affect others.
 
 import { byId, fill, h } from "./dom.js";
 
 /**
- * @param {string} title @param {string} text @param {string} action what the button says
+ * @param {string} title @param {string} text @param {string} action label of the button
  * @returns {Promise<boolean>} false for Escape and Cancel
  */
 export function confirm(title, text, action) {
   const dialog = byId("dialog");
   return new Promise((resolve) => {
-    // Not by "close": that event comes late, and would answer the next question if that is asked at once.
+    // Not by the "close" event: it is asynchronous, and would resolve a dialog that is opened at once after this one.
     const answer = (/** @type {boolean} */ yes) => () => { dialog.close(); resolve(yes); };
     fill(dialog, h("h2", { id: "dialog-title" }, title), h("p", {}, text),
       h("div", { class: "dialog-end" }, h("button", { type: "button", onclick: answer(false) }, "Cancel"),

@@ -1,4 +1,4 @@
-// Making elements without innerHTML: text stays text.
+// Creates elements without innerHTML: text is never parsed as HTML.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -46,20 +46,20 @@ function append(element, children) {
   }
 }
 
-/** @param {string} id @returns {any} the element of index.html; it is there, or the page is broken */
+/** @param {string} id @returns {any} an element of index.html */
 export function byId(id) {
   const element = document.getElementById(id);
   if (!element) throw new Error(`index.html has no #${id}`);
   return element;
 }
 
-/** Set text only where it changes: a selection and a screen reader are left alone. @param {Node} node @param {string} text */
+/** Set the text if it differs, so that selections and screen readers are not disturbed. @param {Node} node @param {string} text */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
 /**
- * Put children in place of the old ones.
+ * Replace the children.
  * @param {Element} element
  * @param {...any} children
  */
@@ -68,7 +68,7 @@ export function fill(element, ...children) {
   append(element, children);
 }
 
-/** Shapes that tell a state without colour. 14 px, drawn in the current colour. @type {Record<string, [string, Record<string, any>][]>} */
+/** Shapes that show a state without colour. 14 px, in the current colour. @type {Record<string, [string, Record<string, any>][]>} */
 const SHAPES = {
   ok: [["circle", { cx: 7, cy: 7, r: 5, fill: "currentColor" }]],
   warn: [["path", { d: "M7 2l5.5 10h-11z", fill: "none", stroke: "currentColor", "stroke-width": 1.8, "stroke-linejoin": "round" }]],

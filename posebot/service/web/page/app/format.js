@@ -1,4 +1,4 @@
-// Numbers for people. A missing one is a dash. The minus is a real one, as wide as a digit.
+// Number formatting. A missing value is a dash; the minus sign is as wide as a digit.
 
 const DASH = "–";
 
@@ -13,7 +13,7 @@ export function fixed(value, digits) {
 export const length = (metres, unit) =>
   metres === null || metres === undefined ? DASH : unit === "mm" ? fixed(metres * 1000, 1) : fixed(metres, 4);
 
-/** @param {number|null|undefined} share 0..1; never rounded up to a certainty that was not said */
+/** @param {number|null|undefined} share 0..1; never rounded up to 100 % */
 export function percent(share) {
   if (share === null || share === undefined || !Number.isFinite(share)) return DASH;
   const value = share < 1 ? Math.min(Math.round(share * 100), 99) : 100;
@@ -63,5 +63,5 @@ export function bytes(count) {
 /** @param {number} count */
 export const whole = (count) => count.toLocaleString("en", { useGrouping: true }).replaceAll(",", "\u202f");
 
-/** `tea_box` as people write it. @param {string} text */
+/** `tea_box` as `tea box`. @param {string} text */
 export const plain = (text) => text.replaceAll("_", " ");

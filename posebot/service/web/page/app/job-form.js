@@ -3,17 +3,17 @@
 import { post } from "./api.js";
 import { fill, h, setText } from "./dom.js";
 import { plain } from "./format.js";
-import { said } from "./words.js";
+import { errorText } from "./terms.js";
 
-/** What is known of arguments by their names: kind of value, hint. @type {Record<string, ["text"|"number"|"flag", string]>} */
+/** Arguments by name: kind of value, hint. @type {Record<string, ["text"|"number"|"flag", string]>} */
 const KNOWN = {
   dataset: ["text", "folder of the data set"], out: ["text", "folder to write"], config: ["text", "file"], from: ["text", "model, or folder"],
-  add: ["text", "models folder of new objects"], only: ["text", "one object, again"], models: ["text", "full meshes, if at hand"],
-  backgrounds: ["text", "folder of photographs"], distractors: ["text", "models of other things"],
+  add: ["text", "folder of new objects' meshes"], only: ["text", "labels to train again"], models: ["text", "folder of full meshes"],
+  backgrounds: ["text", "folder of photographs"], distractors: ["text", "meshes of other objects"],
   objects: ["text", "folder, or labels"], bundle: ["text", "model, or folder"], split: ["text", "train, test, …"], detector: ["text", "head or yolo"],
   renderer: ["text", "raster or path"], size: ["text", "640x480"], distance: ["text", "metres, 0.4,0.9"], minutes: ["number", "of training"],
   crops: ["number", "for the localizer"], pictures: ["number", "for the detector"], frames: ["number", "how many"], trials: ["number", "how many"],
-  workers: ["number", "processes"], processes: ["number", ""], seed: ["number", "0"], tiny: ["flag", "a small trial run"], "depth-noise": ["flag", "as of a real sensor"],
+  workers: ["number", "processes"], processes: ["number", ""], seed: ["number", "0"], tiny: ["flag", "a small trial run"], "depth-noise": ["flag", "simulate a real sensor"],
 };
 
 export class JobForm {
@@ -28,7 +28,7 @@ export class JobForm {
     this.problem = h("p", { class: "problem", role: "alert", hidden: true });
     this.element = h("form", { class: "job-form", onsubmit: (/** @type {Event} */ event) => this.#submit(event) },
       h("div", { class: "field" }, h("label", { for: "job-kind" }, "Kind"), this.kind), this.fields, this.problem,
-      h("div", { class: "form-end" }, this.button, h("p", { class: "muted small" }, "Paths are relative to the service’s folder for jobs. What is left empty takes its default.")));
+      h("div", { class: "form-end" }, this.button, h("p", { class: "muted small" }, "Paths are relative to the service’s folder for jobs. Empty fields take their defaults.")));
     const may = session.may("operate");
     this.button.disabled = !may;
     this.button.title = may ? "" : "Needs a key with the scope “operate”";
@@ -64,14 +64,14 @@ export class JobForm {
       this.submitted(job);
     } catch (error) {
       this.problem.hidden = false;
-      setText(this.problem, `The job was not submitted. ${said(error)}`);
+      setText(this.problem, `The job was not submitted. ${errorText(error)}`);
       const [, name] = /^arguments\.([\w-]+)/.exec(/** @type {any} */ (error).message) ?? [];
       if (name) document.getElementById(`argument-${name}`)?.focus();
     }
     this.button.disabled = !this.session.may("operate");
   }
 
-  /** @returns {Record<string, string|number|boolean>} what was filled in */
+  /** @returns {Record<string, string|number|boolean>} the filled-in arguments */
   #values() {
     /** @type {Record<string, string|number|boolean>} */ const values = {};
     for (const input of this.fields.querySelectorAll("input")) {

@@ -2,7 +2,7 @@
 
 import { get, part } from "./api.js";
 import { h, setText } from "./dom.js";
-import { said } from "./words.js";
+import { errorText } from "./terms.js";
 
 const TAIL = 500;
 
@@ -32,7 +32,7 @@ export class JobLog {
     this.job = null;
   }
 
-  /** Read on, once more after the end. @param {any[]} jobs */
+  /** Read on; once more after the job has ended. @param {any[]} jobs */
   follow(jobs) {
     const job = jobs.find(({ id }) => id === this.job?.id);
     if (!job || this.ended) return;
@@ -42,7 +42,7 @@ export class JobLog {
 
   async #load() {
     const { id } = this.job;
-    const text = await get(`/jobs/${part(id)}/logs?tail=${TAIL}`).then(({ lines }) => lines.join("\n") || "Nothing has been printed yet.", said);
+    const text = await get(`/jobs/${part(id)}/logs?tail=${TAIL}`).then(({ lines }) => lines.join("\n") || "No output yet.", errorText);
     if (this.job?.id !== id) return;
     const atEnd = this.text.scrollTop + this.text.clientHeight >= this.text.scrollHeight - 8;
     setText(this.text, text);

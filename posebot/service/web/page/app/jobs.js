@@ -1,4 +1,4 @@
-// Jobs on the cluster: submit, watch, read, stop.
+// Jobs on the cluster: submit, watch, logs, stop.
 
 import { get, part, post } from "./api.js";
 import { serverNow } from "./clock.js";
@@ -8,11 +8,11 @@ import { confirm } from "./dialog.js";
 import { JobForm } from "./job-form.js";
 import { JobLog } from "./job-log.js";
 import { poll } from "./poll.js";
-import { JOB, said } from "./words.js";
+import { JOB, errorText } from "./terms.js";
 
 const PAUSE_MS = 2000;
-const WATCHED = 6; // running jobs whose progress is asked for
-const AT_WORK = ["pending", "running"];
+const WATCHED = 6; // number of running jobs whose progress is requested
+const ACTIVE = ["pending", "running"];
 
 export class JobsView {
   /** @param {HTMLElement} element @param {import("./main.js").Session} session */
@@ -38,13 +38,13 @@ export class JobsView {
     try {
       const { kinds, jobs } = await get("/jobs");
       const running = jobs.filter((/** @type {any} */ job) => job.status === "running").slice(0, WATCHED);
-      const told = new Map(await Promise.all(running.map(async (/** @type {any} */ { id }) => [id, await get(`/jobs/${part(id)}`).catch(() => null)])));
+      const details = new Map(await Promise.all(running.map(async (/** @type {any} */ { id }) => [id, await get(`/jobs/${part(id)}`).catch(() => null)])));
       this.form.offer(kinds);
-      this.#show(jobs.map((/** @type {any} */ job) => told.get(job.id) ?? job));
+      this.#show(jobs.map((/** @type {any} */ job) => details.get(job.id) ?? job));
       this.problem.hidden = true;
     } catch (error) {
       this.problem.hidden = false;
-      setText(this.problem, /** @type {any} */ (error).code === "unavailable" ? `Jobs need a Ray cluster: start one with “ray start --head”, or use “serve run”. ${said(error)}` : `This list is old. ${said(error)}`);
+      setText(this.problem, /** @type {any} */ (error).code === "unavailable" ? `Jobs need a Ray cluster: start one with “ray start --head”, or use “serve run”. ${errorText(error)}` : `This list is not up to date. ${errorText(error)}`);
     }
   }
 
@@ -76,25 +76,25 @@ export class JobsView {
     const [mark, word] = JOB[job.status];
     if (row.dataset.status !== job.status + job.message) {
       row.dataset.status = job.status + job.message;
-      fill(at("status"), stateMark(mark, word), job.status === "failed" && job.message ? h("p", { class: "trouble" }, job.message) : null);
+      fill(at("status"), stateMark(mark, word), job.status === "failed" && job.message ? h("p", { class: "problem-text" }, job.message) : null);
     }
     const bar = row.querySelector("progress");
     const share = job.status === "succeeded" ? 1 : job.progress;
-    bar.hidden = share === null && !AT_WORK.includes(job.status);
+    bar.hidden = share === null && !ACTIVE.includes(job.status);
     if (share === null) bar.removeAttribute("value");
     else bar.value = share;
     setText(at("progress"), share === null ? "" : percent(share));
     setText(at("submitted"), moment(job.submitted_at));
     setText(at("took"), job.started_at ? duration((job.ended_at ?? serverNow()) - job.started_at) : "–");
     setText(at("arguments"), Object.entries(job.arguments).map(([name, value]) => `${name} ${value}`).join(", ") || "–");
-    at("stop").hidden = !AT_WORK.includes(job.status);
+    at("stop").hidden = !ACTIVE.includes(job.status);
     at("stop").disabled = !this.session.may("operate");
   }
 
   /** @param {any} job */
   async #stop(job) {
-    if (!await confirm("Stop this job?", `${job.kind} ends now. What it has finished so far stays.`, "Stop job")) return;
-    await post(`/jobs/${part(job.id)}/stop`).catch((error) => this.session.tell(`The job was not stopped. ${said(error)}`));
+    if (!await confirm("Stop this job?", `The ${job.kind} job is stopped. Files that it has written are kept.`, "Stop job")) return;
+    await post(`/jobs/${part(job.id)}/stop`).catch((error) => this.session.notify(`The job was not stopped. ${errorText(error)}`));
     this.refresh();
   }
 }

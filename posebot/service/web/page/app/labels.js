@@ -1,4 +1,4 @@
-// Labels beside objects in the picture, where they hide least.
+// Placement of labels beside objects in the image, with as little overlap as possible.
 
 /**
  * @typedef {object} Box
@@ -15,7 +15,7 @@
  * @param {Box} box
  * @param {Box[]} others
  * @param {Box[]} placed
- * @param {number} width of the picture
+ * @param {number} width of the image
  * @param {number} height
  * @returns {Box}
  */

@@ -1,20 +1,20 @@
-// The buttons of the live view.
+// The controls of the live view.
 
 import { byId, h, setText } from "./dom.js";
 import { remember, remembered } from "./settings.js";
 
-/** @type {[keyof import("./picture.js").Layers, string][]} */
+/** @type {[keyof import("./image-view.js").Layers, string][]} */
 const LAYERS = [["outlines", "Outlines"], ["axes", "Axes"], ["boxes", "Boxes"], ["labels", "Labels"]];
 
 /** @param {import("./live.js").Live} live */
 export function controls(live) {
   for (const [layer, name] of LAYERS) {
-    const start = remembered(`layer.${layer}`, String(live.picture.layers[layer])) === "true";
-    live.picture.layers[layer] = start;
+    const start = remembered(`layer.${layer}`, String(live.image.layers[layer])) === "true";
+    live.image.layers[layer] = start;
     byId("layers").append(toggle(name, start, (on) => {
-      live.picture.layers[layer] = on;
+      live.image.layers[layer] = on;
       remember(`layer.${layer}`, String(on));
-      live.picture.draw();
+      live.image.draw();
     }));
   }
   const redraw = () => live.scene.last && live.scene.update(live.scene.last.header, live.scene.last.rows);
@@ -27,7 +27,7 @@ export function controls(live) {
     redraw();
   });
   for (const button of document.querySelectorAll("[data-place]")) {
-    button.addEventListener("click", () => look(live, /** @type {HTMLElement} */ (button).dataset.place ?? "side"));
+    button.addEventListener("click", () => setViewpoint(live, /** @type {HTMLElement} */ (button).dataset.place ?? "side"));
   }
   units(live);
   byId("view-live").addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
@@ -51,11 +51,11 @@ function toggle(name, on, changed) {
 }
 
 /** @param {import("./live.js").Live} live @param {string} place */
-function look(live, place) {
+function setViewpoint(live, place) {
   const { scene } = live;
   if (!scene.usable || !scene.last) return;
   const { base_from_cam: pose, result } = scene.last.header;
-  if (place === "camera") scene.view.showCamera(pose ?? scene.upright, result.camera);
+  if (place === "camera") scene.view.showCamera(pose ?? scene.viewFromCam, result.camera);
   else scene.view.show(place === "top" ? "top" : "side");
 }
 

@@ -1,4 +1,4 @@
-// The page: who is here, which view is shown, what is polled.
+// Entry point: session, routing between the views, polling.
 
 import { get, post } from "./api.js";
 import { noteServerTime } from "./clock.js";
@@ -9,15 +9,15 @@ import { ModelsView } from "./models.js";
 import { poll } from "./poll.js";
 import { remember, remembered } from "./settings.js";
 import { StreamsView } from "./streams.js";
-import { said } from "./words.js";
+import { errorText } from "./terms.js";
 
 const VIEWS = ["live", "streams", "jobs", "models"];
 const SCOPES = ["read", "infer", "operate", "admin"];
 
-/** @typedef {{may: (scope: string) => boolean, tell: (text: string) => void, name: string}} Session */
+/** @typedef {{may: (scope: string) => boolean, notify: (text: string) => void, name: string}} Session */
 
-/** @param {string} text at the top of the page, until it is closed; "" takes it away */
-function tell(text) {
+/** @param {string} text shown at the top of the page until it is closed; "" hides it */
+function notify(text) {
   const notice = byId("notice");
   notice.hidden = !text;
   notice.replaceChildren();
@@ -25,19 +25,19 @@ function tell(text) {
   const close = document.createElement("button");
   close.type = "button";
   close.textContent = "Close";
-  close.addEventListener("click", () => tell(""));
+  close.addEventListener("click", () => notify(""));
   notice.append(Object.assign(document.createElement("span"), { textContent: text }), close);
 }
 
-/** @returns {string[]} view and argument of the address, `#live/wrist` */
-function wanted() {
+/** @returns {string[]} view and argument of the URL's fragment, `#live/wrist` */
+function currentRoute() {
   const [view, ...rest] = location.hash.slice(1).split("/");
   return VIEWS.includes(view) ? [view, decodeURIComponent(rest.join("/"))] : ["live", ""];
 }
 
 /** @param {Record<string, any>} views */
 function route(views) {
-  const [name, argument] = wanted();
+  const [name, argument] = currentRoute();
   for (const view of VIEWS) byId(`view-${view}`).hidden = view !== name;
   for (const link of document.querySelectorAll(".tabs a")) {
     if (link.getAttribute("href") === `#${name}`) link.setAttribute("aria-current", "page");
@@ -78,10 +78,10 @@ function menu() {
 /** @param {any} identity @returns {Session} */
 function sessionOf(identity) {
   const rank = Math.max(...identity.scopes.map((/** @type {string} */ scope) => SCOPES.indexOf(scope)));
-  return { name: identity.name, may: (scope) => SCOPES.indexOf(scope) <= rank, tell };
+  return { name: identity.name, may: (scope) => SCOPES.indexOf(scope) <= rank, notify };
 }
 
-async function about() {
+async function showInfo() {
   const info = await get("/info").catch(() => null);
   if (!info) return;
   noteServerTime(info.server_time);
@@ -92,17 +92,17 @@ async function start() {
   menu();
   const identity = await get("/auth/me");
   const session = sessionOf(identity);
-  setText(byId("identity"), `Signed in as ${identity.name}, may ${identity.scopes.join(", ")}`);
+  setText(byId("identity"), `Signed in as ${identity.name}, scopes: ${identity.scopes.join(", ")}`);
   const live = new Live(session);
   const streams = new StreamsView(byId("view-streams"), session);
   byId("loading").remove();
-  const views = { live, streams, jobs: new JobsView(byId("view-jobs"), session), models: new ModelsView(byId("view-models"), session, about) };
+  const views = { live, streams, jobs: new JobsView(byId("view-jobs"), session), models: new ModelsView(byId("view-models"), session, showInfo) };
   streams.addEventListener("change", () => live.offer(streams.list));
   addEventListener("hashchange", () => route(views));
   route(views);
   streams.refresh();
-  await about();
-  poll(about, () => 60000);
+  await showInfo();
+  poll(showInfo, () => 60000);
 }
 
-start().catch((error) => tell(`The page could not start. ${said(error)} Reload it to try again.`));
+start().catch((error) => notify(`The page could not start. ${errorText(error)} Reload it to try again.`));

@@ -1,8 +1,8 @@
-// Meshes of the models' objects, loaded once, with what drawing outlines needs.
+// Meshes of the models' objects, fetched once, with the edges needed to draw outlines.
 
 import { get, part } from "./api.js";
 
-export const ALONE = 0xffffffff;
+export const NO_FACE = 0xffffffff;
 const SHARP_COS = Math.cos((35 * Math.PI) / 180);
 
 /**
@@ -10,16 +10,16 @@ const SHARP_COS = Math.cos((35 * Math.PI) / 180);
  * @property {Float32Array} vertices x, y, z; metres, object frame
  * @property {Uint32Array} faces three vertices each
  * @property {number[]|null} colors r, g, b 0..255 of each vertex
- * @property {Uint32Array} edges vertex, vertex, face, face (ALONE where there is no second one)
+ * @property {Uint32Array} edges vertex, vertex, face, face (NO_FACE where there is no second one)
  * @property {Uint8Array} sharp of each edge: whether its faces meet at more than 35 degrees
  * @property {number} diameter metres
  */
 
-/** @type {Map<string, Shape|null>} null: being loaded, or not to be had */
+/** @type {Map<string, Shape|null>} null: loading, or not available */
 const cache = new Map();
 
 /**
- * The mesh if it is here; else it is fetched, and `loaded` called when it has come.
+ * The mesh if it is cached; else it is fetched, and `loaded` is called when it has arrived.
  * @param {string} bundle name and version, as in a stream's results
  * @param {number} objId
  * @param {() => void} loaded
@@ -27,12 +27,12 @@ const cache = new Map();
  */
 export function meshOf(bundle, objId, loaded) {
   const key = `${bundle}/${objId}`;
-  const found = cache.get(key);
-  if (found !== undefined) return found;
+  const cached = cache.get(key);
+  if (cached !== undefined) return cached;
   cache.set(key, null);
   get(`/models/${part(bundle.split(" ")[0])}/objects/${objId}/mesh`).then(
     (mesh) => { cache.set(key, shapeOf(mesh)); loaded(); },
-    () => setTimeout(() => cache.delete(key), 5000), // asked for again with a later result
+    () => setTimeout(() => cache.delete(key), 5000), // requested again with a later result
   );
   return null;
 }
@@ -59,7 +59,7 @@ function edgesOf(vertices, faces) {
     const at = places.get(edge);
     if (at === undefined) {
       places.set(edge, sharp.length);
-      edges.push(a, b, face, ALONE);
+      edges.push(a, b, face, NO_FACE);
       sharp.push(1);
     } else {
       edges[4 * at + 3] = face;
@@ -69,7 +69,7 @@ function edgesOf(vertices, faces) {
   return { edges: Uint32Array.from(edges), sharp: Uint8Array.from(sharp) };
 }
 
-/** For each vertex the first one at the same place: meshes with colours have some twice. @param {Float32Array} vertices */
+/** For each vertex the first one at the same position: meshes with colours have duplicates. @param {Float32Array} vertices */
 function welded(vertices) {
   /** @type {Map<string, number>} */ const places = new Map();
   return Uint32Array.from({ length: vertices.length / 3 }, (_, i) => {

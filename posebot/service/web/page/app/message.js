@@ -1,4 +1,4 @@
-// What comes through the WebSocket, see "The WebSocket" in docs/how-to/serve.md.
+// Decodes the messages of the WebSocket, see docs/how-to/serve.md.
 
 /**
  * @param {ArrayBuffer|string} data

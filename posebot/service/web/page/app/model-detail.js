@@ -1,4 +1,4 @@
-// One model: its objects, its metrics, where it comes from.
+// Details of a model: objects, metrics, provenance.
 
 import { h } from "./dom.js";
 import { fixed, plain } from "./format.js";
@@ -9,9 +9,9 @@ export function modelDetail(model) {
   return [
     h("header", { class: "panel-head" }, h("h2", { id: "model-title" }, `${model.name} ${model.version}`)),
     h("div", { class: "columns" },
-      part("Metrics", Object.keys(metrics).length ? facts(metrics) : h("p", { class: "muted" }, "The bundle brings none."),
-        h("p", { class: "muted small" }, "As its training measured them on held-out data.")),
-      part("Where it comes from", facts(provenance)),
+      part("Metrics", Object.keys(metrics).length ? facts(metrics) : h("p", { class: "muted" }, "None recorded."),
+        h("p", { class: "muted small" }, "Measured on held-out data after training.")),
+      part("Provenance", facts(provenance)),
       part("Networks and calibration", facts({ detector: model.detector, localizer: model.localizer, calibration: sizesOf(model.calibration) }))),
     part("Objects", objects(model.detail)),
   ];
@@ -20,7 +20,7 @@ export function modelDetail(model) {
 /** @param {string} title @param {...Node} content */
 const part = (title, ...content) => h("section", { class: "part" }, h("h3", {}, title), ...content);
 
-/** @param {any} calibration only what a person can read */
+/** @param {any} calibration without its tables of numbers */
 function sizesOf(calibration) {
   return Object.fromEntries(Object.entries(calibration ?? {}).map(([mode, fit]) =>
     [mode, fit && typeof fit === "object" ? Object.fromEntries(Object.entries(fit).filter(([, value]) => typeof value !== "object")) : fit]));
@@ -36,13 +36,13 @@ function flat(values, prefix = "") {
   return Object.entries(values ?? {}).flatMap(([name, value]) => {
     const label = prefix + plain(name);
     if (value === null) return [];
-    if (Array.isArray(value)) return [/** @type {[string, string]} */ ([label, value.map(told).join(", ")])];
-    return typeof value === "object" ? flat(value, `${label}, `) : [/** @type {[string, string]} */ ([label, told(value)])];
+    if (Array.isArray(value)) return [/** @type {[string, string]} */ ([label, value.map(valueText).join(", ")])];
+    return typeof value === "object" ? flat(value, `${label}, `) : [/** @type {[string, string]} */ ([label, valueText(value)])];
   });
 }
 
 /** @param {any} value */
-function told(value) {
+function valueText(value) {
   if (typeof value !== "number" || Number.isInteger(value)) return String(value);
   return fixed(value, Math.abs(value) < 1 ? 4 : Math.abs(value) < 100 ? 2 : 1);
 }

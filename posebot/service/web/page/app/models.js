@@ -1,11 +1,11 @@
-// The models of the configuration: which one answers, what it knows, how good it is.
+// The models of the configuration: which one is active, objects, metrics.
 
 import { get, part, post } from "./api.js";
 import { fill, h, setText, stateMark } from "./dom.js";
 import { confirm } from "./dialog.js";
 import { plain } from "./format.js";
 import { modelDetail } from "./model-detail.js";
-import { said } from "./words.js";
+import { errorText } from "./terms.js";
 
 const ACTIVATE_MS = 120000;
 
@@ -37,7 +37,7 @@ export class ModelsView {
       await this.#open(this.opened ?? active, false);
     } catch (error) {
       this.problem.hidden = false;
-      setText(this.problem, `The models could not be listed. ${said(error)}`);
+      setText(this.problem, `The models could not be listed. ${errorText(error)}`);
     }
   }
 
@@ -50,7 +50,7 @@ export class ModelsView {
     return h("tr", { role: "row", "data-model": model.name },
       h("th", { scope: "row", role: "rowheader" }, model.name),
       h("td", { role: "cell", "data-label": "Version" }, model.version ?? "–"),
-      h("td", { role: "cell", "data-label": "State" }, state, model.error && h("p", { class: "trouble" }, model.error)),
+      h("td", { role: "cell", "data-label": "State" }, state, model.error && h("p", { class: "problem-text" }, model.error)),
       h("td", { role: "cell", "data-label": "Objects" }, model.objects.map(plain).join(", ") || "–"),
       h("td", { role: "cell", "data-label": "Licence" }, model.licence ?? "–"),
       h("td", { role: "cell", class: "actions" },
@@ -64,7 +64,7 @@ export class ModelsView {
     this.detail.hidden = !name;
     for (const row of this.body.children) row.classList.toggle("selected", row.dataset.model === name);
     if (!name) return;
-    const model = await get(`/models/${part(name)}`).catch((error) => ({ error: said(error) }));
+    const model = await get(`/models/${part(name)}`).catch((error) => ({ error: errorText(error) }));
     if (this.opened !== name) return;
     fill(this.detail, model.detail ? modelDetail(model) : h("p", { class: "empty" }, model.error));
     if (focus) this.detail.scrollIntoView({ block: "nearest" });
@@ -72,13 +72,13 @@ export class ModelsView {
 
   /** @param {any} model @param {HTMLButtonElement} button */
   async #activate(model, button) {
-    const text = `${model.name} ${model.version} answers all requests and streams that name no model. No request is dropped. Now active: ${this.active}.`;
+    const text = `${model.name} ${model.version} becomes the default of all requests and streams that name no model. No request is dropped. Active now: ${this.active}.`;
     if (!await confirm(`Activate ${model.name}?`, text, "Activate")) return;
     button.disabled = true;
     setText(button, "Loading …");
     await post(`/models/${part(model.name)}/activate`, undefined, ACTIVATE_MS).then(
       (done) => setText(this.status, `${done.active} ${done.version} is active.`),
-      (error) => this.session.tell(`${model.name} was not activated. ${said(error)}`));
+      (error) => this.session.notify(`${model.name} was not activated. ${errorText(error)}`));
     this.changed();
     this.refresh();
   }

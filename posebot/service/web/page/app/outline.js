@@ -1,17 +1,17 @@
-// The outline of a mesh in the picture: the border of all that it covers, and its sharp edges that face the camera.
+// The outline of a mesh in the image: its silhouette, and its sharp edges that face the camera.
 
 import { apply, project } from "./geometry.js";
-import { ALONE } from "./meshes.js";
+import { NO_FACE } from "./meshes.js";
 
 /** @typedef {import("./meshes.js").Shape} Shape */
-/** @typedef {{fill: Path2D, border: Path2D, creases: Path2D, bounds: [number, number, number, number]}} Outline */
+/** @typedef {{fill: Path2D, border: Path2D, sharpEdges: Path2D, bounds: [number, number, number, number]}} Outline */
 
 /**
- * Paths in display pixels, or null where part of the mesh is not before the camera.
+ * Paths in display pixels, or null where part of the mesh is behind the camera.
  * @param {Shape} shape
- * @param {number[]} K row-major, picture pixels
+ * @param {number[]} K row-major, image pixels
  * @param {number[][]} camFromObj
- * @param {number} scale display pixels per picture pixel
+ * @param {number} scale display pixels per image pixel
  * @returns {Outline|null}
  */
 export function outlineOf(shape, K, camFromObj, scale) {
@@ -23,7 +23,7 @@ export function outlineOf(shape, K, camFromObj, scale) {
   for (let f = 0; f < front.length; f++) {
     const [a, b, c] = [2 * shape.faces[3 * f], 2 * shape.faces[3 * f + 1], 2 * shape.faces[3 * f + 2]];
     const area = (points[b] - points[a]) * (points[c + 1] - points[a + 1]) - (points[c] - points[a]) * (points[b + 1] - points[a + 1]);
-    if (area >= 0) continue; // y points down: what is counter-clockwise from outside turns the other way
+    if (area >= 0) continue; // y points down, so counter-clockwise faces have negative area
     front[f] = 1;
     fill.moveTo(points[a], points[a + 1]);
     fill.lineTo(points[b], points[b + 1]);
@@ -47,18 +47,18 @@ function projected(vertices, K, camFromObj, scale) {
   return points;
 }
 
-/** Border: between a face that is seen and one that is not. @param {Shape} shape @param {Float32Array} points @param {Uint8Array} front */
+/** Silhouette edges lie between a face that is visible and one that is not. @param {Shape} shape @param {Float32Array} points @param {Uint8Array} front */
 function lines({ edges, sharp }, points, front) {
   const border = new Path2D();
-  const creases = new Path2D();
+  const sharpEdges = new Path2D();
   for (let i = 0; i < sharp.length; i++) {
     const [a, b, f, g] = edges.subarray(4 * i, 4 * i + 4);
-    const seen = front[f] + (g === ALONE ? 0 : front[g]);
-    const path = seen === 1 ? border : seen === 2 && sharp[i] ? creases : null;
+    const seen = front[f] + (g === NO_FACE ? 0 : front[g]);
+    const path = seen === 1 ? border : seen === 2 && sharp[i] ? sharpEdges : null;
     path?.moveTo(points[2 * a], points[2 * a + 1]);
     path?.lineTo(points[2 * b], points[2 * b + 1]);
   }
-  return { border, creases };
+  return { border, sharpEdges };
 }
 
 /** @param {[number, number, number, number]} bounds @param {number} x @param {number} y */
@@ -70,7 +70,7 @@ function grow(bounds, x, y) {
 }
 
 /**
- * Draw the border of the covered area: stroke both sides of every border edge, then take the inside away.
+ * Draw the silhouette: stroke both sides of every silhouette edge, then erase the inside.
  * @param {CanvasRenderingContext2D} target
  * @param {OffscreenCanvas} layer at least as large as the target, used for drawing only
  * @param {Outline} outline

@@ -1,9 +1,9 @@
-// Asking again and again, but only while somebody looks.
+// Polling that pauses while the page is hidden.
 
 /**
- * @param {() => Promise<void>} ask its errors are its own business
- * @param {() => number|null} pauseMs until the next time; null: not now
- * @returns {() => void} ask at once
+ * @param {() => Promise<void>} ask must handle its own errors
+ * @param {() => number|null} pauseMs until the next request; null: paused
+ * @returns {() => void} polls at once
  */
 export function poll(ask, pauseMs) {
   let timer = 0;

@@ -1,4 +1,4 @@
-// Names in the 3-D view: ordinary text over it, as sharp as all other.
+// Names in the 3-D view, as HTML text over the canvas.
 
 import * as THREE from "../vendor/three.min.js";
 import { h } from "./dom.js";
@@ -13,7 +13,7 @@ export class SceneNames {
     /** @type {Map<string, HTMLElement>} */ this.elements = new Map();
   }
 
-  /** @param {Map<string, number[]>} marks name and place, metres @param {any} camera @param {number} width px @param {number} height */
+  /** @param {Map<string, number[]>} marks name and position, metres @param {any} camera @param {number} width px @param {number} height */
   draw(marks, camera, width, height) {
     for (const [text, element] of this.elements) if (!marks.has(text)) element.hidden = true;
     /** @type {{x: number, y: number, w: number}[]} */ const placed = [];

@@ -37,7 +37,7 @@ export class SceneObject {
   /**
    * @param {import("./meshes.js").Shape|null} shape
    * @param {any} estimate @param {number[][]} pose a_from_obj @param {number[][]} aFromCam
-   * @param {{status: string, selected: boolean, enlarged: number, trails: boolean, colors: any}} look
+   * @param {{status: string, selected: boolean, enlarged: number, trails: boolean, colors: any}} style
    */
   update(shape, estimate, pose, aFromCam, { status, selected, enlarged, trails, colors }) {
     if (shape && !this.mesh) this.#build(shape);

@@ -1,10 +1,10 @@
-// What the 3-D view is made of: geometry from the API's numbers. Metres.
+// Geometry of the 3-D view. Metres.
 
 import * as THREE from "../vendor/three.min.js";
 import { apply, cholesky, rotatedCovariance } from "./geometry.js";
 
 const CHI2_90 = 6.251; // chi-square with 3 degrees of freedom, 90 %
-const FRUSTUM_M = 0.1; // how far the drawn frustum reaches
+const FRUSTUM_M = 0.1; // length of the drawn frustum
 
 /** @param {number[][]} m rows @returns {any} */
 export const matrixOf = (m) => new THREE.Matrix4().set(...m.flat());

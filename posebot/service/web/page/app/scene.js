@@ -1,4 +1,4 @@
-// The 3-D view: base frame, camera, objects. Drawn only when something has changed.
+// The 3-D view: base frame, camera, objects. Rendered on demand.
 
 import * as THREE from "../vendor/three.min.js";
 import { plain } from "./format.js";
@@ -10,7 +10,7 @@ import { frustumPoints, lineGeometry, Trail } from "./scene-parts.js";
 import { statusOf } from "./tracks.js";
 import { Viewpoint } from "./viewpoint.js";
 
-const UPRIGHT = [[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]]; // shows the camera frame with y down
+const VIEW_FROM_CAM = [[1, 0, 0, 0], [0, 0, 1, 0], [0, -1, 0, 0], [0, 0, 0, 1]]; // camera frame with y down
 const TOKENS = { ok: "--ok", low_certainty: "--warn", unseen: "--muted", accent: "--accent", trail: "--muted", camera: "--text", grid: "--line" };
 
 /** @typedef {{enlarged: number, trails: boolean, names: boolean}} Options */
@@ -25,8 +25,8 @@ export class SceneView {
     /** @type {string|null} */ this.selected = null;
     /** @type {any} */ this.last = null;
     this.based = true;
-    this.upright = UPRIGHT;
-    this.wanted = false;
+    this.viewFromCam = VIEW_FROM_CAM;
+    this.requested = false;
     const gl = canvas.getContext("webgl2", { antialias: true, alpha: true });
     this.usable = Boolean(gl);
     if (!gl) return;
@@ -75,7 +75,7 @@ export class SceneView {
     const fresh = this.last?.header !== header;
     this.last = { header, rows };
     const based = Boolean(header.base_from_cam);
-    const aFromCam = header.base_from_cam ?? UPRIGHT;
+    const aFromCam = header.base_from_cam ?? VIEW_FROM_CAM;
     if (based !== this.based) this.clear();
     this.based = based;
     this.grid.visible = this.axes.visible = this.path.line.visible = based;
@@ -105,9 +105,9 @@ export class SceneView {
       this.scene.add(object.group);
     }
     const shape = meshOf(bundle, row.estimate.obj_id, () => this.last && this.update(this.last.header, this.last.rows));
-    const look = { ...this.options, status: statusOf(row), selected: row.key === this.selected, colors: this.colors };
-    const pose = this.based ? row.estimate.base_from_obj : multiply(UPRIGHT, row.estimate.cam_from_obj);
-    object.update(shape, row.estimate, pose, aFromCam, look);
+    const style = { ...this.options, status: statusOf(row), selected: row.key === this.selected, colors: this.colors };
+    const pose = this.based ? row.estimate.base_from_obj : multiply(VIEW_FROM_CAM, row.estimate.cam_from_obj);
+    object.update(shape, row.estimate, pose, aFromCam, style);
   }
 
   /** @param {string} key @param {SceneObject} object */
@@ -117,7 +117,7 @@ export class SceneView {
     this.objects.delete(key);
   }
 
-  /** Forget everything: another stream. */
+  /** Remove everything, for another stream. */
   clear() {
     if (!this.usable) return;
     for (const [key, object] of this.objects) this.#remove(key, object);
@@ -129,12 +129,12 @@ export class SceneView {
     this.redraw();
   }
 
-  /** Draw soon, once. */
+  /** Render once, in the next animation frame. */
   redraw() {
-    if (!this.usable || this.wanted || document.hidden) return;
-    this.wanted = true;
+    if (!this.usable || this.requested || document.hidden) return;
+    this.requested = true;
     requestAnimationFrame(() => {
-      this.wanted = false;
+      this.requested = false;
       const { clientWidth: width, clientHeight: height } = this.canvas;
       if (!width || !height) return;
       this.renderer.setPixelRatio(Math.min(window.devicePixelRatio || 1, 2));
@@ -145,7 +145,7 @@ export class SceneView {
     });
   }
 
-  /** @returns {Map<string, number[]>} where the names stand, the chosen object's first */
+  /** @returns {Map<string, number[]>} positions of the names, the selected object's first */
   #marks() {
     const objects = [...this.objects.values()].sort((a, b) => Number(b.key === this.selected) - Number(a.key === this.selected));
     const marks = new Map(objects.map((object) => [plain(object.key), object.position]));
@@ -153,7 +153,7 @@ export class SceneView {
       marks.set("base", [0, 0, 0]);
       for (const [i, axis] of ["x", "y", "z"].entries()) marks.set(axis, [0, 1, 2].map((j) => (j === i ? 0.11 : 0)));
     }
-    if (this.last) marks.set("camera", positionOf(this.last.header.base_from_cam ?? UPRIGHT));
+    if (this.last) marks.set("camera", positionOf(this.last.header.base_from_cam ?? VIEW_FROM_CAM));
     return marks;
   }
 

@@ -1,4 +1,4 @@
-// What this browser remembers: nothing secret, and nothing that has to be there.
+// Preferences in the browser's local storage.
 
 /** @param {string} name @param {string} otherwise */
 export function remembered(name, otherwise) {
@@ -14,6 +14,6 @@ export function remember(name, value) {
   try {
     localStorage.setItem(`posebot.${name}`, value);
   } catch {
-    // A browser that keeps nothing: the choice lasts until the page is closed.
+    // Storage is disabled: the choice lasts until the page is closed.
   }
 }

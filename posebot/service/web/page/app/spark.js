@@ -1,4 +1,4 @@
-// A small line of the last values.
+// A sparkline of the last values.
 
 import { svg } from "./dom.js";
 

@@ -1,4 +1,4 @@
-// The streams of the configuration: state, trouble in words, start and stop, and what has happened since.
+// The streams of the configuration: state, errors, start and stop, and events since the page was opened.
 
 import { get, part, post } from "./api.js";
 import { serverNow } from "./clock.js";
@@ -6,10 +6,10 @@ import { byId, fill, h, setText, stateMark } from "./dom.js";
 import { bytes, fixed, moment, seconds, whole } from "./format.js";
 import { nextAttempt } from "./freshness.js";
 import { poll } from "./poll.js";
-import { ROBOT_POSE, STREAM, said, streamError } from "./words.js";
+import { ROBOT_POSE, STREAM, errorText, streamError } from "./terms.js";
 
-const SEEN_MS = 1500;
-const UNSEEN_MS = 5000;
+const ACTIVE_MS = 1500;
+const HIDDEN_MS = 5000;
 const EVENTS = 100;
 
 export class StreamsView extends EventTarget {
@@ -23,14 +23,14 @@ export class StreamsView extends EventTarget {
     this.body = h("tbody", { role: "rowgroup" });
     this.problem = h("p", { class: "problem", role: "status", hidden: true });
     this.events = h("ul", { class: "events" });
-    this.nothing = h("p", { class: "empty" }, "Nothing has changed since this page was opened.");
-    const heads = ["Stream", "State", "Results/s", "Age", "Results", "Dropped", "Robot’s pose", "Model", "Recorded", ""];
+    this.nothing = h("p", { class: "empty" }, "No events since this page was opened.");
+    const heads = ["Stream", "State", "Results/s", "Age", "Results", "Dropped", "Robot pose", "Model", "Recorded", ""];
     element.append(
       h("div", { class: "panel" }, h("header", { class: "panel-head" }, h("h2", { id: "streams-title" }, "Streams")), this.problem,
         h("div", { class: "scroll" }, h("table", { class: "list", role: "table", "aria-labelledby": "streams-title" },
           h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads.map((name, i) => h("th", { scope: "col", role: "columnheader", class: i > 1 && i < 6 ? "number" : "" }, name)))), this.body))),
-      h("div", { class: "panel" }, h("header", { class: "panel-head" }, h("h2", {}, "What has changed")), this.events, this.nothing));
-    this.refresh = poll(() => this.#ask(), () => (element.hidden ? UNSEEN_MS : SEEN_MS));
+      h("div", { class: "panel" }, h("header", { class: "panel-head" }, h("h2", {}, "Events")), this.events, this.nothing));
+    this.refresh = poll(() => this.#ask(), () => (element.hidden ? HIDDEN_MS : ACTIVE_MS));
   }
 
   async #ask() {
@@ -39,7 +39,7 @@ export class StreamsView extends EventTarget {
       this.problem.hidden = true;
     } catch (error) {
       this.problem.hidden = false;
-      setText(this.problem, `This list is old. ${said(error)}`);
+      setText(this.problem, `This list is not up to date. ${errorText(error)}`);
     }
   }
 
@@ -51,8 +51,8 @@ export class StreamsView extends EventTarget {
     streams.forEach((stream, i) => this.#write(this.body.children[i], stream));
     for (const stream of streams) this.#note(stream);
     const troubled = streams.filter(({ state }) => ["failed", "reconnecting", "stale"].includes(state)).length;
-    byId("troubled").hidden = !troubled;
-    setText(byId("troubled"), `${troubled} in trouble`);
+    byId("stream-errors").hidden = !troubled;
+    setText(byId("stream-errors"), `${troubled} ${troubled === 1 ? "error" : "errors"}`);
     this.dispatchEvent(new Event("change"));
   }
 
@@ -64,7 +64,7 @@ export class StreamsView extends EventTarget {
     return h("tr", { role: "row", "data-stream": name },
       h("th", { scope: "row", role: "rowheader" }, h("a", { href: `#live/${part(name)}` }, name), h("span", { class: "muted" }, ` ${kind}`)),
       cell("state", "State"), cell("fps", "Results/s", true), cell("age", "Age", true), cell("frames", "Results", true),
-      cell("dropped", "Dropped", true), cell("pose", "Robot’s pose"), cell("model", "Model"), cell("recorded", "Recorded"),
+      cell("dropped", "Dropped", true), cell("pose", "Robot pose"), cell("model", "Model"), cell("recorded", "Recorded"),
       h("td", { role: "cell", class: "actions" }, button));
   }
 
@@ -73,21 +73,21 @@ export class StreamsView extends EventTarget {
     const at = (/** @type {string} */ id) => /** @type {HTMLElement} */ (row.querySelector(`[data-id="${id}"]`));
     const [mark, word] = STREAM[stream.state];
     const idle = stream.state === "stopped";
-    const trouble = stream.error ? streamError(stream.error) : null;
+    const problem = stream.error ? streamError(stream.error) : null;
     const next = stream.error?.retry_at ? nextAttempt(stream.error.retry_at - serverNow()) : "";
     fill(at("state"), stateMark(mark, word), stream.restarts ? h("span", { class: "muted" }, ` restarted ${stream.restarts} ×`) : null,
-      trouble && h("div", { class: "trouble" }, h("p", {}, `${trouble.what} ${trouble.todo}`), h("p", { class: "muted" }, stream.error.message), next && h("p", { class: "muted" }, next)));
-    const tell = (/** @type {string} */ id, /** @type {string} */ text) => {
+      problem && h("div", { class: "problem-text" }, h("p", {}, `${problem.what} ${problem.todo}`), h("p", { class: "muted" }, stream.error.message), next && h("p", { class: "muted" }, next)));
+    const write = (/** @type {string} */ id, /** @type {string} */ text) => {
       setText(at(id), text);
       at(id).toggleAttribute("data-none", text === "–");
     };
-    tell("fps", idle ? "–" : fixed(stream.fps, 1));
-    tell("age", stream.age_ms === null || idle ? "–" : seconds(stream.age_ms / 1000));
+    write("fps", idle ? "–" : fixed(stream.fps, 1));
+    write("age", stream.age_ms === null || idle ? "–" : seconds(stream.age_ms / 1000));
     setText(at("frames"), whole(stream.frames));
     setText(at("dropped"), whole(stream.dropped));
     setText(at("pose"), ROBOT_POSE[stream.robot_pose] ?? stream.robot_pose);
-    tell("model", stream.bundle ?? "–");
-    tell("recorded", stream.recording ? `${bytes(stream.recording.bytes)} in ${stream.recording.files.length} files` : "–");
+    write("model", stream.bundle ?? "–");
+    write("recorded", stream.recording ? `${bytes(stream.recording.bytes)} in ${stream.recording.files.length} files` : "–");
     const button = /** @type {HTMLButtonElement} */ (at("switch"));
     setText(button, idle ? "Start" : "Stop");
     button.setAttribute("aria-label", `${idle ? "Start" : "Stop"} ${stream.name}`);
@@ -101,8 +101,8 @@ export class StreamsView extends EventTarget {
     const action = stream?.state === "stopped" ? "start" : "stop";
     button.dataset.busy = "true";
     button.disabled = true;
-    await post(`/streams/${part(name)}/${action}`, undefined, 60000).then(() => this.session.tell(""),
-      (error) => this.session.tell(`The stream ${name} could not be ${action === "start" ? "started" : "stopped"}. ${said(error)}`));
+    await post(`/streams/${part(name)}/${action}`, undefined, 60000).then(() => this.session.notify(""),
+      (error) => this.session.notify(`The stream ${name} could not be ${action === "start" ? "started" : "stopped"}. ${errorText(error)}`));
     button.dataset.busy = "false";
     this.refresh();
   }

@@ -1,11 +1,11 @@
-// The table of objects. Rows stay where they are while their numbers change.
+// The table of objects. Rows keep their places while their values change.
 
 import { h, setText, shape } from "./dom.js";
 import { fixed, length, percent, plain, seconds } from "./format.js";
 import { positionOf, rollPitchYaw } from "./geometry.js";
 import { detailRow } from "./detail.js";
 import { poseOf, statusOf } from "./tracks.js";
-import { STATUS } from "./words.js";
+import { STATUS } from "./terms.js";
 
 const COLUMNS = ["x", "y", "z", "roll", "pitch", "yaw"];
 
@@ -53,7 +53,7 @@ export class ObjectTable {
     this.#showDetail();
   }
 
-  /** Ages count on between results. @param {(capturedAt: number) => number|null} ageOf */
+  /** Update the ages between results. @param {(capturedAt: number) => number|null} ageOf */
   tick(ageOf) {
     for (const row of this.rows ?? []) {
       const line = this.lines.get(row.key);
@@ -84,7 +84,7 @@ export class ObjectTable {
       cell("status", "Status", h("span", { class: "state" }, cells.mark, cells.word), cells.reason),
       COLUMNS.map((name) => cell(name, name, cells[name])),
       cell("certainty", "Certainty", h("span", { class: "meter" }, cells.bar), cells.percent),
-      cell("region", "90 % within", cells.region), cell("views", "Views", cells.views), cell("age", "Age", cells.age));
+      cell("region", "90 % region", cells.region), cell("views", "Views", cells.views), cell("age", "Age", cells.age));
     cells.button.append(plain(key));
     const line = { row, cells };
     this.lines.set(key, line);
@@ -114,7 +114,7 @@ export class ObjectTable {
     setText(cells.views, String(estimate.views));
   }
 
-  /** The chosen object's numbers, below its row. */
+  /** The details of the selected object, below its row. */
   #showDetail() {
     const row = this.rows?.find(({ key }) => key === this.selected);
     const line = row && this.lines.get(row.key);

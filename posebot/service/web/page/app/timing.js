@@ -1,9 +1,9 @@
-// Where the time goes: frame age and each stage over the last results.
+// Frame age and stage times over the last results.
 
 import { h, setText } from "./dom.js";
 import { milliseconds } from "./format.js";
 import { sparkline } from "./spark.js";
-import { STAGES } from "./words.js";
+import { STAGES } from "./terms.js";
 
 const KEPT = 120;
 
@@ -36,10 +36,10 @@ export class Timing {
     entry.values.push(value);
     if (entry.values.length > KEPT) entry.values.shift();
     const sorted = [...entry.values].sort((a, b) => a - b);
-    const [median, most] = [sorted[Math.floor(sorted.length / 2)], sorted[sorted.length - 1]];
+    const [median, max] = [sorted[Math.floor(sorted.length / 2)], sorted[sorted.length - 1]];
     setText(entry.value, milliseconds(value));
-    setText(entry.range, `median ${bare(median)}, max ${bare(most)}`);
-    entry.spark.draw(entry.values, most);
+    setText(entry.range, `median ${bare(median)}, max ${bare(max)}`);
+    entry.spark.draw(entry.values, max);
   }
 
   /** @param {string} key @param {string} name */

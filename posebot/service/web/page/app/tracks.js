@@ -1,6 +1,6 @@
-// Objects over time: an object that is not in the newest result stays for a while, marked as not seen.
+// Objects over time: an object that is not in the newest result is kept for a while, marked as not detected.
 
-const HOLD_S = { ok: 10, low_certainty: 2, no_pose: 0 }; // what was doubtful anyway goes soon
+const HOLD_S = { ok: 10, low_certainty: 2, no_pose: 0 }; // seconds, by status
 
 /**
  * @typedef {object} Row
@@ -18,7 +18,7 @@ export class Tracks {
 
   /** @param {any} result a FrameResult */
   update(result) {
-    if (result.captured_at < this.clock - 1) this.rows.clear(); // a recording that began anew
+    if (result.captured_at < this.clock - 1) this.rows.clear(); // a recording that started again
     this.clock = result.captured_at;
     for (const row of this.rows.values()) row.seen = false;
     /** @type {Map<string, number>} */ const counts = new Map();
@@ -32,7 +32,7 @@ export class Tracks {
     }
   }
 
-  /** By name and number, so that rows keep their places. @returns {Row[]} */
+  /** Sorted by name and number, so that rows keep their places. @returns {Row[]} */
   list() {
     return [...this.rows.values()].sort((a, b) => a.key.localeCompare(b.key, "en", { numeric: true }));
   }
@@ -46,7 +46,7 @@ function keyOf(estimate, counts) {
   return count === 1 ? estimate.label : `${estimate.label} (${count})`;
 }
 
-/** The pose that is shown: in the base frame where it is known. @param {any} estimate @returns {number[][]|null} */
+/** The displayed pose: in the base frame if it is known, else in the camera frame. @param {any} estimate @returns {number[][]|null} */
 export const poseOf = (estimate) => estimate.base_from_obj ?? estimate.cam_from_obj;
 
 export const statusOf = (/** @type {Row} */ row) => (row.seen ? row.estimate.status : "unseen");

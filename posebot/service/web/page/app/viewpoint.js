@@ -1,4 +1,4 @@
-// From where the 3-D view is seen: mouse, touch, keys, and a few fixed places.
+// Viewpoint of the 3-D view: mouse, touch, keyboard, and presets.
 
 import * as THREE from "../vendor/three.min.js";
 
@@ -25,7 +25,7 @@ export class Viewpoint {
     /** @type {[number, number]} */ let down = [0, 0];
     canvas.addEventListener("pointerdown", (event) => { down = [event.offsetX, event.offsetY]; });
     canvas.addEventListener("click", (event) => {
-      if (Math.hypot(event.offsetX - down[0], event.offsetY - down[1]) > 4) return; // it was turned, not clicked
+      if (Math.hypot(event.offsetX - down[0], event.offsetY - down[1]) > 4) return; // dragged, not clicked
       clicked(new THREE.Vector2((event.offsetX / canvas.clientWidth) * 2 - 1, 1 - (event.offsetY / canvas.clientHeight) * 2));
     });
     canvas.addEventListener("keydown", (event) => {
@@ -61,7 +61,7 @@ export class Viewpoint {
     this.changed();
   }
 
-  /** What should be in sight; the first time the view goes there by itself. @param {any[]} points */
+  /** The points to keep in view; the first call moves the viewpoint. @param {any[]} points */
   frame(points) {
     this.points = points.filter(Boolean);
     if (this.framed || this.points.length < 3) return;
@@ -84,7 +84,7 @@ export class Viewpoint {
     this.changed();
   }
 
-  /** From where all points are in sight. @param {any[]} points @param {any} target @param {any} back unit vector to the eye */
+  /** Distance from which all points are in view. @param {any[]} points @param {any} target @param {any} back unit vector to the eye */
   #distance(points, target, back) {
     const right = this.camera.up.clone().cross(back).normalize();
     const up = back.clone().cross(right);
@@ -97,7 +97,7 @@ export class Viewpoint {
     return Math.max(0.4, ...needed) * MARGIN;
   }
 
-  /** As the robot's camera sees it. @param {number[][]} aFromCam @param {any} camera intrinsics */
+  /** The view of the robot's camera. @param {number[][]} aFromCam @param {any} camera intrinsics */
   showCamera(aFromCam, camera) {
     const column = (/** @type {number} */ j) => new THREE.Vector3(aFromCam[0][j], aFromCam[1][j], aFromCam[2][j]);
     const eye = column(3);

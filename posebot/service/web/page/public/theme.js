@@ -1,4 +1,4 @@
-// Runs before the page is drawn, so that no light flash greets those who chose dark. The choice: "auto", "light", "dark".
+// Runs before the first paint, to avoid a flash of the wrong theme. The setting: "auto", "light", "dark".
 (() => {
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const chosen = () => {

@@ -1,11 +1,11 @@
-// One stream's WebSocket: newest picture and result of the same frame, and the stream's status. Reconnects by itself.
+// The WebSocket of a stream: the newest image with the result of the same frame, and the stream's status. Reconnects.
 
 import { ApiError, part, post } from "./api.js";
 import { pauseMs } from "./backoff.js";
 import { noteServerTime, serverNow } from "./clock.js";
 import { decodeMessage } from "./message.js";
 
-const SILENCE_MS = 4000; // the service sends a status every second: longer silence means that the line is dead
+const TIMEOUT_MS = 4000; // the service sends a status every second: no message for longer means a dead connection
 const STATUS_S = 1;
 const FPS = 15;
 
@@ -15,7 +15,7 @@ const FPS = 15;
  * Events: "change" (socket state or status), "result" (`newest` is new).
  * `newest`: {header, bitmap, receivedAt} with receivedAt in ms of performance.now().
  */
-export class Feed extends EventTarget {
+export class StreamSocket extends EventTarget {
   /** @param {string} stream */
   constructor(stream) {
     super();
@@ -32,11 +32,11 @@ export class Feed extends EventTarget {
     this.decoding = false;
     this.timer = 0;
     this.watchdog = setInterval(() => this.#watch(), 500);
-    this.heardAt = performance.now();
+    this.receivedAt = performance.now();
     this.#connect();
   }
 
-  /** End for good. */
+  /** Close, without reconnecting. */
   close() {
     clearInterval(this.watchdog);
     clearTimeout(this.timer);
@@ -46,22 +46,22 @@ export class Feed extends EventTarget {
     this.newest = null;
   }
 
-  /** Try again now. */
+  /** Reconnect now. */
   retry() {
     if (this.socketState !== "waiting") return;
     clearTimeout(this.timer);
     this.#connect();
   }
 
-  /** Age in seconds of the newest picture; null without one. By the server's clock, and never less than what is sure. */
+  /** Age of the newest image in seconds, by the server's clock; null without one. Never below the time since it was received. */
   ageS() {
     if (!this.newest) return null;
     const { header, receivedAt } = this.newest;
-    const sure = header.sent_at - header.result.captured_at + (performance.now() - receivedAt) / 1000;
-    return Math.max(sure, serverNow() - header.result.captured_at);
+    const minimum = header.sent_at - header.result.captured_at + (performance.now() - receivedAt) / 1000;
+    return Math.max(minimum, serverNow() - header.result.captured_at);
   }
 
-  /** Seconds by which this page is behind the service: results that are late or missing, statuses that are overdue. */
+  /** Seconds that this page lags behind the service: late or missing results, overdue statuses. */
   behindS() {
     if (!this.status) return 0;
     const sinceStatus = serverNow() - this.statusSentAt;
@@ -87,14 +87,14 @@ export class Feed extends EventTarget {
     const query = new URLSearchParams({ ticket, picture: "raw", fps: String(FPS) });
     const socket = new WebSocket(`${scheme}//${location.host}/v1/streams/${part(this.stream)}/results?${query}`);
     socket.binaryType = "arraybuffer";
-    socket.onmessage = (event) => this.#hear(socket, event.data);
+    socket.onmessage = (event) => this.#receive(socket, event.data);
     socket.onclose = (event) => {
       if (this.socket !== socket) return;
       this.error = new ApiError("closed", event.reason || "the connection was closed", 0);
       this.#again();
     };
     this.socket = socket;
-    this.heardAt = performance.now();
+    this.receivedAt = performance.now();
   }
 
   #again() {
@@ -106,19 +106,19 @@ export class Feed extends EventTarget {
   }
 
   #watch() {
-    const dead = this.socket && this.socketState !== "waiting" && performance.now() - this.heardAt > SILENCE_MS;
+    const dead = this.socket && this.socketState !== "waiting" && performance.now() - this.receivedAt > TIMEOUT_MS;
     if (!dead) return;
     const socket = this.socket;
     this.socket = null;
     socket?.close();
-    this.error = new ApiError("timeout", "nothing came for some seconds", 0);
+    this.error = new ApiError("timeout", "no message for some seconds", 0);
     this.#again();
   }
 
   /** @param {WebSocket} socket @param {ArrayBuffer|string} data */
-  #hear(socket, data) {
+  #receive(socket, data) {
     if (this.socket !== socket || this.socketState === "closed") return;
-    this.heardAt = performance.now();
+    this.receivedAt = performance.now();
     this.attempt = 0;
     this.error = null;
     if (this.socketState !== "open") this.#set("open");
@@ -130,12 +130,12 @@ export class Feed extends EventTarget {
       this.dispatchEvent(new Event("change"));
     } else if (message.jpeg) {
       noteServerTime(message.header.sent_at);
-      this.pending = { header: message.header, jpeg: message.jpeg, receivedAt: this.heardAt };
+      this.pending = { header: message.header, jpeg: message.jpeg, receivedAt: this.receivedAt };
       this.#decode();
     }
   }
 
-  /** One picture is decoded at a time; of those that come meanwhile only the newest is kept. */
+  /** Decodes one image at a time; of those that arrive meanwhile only the newest is kept. */
   async #decode() {
     if (this.decoding) return;
     this.decoding = true;

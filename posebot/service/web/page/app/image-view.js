@@ -1,4 +1,4 @@
-// The live picture: the raw frame with boxes, outlines, axes and labels of the result of that very frame.
+// The live image: the raw frame with boxes, outlines, axes and labels of the result of the same frame.
 
 import { apply, project } from "./geometry.js";
 import { percent, plain } from "./format.js";
@@ -6,7 +6,7 @@ import { place } from "./labels.js";
 import { meshOf } from "./meshes.js";
 import { drawOutline, outlineOf } from "./outline.js";
 
-// Over a picture, whatever the theme: as in the server's overlays.
+// Independent of the theme, as in the server's overlays.
 const COLORS = { ok: "rgb(61, 220, 132)", low_certainty: "rgb(255, 179, 0)", no_pose: "rgb(255, 96, 122)" };
 const AXES = ["rgb(255, 84, 84)", "rgb(84, 228, 84)", "rgb(96, 150, 255)"];
 const DARK = "rgba(8, 10, 12, 0.78)";
@@ -14,7 +14,7 @@ const MARKS = { ok: "●", low_certainty: "△", no_pose: "✕" };
 
 /** @typedef {{boxes: boolean, outlines: boolean, axes: boolean, labels: boolean}} Layers */
 
-export class Picture {
+export class ImageView {
   /** @param {HTMLCanvasElement} canvas @param {(obj: any|null) => void} picked called with the estimate under a click */
   constructor(canvas, picked) {
     this.canvas = canvas;
@@ -84,7 +84,7 @@ export class Picture {
       this.context.strokeStyle = COLORS[estimate.status];
       this.context.globalAlpha = 0.55;
       this.context.lineWidth = 0.75 * ratio;
-      if (sure) this.context.stroke(outline.creases);
+      if (sure) this.context.stroke(outline.sharpEdges);
       this.context.globalAlpha = 1;
     }
     if (this.layers.axes) this.#drawAxes(estimate.cam_from_obj, (sure ? 0.4 : 0.2) * shape.diameter, K, scale, ratio);
@@ -151,7 +151,7 @@ function labelOf(estimate) {
 const scaled = ([x0, y0, x1, y1], scale) =>
   ({ x: (x0 + 0.5) * scale, y: (y0 + 0.5) * scale, w: (x1 - x0) * scale, h: (y1 - y0) * scale });
 
-/** What is sure lies on top; the far below the near. @param {any} a @param {any} b */
+/** Confident estimates on top, then near ones. @param {any} a @param {any} b */
 function farFirst(a, b) {
   const sure = Number(a.status === "ok") - Number(b.status === "ok");
   return sure || (b.cam_from_obj?.[2][3] ?? 0) - (a.cam_from_obj?.[2][3] ?? 0);
