@@ -40,17 +40,17 @@ from posebot.stages.detect import Detection
 from posebot.stages.localize import Localization, refine_crops
 from posebot.stages.pipeline import Pipeline
 from posebot.synth.config import SynthConfig
-from posebot.synth.gl import Gl
-from posebot.synth.labels import Labeller
-from posebot.synth.raster import RasterRenderer
-from posebot.synth.scene import Backdrop, Item, Light, Material, Optics, Scene
-from posebot.synth.studio import open_library
+from posebot.synth.frame_renderer import load_assets
+from posebot.synth.label_renderer import LabelRenderer
+from posebot.synth.opengl import OpenGLContext
+from posebot.synth.raster_renderer import RasterRenderer
+from posebot.synth.scene import Background, CameraEffects, Item, Light, Material, Scene
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 _DIMMED = 0.7
 _LIGHTS = (Light(np.array([0.5, -0.6, 1.2]), (0.8, 0.8, 0.8), 0.1), Light(np.array([-0.7, 0.6, 1.0]), (0.4, 0.4, 0.4)))
-_BACKDROP = Backdrop("pattern/3", sky=(0.45, 0.45, 0.45), ground=(0.25, 0.25, 0.25))
+_BACKDROP = Background("pattern/3", sky=(0.45, 0.45, 0.45), ground=(0.25, 0.25, 0.25))
 KINDS = ("as it is", "dimmed", "recoloured", "tinted", "shaded", "cut out", "drawn")
 
 
@@ -96,9 +96,9 @@ def recoloured(picture: Picture, like: Picture, mask: Mask) -> Picture:
 class _Prober:
     def __init__(self, bundle: Bundle, models: Path, options: argparse.Namespace) -> None:
         self.options, self.pipeline = options, Pipeline(bundle, depth=False, fuse=False)
-        library = open_library(SynthConfig(models, 1, models))
-        gl = Gl(library)
-        self.renderer, self.labeller = RasterRenderer(gl, samples=4), Labeller(gl)
+        library = load_assets(SynthConfig(models, 1, models))
+        gl = OpenGLContext(library)
+        self.renderer, self.label_renderer = RasterRenderer(gl, samples=4), LabelRenderer(gl)
         self.reach = bundle.manifest.localizer.box_jitter
         self.models = {model.obj_id: model for model in bundle.objects}
         self.classes = {model.obj_id: index for index, model in enumerate(bundle.objects)
@@ -110,10 +110,10 @@ class _Prober:
         """Look at one object in all variants of its picture."""
         item = Item(f"obj/{truth.obj_id}", np.eye(4), Material(), truth.obj_id)
         scene = Scene(frame.camera, inverse(truth.cam_from_obj), (item,), _LIGHTS, _BACKDROP,
-                      Optics(noise=0.005, blur_px=0.5), radius=0.3)
-        mask = self.labeller.labels(scene).truths[0].mask
+                      CameraEffects(noise=0.005, blur_px=0.5), radius=0.3)
+        mask = self.label_renderer.render(scene).ground_truths[0].mask
         box = clip_box(truth.box_amodal, frame.camera)
-        for kind, picture in variants(frame.rgb, self.renderer.picture(scene), mask, other).items():
+        for kind, picture in variants(frame.rgb, self.renderer.render(scene), mask, other).items():
             found = refine_crops(self.pipeline.localizer, picture, [Detection(self.classes[truth.obj_id], 1.0, box)],
                              self.reach)[0]
             look = self._judged(replace(frame, rgb=picture), truth, found)
@@ -136,7 +136,7 @@ class _Prober:
         size, model = len(found.visible), self.models[truth.obj_id]
         scene = Scene(Camera(K, size, size), inverse(truth.cam_from_obj),
                       (Item(f"obj/{truth.obj_id}", np.eye(4)),), (), _BACKDROP)
-        depth = self.labeller.depth(scene)
+        depth = self.label_renderer.render_depth(scene)
         there, amodal = depth > 0, found.amodal > 0.5
         errors = coordinate_errors(found, truth, model, unproject(K, depth)[there], there)
         return float((amodal & there).sum() / max((amodal | there).sum(), 1)), errors

@@ -52,8 +52,9 @@ def flange() -> Mesh:
     """A square plate of 92 mm with four holes and a bored hub: 4-fold symmetry about z."""
     plate = _circle(14.0, 32)
     corners = [plate.translate((32.0 * x, 32.0 * y)) for x, y in ((1, 1), (-1, 1), (-1, -1), (1, -1))]
+    base = _hull_2d(corners).extrude(12.0)
     hub = _revolve([(0, 0), (31, 0), (31, 14), (25, 20), (25, 46), (23, 48), (0, 48)])
-    body = _hull_2d(corners).extrude(12.0) + hub
+    body = base + hub
     for x, y in ((1, 1), (-1, 1), (-1, -1), (1, -1)):
         body = body - _hole(6.0).translate((32.0 * x, 32.0 * y, 0))
     return _to_mesh(body - _revolve([(0, -1), (17, -1), (17, 49), (0, 49)]))

@@ -29,13 +29,13 @@ class Film:
 
     def __call__(self, moment: str) -> None:
         """moment: see `attempt.pick`."""
-        from posebot.synth.gl import Gl
-        from posebot.synth.library import Library
-        from posebot.synth.raster import RasterRenderer
+        from posebot.synth.assets import AssetLibrary
+        from posebot.synth.opengl import OpenGLContext
+        from posebot.synth.raster_renderer import RasterRenderer
 
-        gl = Gl(Library(self._objects, [unit_box()]))
+        gl = OpenGLContext(AssetLibrary(self._objects, [unit_box()]))
         with gl.context:
-            self.pictures.append(RasterRenderer(gl, samples=4).picture(self._now()))
+            self.pictures.append(RasterRenderer(gl, samples=4).render(self._now()))
         gl.release()
 
     def save(self, path: Path) -> None:
@@ -51,7 +51,7 @@ class Film:
                  for item in self._scene.items]
         grip, _ = self._world.grip
         target = grip[:3, 3] * [1, 1, 0] + [0, 0, 0.09]
-        seen = self._scene.seen_from(look_at(target + np.array([0.36, -0.42, 0.24]), target))
+        seen = self._scene.with_camera_pose(look_at(target + np.array([0.36, -0.42, 0.24]), target))
         return replace(seen, camera=_CAMERA, items=(*items, *self._gripper()), focus=target, radius=0.45)
 
     def _gripper(self) -> list[Item]:
@@ -59,7 +59,7 @@ class Film:
         thick, _, long = FINGER
         parts = [([side * (opening + thick) / 2, 0, -long / 2], FINGER, _RUBBER) for side in (-1, 1)]
         parts.append(([0, 0, -long - PALM[2] / 2], PALM, _STEEL))
-        return [Item("extra/0", grip @ make(translation=place), look, scale=size) for place, size, look in parts]
+        return [Item("distractor/0", grip @ make(translation=place), look, scale=size) for place, size, look in parts]
 
 
 def unit_box() -> Mesh:

@@ -19,7 +19,7 @@ from posebot.picking.grasps import Grasp, kit_grasps
 from posebot.picking.world import Thing, World
 from posebot.stages.fuse import Fuser
 from posebot.stages.pipeline import Pipeline
-from posebot.synth.library import Library
+from posebot.synth.assets import AssetLibrary
 from posebot.synth.scene import Scene
 
 Sense = Literal["rgbd", "rgb", "truth"]
@@ -174,6 +174,6 @@ class Table:
 
 def things_of(scene: Scene, objects: Mapping[int, ObjectModel]) -> list[Thing]:
     """What physics needs to know of a table scene; the table itself is the plane z = 0."""
-    library = Library(objects)
+    library = AssetLibrary(objects)
     return [Thing(item.obj_id, item.world_from_item, library.mesh(item.shape).vertices * np.array(item.scale))
             for item in scene.items if item.shape != "quad"]

@@ -18,7 +18,7 @@ import numpy as np
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array, make, quaternion_from_rotation, rotation_from_quaternion
 from posebot.picking.parts import parts_xml
-from posebot.synth.physics import hull_points
+from posebot.synth.physics import extreme_points
 
 FINGER = (0.008, 0.016, 0.09)  # thickness, width, length: metres
 PALM = (0.17, 0.05, 0.06)
@@ -112,7 +112,7 @@ def _xml(things: Sequence[Thing], objects: Mapping[int, ObjectModel]) -> str:
     meshes, bodies = [], []
     for number, thing in enumerate(things):
         x, y, z, w = quaternion_from_rotation(thing.pose[:3, :3])
-        meshes.append(f'<mesh name="m{number}" vertex="{_text(hull_points(thing.vertices))}" inertia="convex"/>')
+        meshes.append(f'<mesh name="m{number}" vertex="{_text(extreme_points(thing.vertices))}" inertia="convex"/>')
         kit = thing.obj_id in objects
         felt = parts_xml(objects, thing.obj_id, f'mass="0" {_FELT}') if kit else ""
         bodies.append(f'<body name="thing{number}" pos="{_text(thing.pose[:3, 3])}" quat="{w} {x} {y} {z}"><freejoint/>'

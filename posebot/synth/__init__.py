@@ -1,4 +1,7 @@
-"""Floor 4: scenes made by chance and their renderers. `generate(SynthConfig(...))` makes a data set."""
+"""Layer 4, synthetic data: random scenes with domain randomisation, and their renderers.
+
+`generate(SynthConfig(...))` writes a dataset in BOP format.
+"""
 
 from posebot.synth.config import SynthConfig
 from posebot.synth.generator import SynthResult, generate

@@ -1,4 +1,4 @@
-"""What `posebot synth` is asked for."""
+"""Configuration of a synthetic dataset."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ from posebot.core.camera import Camera
 from posebot.core.errors import InputError, RunStateError
 
 Renderer = Literal["raster", "path", "mix"]
-HOME = ("frames", "workers", "out", "objects", "backgrounds", "distractors")  # may differ when a run is continued
-KINECT = Camera(np.array([[572.4, 0, 325.3], [0, 573.6, 242.0], [0, 0, 1]]), 640, 480)
+_MAY_DIFFER = ("frames", "workers", "out", "objects", "backgrounds", "distractors")  # when a run is resumed
+_OLD_NAMES = {"upright": "standing", "required_objects": "focus"}  # in records of earlier versions
+DEFAULT_CAMERA = Camera(np.array([[572.4, 0, 325.3], [0, 573.6, 242.0], [0, 0, 1]]), 640, 480)
 
 
 @dataclass(frozen=True)
 class SynthConfig:
-    """One split of a data set to be made.
+    """One split of a synthetic dataset.
 
     Attributes:
-        objects: BOP models folder. frames: pictures in all. out, split: `out/split/000000` ... hold them.
-        seed: the same seed gives the same pictures. renderer: "raster", "path", or "mix" with share `mix` of path.
-        backgrounds: folder of photographs. distractors: models folders of things that are not to be found.
-        camera: intrinsics and size. jitter: relative spread of the focal length, picture by picture.
-        distance: nearest and farthest, metres. per_scene: pictures in a scene folder, the unit of resuming.
-        depth_noise: write depth as a sensor would read it; masks stay exact. jpg_quality: None: PNG.
-        max_faces: meshes without a texture are simplified to this many faces before they are drawn.
-        workers: processes; 0: in this one. focus: numbers of objects that are in every picture's scene.
-        standing: share of the objects that stand as their meshes do (z upwards), seen from above by a camera that is
-        held level. None: about a third stand in the drops, and none of those in the air.
+        objects: BOP models folder. frames: total number of images. out, split: written to `out/split/000000` ....
+        seed: same seed, same images. renderer: "raster", "path", or "mix" with a share `mix` of path-traced images.
+        backgrounds: folder of background images. distractors: BOP models folders of unlabelled distractor objects.
+        camera: intrinsics and image size. jitter: relative range of the random focal length per image.
+        distance: nearest and farthest object distance, metres. per_scene: images per scene folder.
+        depth_noise: write depth with sensor noise (`depth_noise.py`); masks stay exact. jpg_quality: None writes PNG.
+        max_faces: untextured meshes are decimated to this many faces before rendering.
+        workers: processes; 0: in this process. required_objects: IDs of objects that are in every scene.
+        upright: share of objects placed upright (z up, as modelled), viewed from above by a camera without roll. None:
+        about a third are upright on the table, none of the floating ones.
     """
 
     objects: Path
@@ -44,7 +45,7 @@ class SynthConfig:
     mix: float = 0.2
     backgrounds: Path | None = None
     distractors: tuple[Path, ...] = ()
-    camera: Camera = field(default_factory=lambda: KINECT)
+    camera: Camera = field(default_factory=lambda: DEFAULT_CAMERA)
     jitter: float = 0.1
     distance: tuple[float, float] = (0.4, 1.4)
     per_scene: int = 50
@@ -52,8 +53,8 @@ class SynthConfig:
     jpg_quality: int | None = 95
     max_faces: int = 20_000
     workers: int = 2
-    focus: tuple[int, ...] = ()
-    standing: float | None = None
+    required_objects: tuple[int, ...] = ()
+    upright: float | None = None
 
     def __post_init__(self) -> None:
         checks = (("frames", self.frames, self.frames >= 1, "1 or more"),
@@ -63,14 +64,14 @@ class SynthConfig:
                   ("mix", self.mix, 0 <= self.mix <= 1, "0 to 1"),
                   ("renderer", self.renderer, self.renderer in ("raster", "path", "mix"), "raster, path or mix"),
                   ("split", repr(self.split), re.fullmatch(r"(?!models$)[\w-][\w.-]*", self.split),
-                   "a folder's name, like train or val"),
+                   "a folder name such as train or val"),
                   ("jitter", self.jitter, 0 <= self.jitter < 0.9, "0 to 0.9"),
-                  ("standing", self.standing, self.standing is None or 0 <= self.standing <= 1, "0 to 1"),
+                  ("upright", self.upright, self.upright is None or 0 <= self.upright <= 1, "0 to 1"),
                   ("distance", self.distance, 0.05 < self.distance[0] <= self.distance[1] < 6.5,
                    "nearest <= farthest, between 0.05 and 6.5 metres"))
-        for name, value, right, expected in checks:
-            if not right:
-                raise InputError(f"synth {name}", f"{value} cannot be used", expected)
+        for name, value, valid, expected in checks:
+            if not valid:
+                raise InputError(f"synth {name}", f"{value} is not valid", expected)
 
     @property
     def scenes(self) -> int:
@@ -78,28 +79,31 @@ class SynthConfig:
         return -(-self.frames // self.per_scene)
 
     def frames_of(self, scene: int) -> range:
-        """Numbers of the frames, counted over the split, that lie in a scene folder."""
+        """Frame indices, counted over the split, of a scene folder."""
         return range(scene * self.per_scene, min((scene + 1) * self.per_scene, self.frames))
 
     def to_dict(self) -> dict[str, Any]:
-        """For dataset.json."""
+        """JSON-compatible dictionary, as stored in dataset.json."""
         values = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
-        return {**values, "camera": self.camera.to_dict(), "distance": list(self.distance), "focus": list(self.focus),
+        return {**values, "camera": self.camera.to_dict(), "distance": list(self.distance),
+                "required_objects": list(self.required_objects),
                 "distractors": [str(folder) for folder in self.distractors]}
 
     def replace(self, **changes: Any) -> SynthConfig:
+        """A copy with changed fields."""
         return replace(self, **changes)
 
 
 def require_same(where: Path, before: Mapping[str, Any], config: SynthConfig) -> None:
-    """A run can only be continued with the settings it was begun with.
+    """Check that a split is resumed with the settings that it was started with.
 
     Raises:
-        InputError: a setting that changes the pictures differs.
+        RunStateError: a setting that affects the images differs.
     """
-    now = config.to_dict()
-    for name in now:
-        if name not in HOME and (before.get(name) or None) != (now[name] or None):
+    current = config.to_dict()
+    for name in current:
+        previous = before.get(name, before.get(_OLD_NAMES.get(name, name)))
+        if name not in _MAY_DIFFER and (previous or None) != (current[name] or None):
             raise RunStateError(f"{where}: {config.split}",
-                                f"was begun with {name} = {before.get(name)}, not {now[name]}",
-                                "the same settings to continue it, or another --out or --split")
+                                f"was started with {name} = {previous}, not {current[name]}",
+                                "the same settings to resume it, or another --out or --split")

@@ -1,4 +1,4 @@
-"""Data sets made by several processes, scene folder by scene folder; the same call continues what was cut off."""
+"""Dataset generation in several processes, one scene folder at a time; the same call resumes an interrupted run."""
 
 from __future__ import annotations
 
@@ -26,7 +26,11 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class SynthResult:
-    """What a run did. frames: made in this run. skipped: already there. seconds: wall clock, start-up included."""
+    """Result of a run.
+
+    Attributes:
+        frames: rendered in this run. skipped: already present. seconds: wall clock, including start-up.
+    """
 
     out: Path
     split: str
@@ -36,51 +40,56 @@ class SynthResult:
 
     @property
     def rate(self) -> float:
-        """Frames a second."""
+        """Frames per second."""
         return self.frames / max(self.seconds, 1e-9)
 
     def to_dict(self) -> dict[str, Any]:
+        """JSON-compatible dictionary."""
         return {"out": str(self.out), "split": self.split, "frames": self.frames, "skipped": self.skipped,
                 "seconds": round(self.seconds, 2), "frames_per_second": round(self.rate, 2)}
 
 
 def generate(config: SynthConfig, progress: Progress = lambda done, total: None) -> SynthResult:
-    """Make the frames of `config` that are not there yet.
+    """Render the frames of `config` that are missing.
 
-    `progress(done, total)` is called now and then, frames that were already there included. Scene folders appear one by
-    one, each whole; `dataset.json` records settings and seed before the first.
+    Args:
+        progress: called repeatedly with (done, total), including frames that were already present.
+
+    Scene folders are written atomically, one by one; `dataset.json` records settings and seed before the first.
+
     Raises:
-        InputError: a setting, the models or the output folder cannot be used, or the split was begun otherwise.
+        InputError: a setting, the models or the output folder is not usable.
+        RunStateError: the split was started with other settings.
     """
     start = time.monotonic()
     _prepare(config)
     scenes = [scene for scene in range(config.scenes) if not _complete(config, scene)]
-    todo = sum(len(config.frames_of(scene)) for scene in scenes)
-    skipped = config.frames - todo
+    pending = sum(len(config.frames_of(scene)) for scene in scenes)
+    skipped = config.frames - pending
     progress(skipped, config.frames)
     if scenes and config.workers == 0:
-        _here(config, scenes, lambda done: progress(done, config.frames), skipped)
+        _generate_in_process(config, scenes, lambda done: progress(done, config.frames), skipped)
     elif scenes:
-        _Crew(config, scenes).work(lambda done: progress(skipped + done, config.frames))
-    return SynthResult(config.out, config.split, todo, skipped, time.monotonic() - start)
+        _WorkerPool(config, scenes).run(lambda done: progress(skipped + done, config.frames))
+    return SynthResult(config.out, config.split, pending, skipped, time.monotonic() - start)
 
 
 def _prepare(config: SynthConfig) -> None:
-    """Copy the models, record the settings, or check that they are those of the record."""
+    """Copy the models and record the settings, or check them against the record."""
     from posebot.objects.bop_models import load_objects
 
     load_objects(config.objects)
     try:
         config.out.mkdir(parents=True, exist_ok=True)
-        with (config.out / ".lock").open("w") as lock:  # another split may be begun at the same time
+        with (config.out / ".lock").open("w") as lock:  # another split may be started concurrently
             fcntl.flock(lock, fcntl.LOCK_EX)
-            _record(config)
+            _update_record(config)
     except OSError as error:
         problem = f"cannot be written ({error.strerror})"
-        raise OutputError(config.out, problem, "a folder with room that you own") from None
+        raise OutputError(config.out, problem, "a writable folder with free space") from None
 
 
-def _record(config: SynthConfig) -> None:
+def _update_record(config: SynthConfig) -> None:
     record_file = config.out / DATASET_FILE
     record = _read_record(record_file)
     if config.split in record["splits"]:
@@ -102,12 +111,12 @@ def _read_record(path: Path) -> dict[str, Any]:
         if not isinstance(record["splits"], dict):
             raise TypeError
     except (ValueError, KeyError, TypeError):
-        raise RunStateError(path, "is damaged", "remove it, or write to another folder") from None
+        raise RunStateError(path, "is not a valid record", "remove it, or use another --out") from None
     return dict(record)
 
 
 def _complete(config: SynthConfig, scene: int) -> bool:
-    """Whether the scene's folder is there with all its frames (the last one may be short after a smaller run)."""
+    """Whether the scene folder has all its frames (the last one may have fewer after a smaller run)."""
     path = config.out / config.split / f"{scene:06d}" / "scene_camera.json"
     if not path.is_file():
         return False
@@ -117,22 +126,22 @@ def _complete(config: SynthConfig, scene: int) -> bool:
         return False
 
 
-def _here(config: SynthConfig, scenes: list[int], progress: Callable[[int], None], done: int) -> None:
-    from posebot.synth.studio import Studio
+def _generate_in_process(config: SynthConfig, scenes: list[int], progress: Callable[[int], None], done: int) -> None:
+    from posebot.synth.frame_renderer import FrameRenderer
 
-    studio, count = Studio(config), done
+    studio, count = FrameRenderer(config), done
 
-    def one_more() -> None:
+    def report_frame() -> None:
         nonlocal count
         count += 1
         progress(count)
 
     for scene in scenes:
-        studio.write_scene(scene, one_more)
+        studio.write_scene(scene, report_frame)
 
 
-class _Crew:
-    """Worker processes that take scenes from one list. They end when the parent does, however it ends."""
+class _WorkerPool:
+    """Worker processes that take scenes from a shared list. They end with the parent, even if it is killed."""
 
     def __init__(self, config: SynthConfig, scenes: list[int]) -> None:
         context = multiprocessing.get_context("spawn")
@@ -142,7 +151,7 @@ class _Crew:
         self._processes = [context.Process(target=_worker, daemon=True, args=(
             config, scenes, self._next, self._done, self._errors, os.getpid())) for _ in range(count)]
 
-    def work(self, progress: Callable[[int], None]) -> None:
+    def run(self, progress: Callable[[int], None]) -> None:
         for process in self._processes:
             process.start()
         try:
@@ -163,33 +172,33 @@ class _Crew:
         for process in self._processes:
             if process.exitcode:
                 raise PosebotError(f"synth: a worker ended with exit code {process.exitcode}; "
-                                   "run the command again to go on")
+                                   "run the command again to resume")
 
 
 def _worker(config: SynthConfig, scenes: list[int], next_scene: Any, done: Any, errors: Any, parent: int) -> None:
-    def one_more() -> None:
+    def report_frame() -> None:
         with done.get_lock():
             done.value += 1
-        if os.getppid() != parent:  # the parent was killed: nobody waits for this
+        if os.getppid() != parent:  # the parent was killed
             os._exit(1)
 
     try:
         import cv2
 
-        from posebot.synth.studio import Studio
+        from posebot.synth.frame_renderer import FrameRenderer
 
         cv2.setNumThreads(1)
-        studio = Studio(config)
+        studio = FrameRenderer(config)
         while True:
             with next_scene.get_lock():
-                place = next_scene.value
+                position = next_scene.value
                 next_scene.value += 1
-            if place >= len(scenes):
+            if position >= len(scenes):
                 return
-            studio.write_scene(scenes[place], one_more)
+            studio.write_scene(scenes[position], report_frame)
     except PosebotError as error:
         errors.put(error)
     except KeyboardInterrupt:
         pass
-    except Exception:  # a bug: the parent logs it, and nothing is printed from here
+    except Exception:  # a bug: logged by the parent
         errors.put(RuntimeError(traceback.format_exc()))

@@ -1,7 +1,7 @@
-"""Scene: all that a renderer needs to know, as plain data. World frame: z up, metres; the table top is z = 0.
+"""Scene description for renderers, as plain data. World frame: z up, metres; the table top is z = 0.
 
-Shapes and textures are names; a `Library` (see `library.py`) turns them into arrays. The same scene can be given to any
-renderer and to the labeller, and a scene follows from a seed alone.
+Meshes and textures are referenced by name; an `AssetLibrary` (`assets.py`) resolves them. A scene is independent of the
+renderer and is determined by a seed.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ WHITE: Color = (1.0, 1.0, 1.0)
 
 @dataclass(frozen=True)
 class Material:
-    """How a surface looks.
+    """Material of a surface (metallic-roughness).
 
     Attributes:
         color: linear RGB, multiplied with vertex colours and texture. texture: name, or None.
-        tiling: None: the texture lies at the mesh's own uv. Else repeats per metre, projected along the three axes.
-        roughness: 0 mirror .. 1 dull. metallic: 0 or 1.
-        saturation: factor on how far the surface's own colours are from grey. wear: 0: `texture` is the surface's
-        print; above: what the texture's lights and darks, projected, do to the surface's own colours, 1 at most.
+        tiling: None: the texture is mapped by the mesh's uv. Otherwise repeats per metre of a triplanar projection.
+        roughness: 0 (mirror) .. 1 (matte). metallic: 0 or 1. saturation: factor on the saturation of the own colours.
+        modulation: 0: `texture` is the surface texture. Above: strength, up to 1, with which luminance of the projected
+        texture modulates the own colours (scratches, dirt).
     """
 
     color: Color = WHITE
@@ -35,16 +35,16 @@ class Material:
     roughness: float = 0.6
     metallic: float = 0.0
     saturation: float = 1.0
-    wear: float = 0.0
+    modulation: float = 0.0
 
 
 @dataclass(frozen=True)
 class Item:
-    """One thing in the scene.
+    """A mesh instance in the scene.
 
     Attributes:
-        shape: mesh name. world_from_item: 4x4. scale: (3,) applied in the item's frame.
-        obj_id: number of the object model to be labelled; 0: scenery or distractor.
+        shape: mesh name. world_from_item: 4x4. scale: (3,), applied in the item frame.
+        obj_id: object ID to be labelled; 0: scenery or distractor.
     """
 
     shape: str
@@ -55,13 +55,17 @@ class Item:
 
     @property
     def world_from_mesh(self) -> Array:
-        """4x4 with the scale inside: not rigid unless the scale is 1."""
+        """4x4, including the scale; not rigid unless the scale is 1."""
         return self.world_from_item @ np.diag([*self.scale, 1.0])
 
 
 @dataclass(frozen=True)
 class Light:
-    """A lamp. position: world, metres. color: linear RGB of the light that reaches the focus. size: radius, metres."""
+    """A spherical light.
+
+    Attributes:
+        position: world, metres. color: linear RGB irradiance at the focus. size: radius, metres.
+    """
 
     position: Array
     color: Color
@@ -69,28 +73,33 @@ class Light:
 
 
 @dataclass(frozen=True)
-class Backdrop:
-    """What lies behind everything: a picture cut to fill the view, and the light that comes from all around.
+class Background:
+    """Background image and image-based ambient light.
 
     Attributes:
-        picture: texture behind all items. window: (x0, y0, x1, y1) of it that is seen, 0..1 (x1 < x0: mirrored).
-        gain: linear factor on it. surroundings: texture that glossy things mirror. sky, ground: linear ambient light.
-        occlusion: how dark it leaves hollows (raster renderer): 0 as bright as all else, 1 as they are, 2 darker.
+        texture: background image. window: its visible part (x0, y0, x1, y1), 0..1 (x1 < x0: mirrored). gain: linear.
+        environment_map: texture for reflections. sky, ground: linear ambient light from above and below.
+        ao_strength: exponent on the ambient occlusion (raster renderer); 0: none, 1: physical, 2: darker.
     """
 
-    picture: str
+    texture: str
     window: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
     gain: float = 1.0
-    surroundings: str = ""
+    environment_map: str = ""
     sky: Color = (0.35, 0.35, 0.35)
     ground: Color = (0.2, 0.2, 0.2)
-    occlusion: float = 0.0
+    ao_strength: float = 0.0
 
 
 @dataclass(frozen=True)
-class Optics:
-    """What the camera adds: exposure and white balance (linear gains), contrast (about `optics.PIVOT`), vignette
-    0..1, blur and noise."""
+class CameraEffects:
+    """Effects of camera and image processing.
+
+    Attributes:
+        gains: exposure and white balance, linear. contrast: about `camera_effects.CONTRAST_PIVOT`. vignette: 0..1.
+        blur_px: sigma of the defocus blur. motion_px, motion_angle: motion blur, pixels and radians.
+        noise: standard deviation, 0..1. noise_seed: of the noise.
+    """
 
     gains: Color = WHITE
     contrast: float = 1.0
@@ -104,24 +113,25 @@ class Optics:
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture to be taken.
+    """A scene and the camera that renders it.
 
     Attributes:
-        camera: intrinsics. world_from_cam: 4x4. items, lights: all of them; the first two lights cast shadows.
-        focus, radius: sphere that holds what matters, for the lights' shadow maps.
+        camera: intrinsics. world_from_cam: 4x4. items, lights: the first light casts shadows.
+        focus, radius: bounding sphere of the region of interest, for shadow maps.
     """
 
     camera: Camera
     world_from_cam: Array
     items: tuple[Item, ...]
     lights: tuple[Light, ...]
-    backdrop: Backdrop
-    optics: Optics = field(default_factory=Optics)
+    background: Background
+    camera_effects: CameraEffects = field(default_factory=CameraEffects)
     focus: Array = field(default_factory=lambda: np.zeros(3))
     radius: float = 0.5
 
     @property
     def cam_from_world(self) -> Array:
+        """4x4, inverse of world_from_cam."""
         return inverse(self.world_from_cam)
 
     @property
@@ -129,8 +139,8 @@ class Scene:
         """The items to be labelled, in the order of their labels."""
         return [item for item in self.items if item.obj_id > 0]
 
-    def seen_from(self, world_from_cam: Array) -> Scene:
-        """The same scene from another place."""
+    def with_camera_pose(self, world_from_cam: Array) -> Scene:
+        """The same scene from another camera pose."""
         return replace(self, world_from_cam=world_from_cam)
 
 

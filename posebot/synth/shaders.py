@@ -1,12 +1,12 @@
-"""GLSL of the raster renderer. Colours are linear light; pictures store their square root (gamma 2), which is cheap."""
+"""GLSL shaders of the raster renderer. Colours are linear; images are stored with gamma 2, which is cheap."""
 
 from __future__ import annotations
 
-from posebot.synth.optics import PIVOT
+from posebot.synth.camera_effects import CONTRAST_PIVOT
 
-_HEADER = f"#version 330\n#define PIVOT {PIVOT}\n"  # of what writes colours
+_HEADER = f"#version 330\n#define CONTRAST_PIVOT {CONTRAST_PIVOT}\n"  # of the colour passes
 
-_PICTURE_VERTEX = """
+_COLOR_VERTEX = """
 uniform mat4 clip_from_world, world_from_mesh;
 uniform mat3 world_from_normal;
 uniform vec3 item_scale;
@@ -14,9 +14,9 @@ in vec3 in_position, in_normal, in_color;
 in vec2 in_uv;
 out vec3 position, normal, color, local, local_normal;
 out vec2 uv;
-#if HOLLOWS
-in vec2 in_open;
-out vec2 open;
+#if AMBIENT_OCCLUSION
+in vec2 in_ao;
+out vec2 ao;
 #endif
 void main() {
     vec4 world = world_from_mesh * vec4(in_position, 1.0);
@@ -26,47 +26,51 @@ void main() {
     local = in_position * item_scale;
     local_normal = in_normal / item_scale;
     uv = in_uv;
-#if HOLLOWS
-    open = in_open;
+#if AMBIENT_OCCLUSION
+    ao = in_ao;
 #endif
     gl_Position = clip_from_world * world;
 }
 """
 
 
-def picture_vertex(hollows: bool) -> str:
-    """The vertex shader; `hollows`: for a scene that leaves them dark."""
-    return f"#version 330\n#define HOLLOWS {int(hollows)}\n" + _PICTURE_VERTEX
+def color_vertex_shader(ambient_occlusion: bool) -> str:
+    """The vertex shader of the colour pass, with or without ambient occlusion."""
+    return f"#version 330\n#define AMBIENT_OCCLUSION {int(ambient_occlusion)}\n" + _COLOR_VERTEX
 
 
-def picture_fragment(texture_mode: int, glossy: bool, hollows: bool) -> str:
-    """The fragment shader for one kind of surface: without texture (0), by uv (1), projected (2), worn by one that is
-    projected (3); glossy or dull; with dark hollows or not.
+def color_fragment_shader(texture_mode: int, glossy: bool, ambient_occlusion: bool) -> str:
+    """The fragment shader of the colour pass for one kind of material.
 
-    Software GL runs both sides of every branch, so that a shader for all kinds takes twice as long.
+    Args:
+        texture_mode: 0: none, 1: by uv, 2: triplanar projection, 3: projected, modulating the own colours.
+        glossy: with specular reflection. ambient_occlusion: with ambient occlusion.
+
+    Software OpenGL executes both sides of every branch: one shader for all materials would take twice as long.
     """
-    kinds = f"#define TEXTURE_MODE {texture_mode}\n#define GLOSSY {int(glossy)}\n#define HOLLOWS {int(hollows)}\n"
-    return _HEADER + kinds + _PICTURE_FRAGMENT
+    defines = {"TEXTURE_MODE": texture_mode, "GLOSSY": int(glossy), "AMBIENT_OCCLUSION": int(ambient_occlusion)}
+    lines = "".join(f"#define {name} {value}\n" for name, value in defines.items())
+    return _HEADER + lines + _COLOR_FRAGMENT
 
 
 # Cook-Torrance with GGX, Schlick's Fresnel and the visibility term of Karis, "Real Shading in Unreal Engine 4" (2013).
-# Hollows: see `openness`; light that comes in by the walls as in Jimenez et al., "Practical Realtime Strategies for
-# Accurate Indirect Occlusion" (2016). Only the first lamp casts shadows; of the others hollows lose as much.
-_PICTURE_FRAGMENT = """
-const int MOST_LIGHTS = 4;
+# Ambient occlusion (`ambient_occlusion.py`) with interreflection as in Jimenez et al., "Practical Realtime Strategies
+# for Accurate Indirect Occlusion" (2016). The first light casts shadows; others are attenuated by ambient occlusion.
+_COLOR_FRAGMENT = """
+const int MAX_LIGHTS = 4;
 uniform vec3 eye, base_color, sky, ground, gains;
 uniform int light_count;
-uniform float tiling, roughness, metallic, saturation, wear, contrast, vignette, occlusion;
-uniform vec3 light_position[MOST_LIGHTS], light_color[MOST_LIGHTS];
+uniform float tiling, roughness, metallic, saturation, modulation, contrast, vignette, ao_strength;
+uniform vec3 light_position[MAX_LIGHTS], light_color[MAX_LIGHTS];
 uniform mat4 shadow_from_world;
 uniform float shadow_blur;
-uniform vec2 picture_size;
-uniform sampler2D base_texture, surroundings;
+uniform vec2 image_size;
+uniform sampler2D base_texture, environment_map;
 uniform sampler2DShadow shadow_map;
 in vec3 position, normal, color, local, local_normal;
 in vec2 uv;
-#if HOLLOWS
-in vec2 open;
+#if AMBIENT_OCCLUSION
+in vec2 ao;
 #endif
 out vec4 pixel;
 
@@ -94,15 +98,15 @@ float shadow(vec3 n) {
 
 float fifth(float x) { float x2 = x * x; return x2 * x2 * x; }
 
-vec3 mirrored(vec3 d, float lod) {
+vec3 environment_color(vec3 d, float lod) {
     vec2 at = d.xy / (1.0 + abs(d.z)) * 0.5 + 0.5;
-    return linear(textureLod(surroundings, d.z < 0.0 ? at.yx : at, lod).rgb);
+    return linear(textureLod(environment_map, d.z < 0.0 ? at.yx : at, lod).rgb);
 }
 
 void main() {
     vec3 base = color;
 #if TEXTURE_MODE == 3
-    base *= mix(1.0, min(4.0 * dot(texture_color(), vec3(0.33)), 3.0), wear);
+    base *= mix(1.0, min(4.0 * dot(texture_color(), vec3(0.33)), 3.0), modulation);
 #elif TEXTURE_MODE > 0
     base *= texture_color();
 #endif
@@ -110,20 +114,20 @@ void main() {
     vec3 v = normalize(eye - position);
     vec3 n = normalize(normal);
     float nv = dot(n, v);
-    float free = 1.0;
-#if HOLLOWS
-    free = pow(nv < 0.0 ? open.y : open.x, occlusion);
+    float ao_factor = 1.0;
+#if AMBIENT_OCCLUSION
+    ao_factor = pow(nv < 0.0 ? ao.y : ao.x, ao_strength);
 #endif
     if (nv < 0.0) { n = -n; nv = -nv; }
     nv = max(nv, 0.02);
     vec3 f0 = mix(vec3(0.04), base, metallic);
     vec3 diffuse = base * (1.0 - metallic);
     float a = roughness * roughness, a2 = a * a, k = a * 0.5;
-    vec3 bounced = free / (1.0 - clamp(diffuse, 0.0, 0.95) * (1.0 - free));
-    vec3 sum = diffuse * mix(ground, sky, n.z * 0.5 + 0.5) * bounced;
+    vec3 indirect = ao_factor / (1.0 - clamp(diffuse, 0.0, 0.95) * (1.0 - ao_factor));
+    vec3 sum = diffuse * mix(ground, sky, n.z * 0.5 + 0.5) * indirect;
 #if GLOSSY
     vec3 fresnel = f0 + (max(vec3(1.0 - roughness), f0) - f0) * fifth(1.0 - nv);
-    sum += fresnel * mirrored(reflect(-v, n), roughness * 7.0) * (sky + ground) * 1.5 * free;
+    sum += fresnel * environment_color(reflect(-v, n), roughness * 7.0) * (sky + ground) * 1.5 * ao_factor;
 #endif
     for (int i = 0; i < light_count; ++i) {
         vec3 l = normalize(light_position[i] - position);
@@ -132,19 +136,19 @@ void main() {
 #if GLOSSY
         vec3 h = normalize(l + v);
         float nh = dot(n, h), d = nh * nh * (a2 - 1.0) + 1.0;
-        float gloss = a2 / (4.0 * d * d * (nv * (1.0 - k) + k) * (nl * (1.0 - k) + k));
-        reflected += (f0 + (1.0 - f0) * fifth(1.0 - max(dot(h, v), 0.0))) * min(gloss, 40.0);
+        float specular = a2 / (4.0 * d * d * (nv * (1.0 - k) + k) * (nl * (1.0 - k) + k));
+        reflected += (f0 + (1.0 - f0) * fifth(1.0 - max(dot(h, v), 0.0))) * min(specular, 40.0);
 #endif
-        sum += reflected * light_color[i] * nl * (i == 0 ? vec3(shadow(n)) : bounced);
+        sum += reflected * light_color[i] * nl * (i == 0 ? vec3(shadow(n)) : indirect);
     }
-    vec2 off = gl_FragCoord.xy / picture_size - 0.5;
+    vec2 off = gl_FragCoord.xy / image_size - 0.5;
     sum *= gains * (1.0 - vignette * dot(off, off) * 2.0);
     sum = sum / (1.0 + 0.18 * sum) * 1.1;
-    pixel = vec4(clamp((sqrt(sum) - PIVOT) * contrast + PIVOT, 0.0, 1.0), 1.0);
+    pixel = vec4(clamp((sqrt(sum) - CONTRAST_PIVOT) * contrast + CONTRAST_PIVOT, 0.0, 1.0), 1.0);
 }
 """
 
-BACKDROP_VERTEX = """
+BACKGROUND_VERTEX = """
 #version 330
 uniform vec4 window;
 out vec2 uv;
@@ -155,15 +159,15 @@ void main() {
 }
 """
 
-BACKDROP_FRAGMENT = _HEADER + """
-uniform sampler2D picture;
+BACKGROUND_FRAGMENT = _HEADER + """
+uniform sampler2D background;
 uniform vec3 gains;
 uniform float contrast;
 in vec2 uv;
 out vec4 pixel;
 void main() {
-    vec3 c = texture(picture, uv).rgb;
-    pixel = vec4(clamp((sqrt(c * c * gains) - PIVOT) * contrast + PIVOT, 0.0, 1.0), 1.0);
+    vec3 c = texture(background, uv).rgb;
+    pixel = vec4(clamp((sqrt(c * c * gains) - CONTRAST_PIVOT) * contrast + CONTRAST_PIVOT, 0.0, 1.0), 1.0);
 }
 """
 
@@ -181,10 +185,10 @@ void main() {
 
 LABEL_FRAGMENT = """
 #version 330
-uniform float number;
+uniform float item_index;
 in float z;
 layout(location = 0) out vec2 label;
-void main() { label = vec2(z, number); }
+void main() { label = vec2(z, item_index); }
 """
 
 SHADOW_VERTEX = """

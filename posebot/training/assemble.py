@@ -24,7 +24,7 @@ from posebot.models.manifest import DetectorSpec, LocalizerSpec, Manifest, Objec
 from posebot.objects.baking import decimate
 from posebot.objects.bop_models import save_objects
 from posebot.stages import POSE_STAGE_VERSION
-from posebot.synth.landmarks import find_landmarks
+from posebot.synth.landmark_extraction import extract_landmarks
 from posebot.training.config import TrainConfig
 from posebot.training.export import ExportView, compare_runtimes, export_onnx
 from posebot.training.jobs import Job, trained_view
@@ -87,7 +87,7 @@ def _landmarks(objects: Sequence[ObjectModel]) -> tuple[dict[int, Landmarks], st
 
 def _looked_for(objects: list[ObjectModel]) -> tuple[dict[int, Landmarks], str]:
     try:
-        return find_landmarks(objects), ""
+        return extract_landmarks(objects), ""
     except PosebotError as error:
         return {}, f"no landmarks: {error}"
 

@@ -118,10 +118,10 @@ def joined(old: Mapping[int, ObjectModel], extension: Extension, say: Say) -> tu
 def _render(extension: Extension, models: Path, focus: tuple[int, ...], say: Say) -> None:
     from posebot.synth import SynthConfig, generate
 
-    common = SynthConfig(models, extension.frames, extension.folder / "data", seed=1, focus=focus, jitter=0.2,
-                         backgrounds=extension.backgrounds, distractors=extension.distractors,
+    common = SynthConfig(models, extension.frames, extension.folder / "data", seed=1, required_objects=focus,
+                         jitter=0.2, backgrounds=extension.backgrounds, distractors=extension.distractors,
                          workers=extension.workers)
-    held = common.replace(split="val", frames=HELD_OUT, per_scene=25, seed=1001, depth_noise=True, focus=())
+    held = common.replace(split="val", frames=HELD_OUT, per_scene=25, seed=1001, depth_noise=True, required_objects=())
     for config in (common, held):
         told = [-1]
 

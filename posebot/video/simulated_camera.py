@@ -23,8 +23,8 @@ from posebot.video.source import CapturedFrame, FrameEvent
 if TYPE_CHECKING:
     from posebot.core.objects import ObjectModel
     from posebot.datasets.bop_writer import GroundTruth
-    from posebot.synth.labels import Labeller, Labels
-    from posebot.synth.raster import RasterRenderer
+    from posebot.synth.label_renderer import LabelRenderer, Labels
+    from posebot.synth.raster_renderer import RasterRenderer
     from posebot.synth.scene import Scene
 
 REALSENSE_D435 = Camera(np.array([[615.0, 0, 319.5], [0, 615.0, 239.5], [0, 0, 1]]), 640, 480)
@@ -66,16 +66,16 @@ class SimulatedCamera:
 
     def frame(self, index: int) -> Frame:
         """The frame at `index` / fps seconds."""
-        from posebot.synth.noise import sensor_depth
+        from posebot.synth.depth_noise import simulate_depth_sensor
 
         scene = self._seen(index)
-        with self._labeller.gl.context:  # another camera of this thread may have been drawn in between
-            rgb = self._renderer.picture(scene)
-            labels = self._labeller.labels(scene)
+        with self._label_renderer.gl.context:  # another camera of this thread may have been drawn in between
+            rgb = self._renderer.render(scene)
+            labels = self._label_renderer.render(scene)
         self._remember(index, scene, labels)
         depth = None
         if self.depth:
-            depth = sensor_depth(labels.depth, self.camera.K, np.random.default_rng([self.seed, index]))
+            depth = simulate_depth_sensor(labels.depth, self.camera.K, np.random.default_rng([self.seed, index]))
         return Frame(rgb, self.camera, depth, self.base_from_cam(index), f"{self.name}/{index}", time.time())
 
     def truth(self, frame_id: str) -> list[GroundTruthObject]:
@@ -86,15 +86,15 @@ class SimulatedCamera:
         """The truth about the frame at `index`, whoever took it; in the camera's thread."""
         if index not in self._truths:
             scene = self._seen(index)
-            with self._labeller.gl.context:
-                self._remember(index, scene, self._labeller.labels(scene))
+            with self._label_renderer.gl.context:
+                self._remember(index, scene, self._label_renderer.render(scene))
         return self._truths[index]
 
     def _remember(self, index: int, scene: Scene, labels: Labels) -> None:
         self._truths.pop(index - _REMEMBERED, None)
         self._truths[index] = [
             GroundTruthObject(item.obj_id, BASE_FROM_WORLD @ item.world_from_item, _visible_share(label))
-            for item, label in zip(scene.targets, labels.truths)]
+            for item, label in zip(scene.targets, labels.ground_truths)]
 
     def base_from_cam(self, index: int) -> Array:
         """The camera's pose at `index` / fps seconds."""
@@ -102,9 +102,9 @@ class SimulatedCamera:
 
     def close(self) -> None:
         """Let go of the renderer's memory, in the thread that took the frames."""
-        if "_labeller" in self.__dict__:
-            self._labeller.gl.release()
-            del self.__dict__["_labeller"]
+        if "_label_renderer" in self.__dict__:
+            self._label_renderer.gl.release()
+            del self.__dict__["_label_renderer"]
             self.__dict__.pop("_renderer", None)
 
     @cached_property
@@ -120,28 +120,28 @@ class SimulatedCamera:
     def scene(self) -> Scene:
         """What lies on the table."""
         from posebot.objects.kit import KIT_MATERIALS
-        from posebot.synth.table import table_scene
+        from posebot.synth.tabletop import tabletop_scene
 
         surfaces = KIT_MATERIALS if self._given is None else None
-        return replace(table_scene(self.objects, _SEEDS + self.seed, surfaces=surfaces), camera=self.camera)
+        return replace(tabletop_scene(self.objects, _SEEDS + self.seed, surfaces=surfaces), camera=self.camera)
 
     def _seen(self, index: int) -> Scene:
-        seen = self.scene.seen_from(self.path.world_from_cam(index / self.fps))
-        return replace(seen, optics=replace(seen.optics, noise_seed=index))
+        seen = self.scene.with_camera_pose(self.path.world_from_cam(index / self.fps))
+        return replace(seen, camera_effects=replace(seen.camera_effects, noise_seed=index))
 
     @cached_property
     def _renderer(self) -> RasterRenderer:
-        from posebot.synth.raster import RasterRenderer
+        from posebot.synth.raster_renderer import RasterRenderer
 
-        return RasterRenderer(self._labeller.gl)
+        return RasterRenderer(self._label_renderer.gl)
 
     @cached_property
-    def _labeller(self) -> Labeller:
-        from posebot.synth.gl import Gl
-        from posebot.synth.labels import Labeller
-        from posebot.synth.library import Library
+    def _label_renderer(self) -> LabelRenderer:
+        from posebot.synth.assets import AssetLibrary
+        from posebot.synth.label_renderer import LabelRenderer
+        from posebot.synth.opengl import OpenGLContext
 
-        return Labeller(Gl(Library(self.objects)))
+        return LabelRenderer(OpenGLContext(AssetLibrary(self.objects)))
 
 
 class SimulatedSource:

@@ -25,11 +25,11 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def opengl() -> None:
-    from posebot.synth.gl import Gl
-    from posebot.synth.library import Library
+    from posebot.synth.assets import AssetLibrary
+    from posebot.synth.opengl import OpenGLContext
 
     try:
-        Gl(Library({})).release()
+        OpenGLContext(AssetLibrary({})).release()
     except InputError as error:
         pytest.skip(str(error))
 
@@ -50,7 +50,7 @@ def test_frames_are_made_and_counted(models: Path, tmp_path: Path, capsys: pytes
     assert frame.rgb.shape == (72, 96, 3)
     assert frame.camera.K[0, 0] == pytest.approx(48 / np.tan(np.deg2rad(25)))
     assert run(command(models, tmp_path, "--split", "val", "--fov", "50", "--png", "--jitter", "0")) == 0
-    assert "all 3 frames were there" in capsys.readouterr().out
+    assert "all 3 frames are already present" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("opengl")

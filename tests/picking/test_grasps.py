@@ -9,7 +9,7 @@ from posebot.picking.attempt import plan
 from posebot.picking.grasps import kit_grasps
 from posebot.picking.parts import parts_xml
 from posebot.picking.world import MOST, Thing, World
-from posebot.synth.physics import Body, settle
+from posebot.synth.physics import Body, drop_bodies
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_whatever_side_an_object_lies_on_there_is_a_grasp_from_above(kit):
         for _ in range(4):
             start = make(rotation_from_vector(rng.normal(scale=2, size=3)))
             vertices = apply(start, model.mesh.vertices)
-            (pose,) = settle([Body(vertices)], rng, 0.3)
+            (pose,) = drop_bodies([Body(vertices)], rng, 0.3)
             if pose is None:
                 continue
             lying = pose @ start

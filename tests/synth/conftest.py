@@ -12,10 +12,10 @@ import trimesh
 from posebot.core.errors import InputError
 from posebot.core.objects import Mesh, ObjectModel
 from posebot.objects.bop_models import make_object, save_objects
+from posebot.synth.assets import AssetLibrary
 from posebot.synth.config import SynthConfig
-from posebot.synth.gl import Gl
-from posebot.synth.labels import Labeller
-from posebot.synth.library import Library
+from posebot.synth.label_renderer import LabelRenderer
+from posebot.synth.opengl import OpenGLContext
 from tests.synth.scenes import BOX, CAMERA, ROD
 
 
@@ -46,14 +46,14 @@ def config(models: Path, tmp_path: Path) -> SynthConfig:
 
 
 @pytest.fixture(scope="session")
-def gl(objects: Mapping[int, ObjectModel]) -> Gl:
+def gl(objects: Mapping[int, ObjectModel]) -> OpenGLContext:
     try:
-        return Gl(Library(objects))
+        return OpenGLContext(AssetLibrary(objects))
     except InputError as error:
         pytest.skip(str(error))
 
 
 @pytest.fixture
-def labeller(gl: Gl) -> Labeller:
+def label_renderer(gl: OpenGLContext) -> LabelRenderer:
     gl.context.__enter__()  # another test may have made a context of its own since
-    return Labeller(gl)
+    return LabelRenderer(gl)

@@ -17,8 +17,8 @@ from posebot.core.errors import InputError
 from posebot.core.transforms import inverse
 from posebot.datasets.bop import BopDataset
 from posebot.synth import SynthConfig, generate
-from posebot.synth.gl import Gl
-from posebot.synth.studio import open_library
+from posebot.synth.frame_renderer import load_assets
+from posebot.synth.opengl import OpenGLContext
 
 pytestmark = pytest.mark.usefixtures("gl")  # skips all where there is no OpenGL
 
@@ -41,8 +41,8 @@ def test_a_data_set_is_written_and_can_be_read(config: SynthConfig) -> None:
 
 
 def test_distractors_of_all_folders_are_in_the_library(config: SynthConfig, models: Path) -> None:
-    assert len(open_library(config.replace(distractors=(models, models))).extras) == 4
-    assert open_library(config).extras == ()
+    assert len(load_assets(config.replace(distractors=(models, models))).distractors) == 4
+    assert load_assets(config).distractors == ()
 
 
 def test_written_depth_masks_and_poses_agree(config: SynthConfig) -> None:
@@ -90,7 +90,7 @@ def test_what_is_there_is_left_alone_and_more_is_added(config: SynthConfig) -> N
 
 def test_a_split_is_not_continued_with_other_settings(config: SynthConfig) -> None:
     generate(replace(config, frames=1))
-    with pytest.raises(InputError, match=r"was begun with seed = 7, not 8"):
+    with pytest.raises(InputError, match=r"was started with seed = 7, not 8"):
         generate(replace(config, seed=8))
     generate(replace(config, seed=8, split="val", frames=1))
     assert set(json.loads((config.out / "dataset.json").read_text())["splits"]) == {"train", "val"}
@@ -135,22 +135,22 @@ def test_models_photographs_and_records_are_checked(config: SynthConfig, tmp_pat
     with pytest.raises(InputError, match="no such folder"):
         generate(replace(config, objects=tmp_path / "nowhere"))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(InputError, match="holds no picture"):
+    with pytest.raises(InputError, match="contains no image"):
         generate(replace(config, backgrounds=tmp_path / "empty"))
     config.out.mkdir(exist_ok=True)
     (config.out / "dataset.json").write_text("{")
-    with pytest.raises(InputError, match="is damaged"):
+    with pytest.raises(InputError, match="is not a valid record"):
         generate(config)
 
 
 def test_a_workers_error_reaches_the_caller(config: SynthConfig, tmp_path: Path) -> None:
     (tmp_path / "photos").mkdir()
     (tmp_path / "photos" / "broken.jpg").write_bytes(b"no picture")
-    with pytest.raises(InputError, match="not readable as a picture"):
+    with pytest.raises(InputError, match="is not a readable image"):
         generate(replace(config, backgrounds=tmp_path / "photos", workers=2, frames=20, per_scene=10))
 
 
-def test_depth_noise_changes_depth_and_nothing_else(config: SynthConfig, tmp_path: Path, gl: Gl) -> None:
+def test_depth_noise_changes_depth_and_nothing_else(config: SynthConfig, tmp_path: Path, gl: OpenGLContext) -> None:
     noisy = replace(config, frames=1, depth_noise=True, out=tmp_path / "noisy")
     generate(replace(config, frames=1))
     generate(noisy)

@@ -18,15 +18,15 @@ from posebot.datasets.bop import Annotation, BopDataset
 from posebot.objects.bop_models import make_object
 from posebot.stages.detect import Detection
 from posebot.stages.localize import Localization
-from posebot.synth.gl import Gl
-from posebot.synth.library import Library
+from posebot.synth.assets import AssetLibrary
+from posebot.synth.opengl import OpenGLContext
 from tests.training.scenes import SIZES, box_mesh, write_scenes
 
 
 @pytest.fixture
 def opengl() -> None:
     try:
-        Gl(Library({}))
+        OpenGLContext(AssetLibrary({}))
     except InputError as error:
         pytest.skip(str(error))
 

@@ -13,9 +13,9 @@ from posebot.core.errors import InputError
 from posebot.core.objects import ObjectModel
 from posebot.models.bundle import Bundle
 from posebot.objects.bop_models import make_object, save_objects
-from posebot.synth.compose import Composer
+from posebot.synth.assets import AssetLibrary
 from posebot.synth.config import SynthConfig
-from posebot.synth.library import Library
+from posebot.synth.scene_sampler import SceneSampler
 from posebot.training.config import DetectorConfig, LocalizerConfig, TrainConfig
 from posebot.training.extend import LR, SHARE, Extension, joined, next_version, settled
 from posebot.training.localizer import class_shares
@@ -91,8 +91,8 @@ def test_half_of_the_crops_are_of_what_is_new() -> None:
 def test_what_is_in_focus_is_in_every_scene(tmp_path: Path) -> None:
     found = objects(*"abcdefghijkl")
     save_objects(tmp_path / "models", found)
-    config = SynthConfig(tmp_path / "models", 12, tmp_path / "out", focus=(7, 11))
-    composer = Composer(config, Library(found))
+    config = SynthConfig(tmp_path / "models", 12, tmp_path / "out", required_objects=(7, 11))
+    composer = SceneSampler(config, AssetLibrary(found))
     rng = np.random.default_rng(0)
     for _ in range(30):
         numbers = [item.obj_id for item in composer._targets(rng)]

@@ -1,4 +1,4 @@
-"""Distractors: things that are not the objects, of all sizes and forms. A number gives the shape."""
+"""Procedural meshes: distractors of many shapes and sizes, determined by a number."""
 
 from __future__ import annotations
 
@@ -7,36 +7,36 @@ import numpy as np
 from posebot.core.objects import Mesh
 from posebot.core.transforms import Array
 
-_AROUND = 28
+_SEGMENTS = 28
 
 
 def quad() -> Mesh:
-    """The unit square in z = 0, seen from above, from (-0.5, -0.5) to (0.5, 0.5)."""
+    """The unit square in z = 0, from (-0.5, -0.5) to (0.5, 0.5), facing +z."""
     corners = np.array([[-0.5, -0.5, 0], [0.5, -0.5, 0], [0.5, 0.5, 0], [-0.5, 0.5, 0]])
     return Mesh(corners, np.array([[0, 1, 2], [0, 2, 3]], np.int32), uv=corners[:, :2] + 0.5,
                 texture=np.full((1, 1, 3), 255, np.uint8))
 
 
-def distractor(number: int) -> Mesh:
-    """A closed mesh of 2 to 20 cm about its own centre, with uv coordinates. The same number gives the same mesh."""
+def distractor_mesh(number: int) -> Mesh:
+    """A closed mesh of 2 to 20 cm about its centre. Deterministic for a number."""
     rng = np.random.default_rng([number, 7])
     kind = rng.choice(["box", "lathe", "lathe", "blob", "prism", "ring"])
     size = np.exp(rng.uniform(np.log(0.03), np.log(0.16))) * np.exp(rng.normal(0, 0.35, 3))
     size = np.clip(size, 0.012, 0.24)
     if kind == "box":
-        return _grid(_square(rng.uniform(0.0, 0.12)), np.array([[0, 1.0]] * 2), np.array([-0.5, 0.5]), size)
+        return _sweep(_square(rng.uniform(0.0, 0.12)), np.array([[0, 1.0]] * 2), np.array([-0.5, 0.5]), size)
     if kind == "lathe":
         size[1] = size[0]
-        return _grid(_circle(), *_profile(rng), size)
+        return _sweep(_circle(), *_profile(rng), size)
     if kind == "blob":
         return _blob(rng, size)
     if kind == "prism":
-        return _grid(_polygon(rng), np.array([[0, 1.0], [0, rng.uniform(0.4, 1.0)]]), np.array([-0.5, 0.5]), size)
-    return _ring(rng, size)
+        return _sweep(_polygon(rng), np.array([[0, 1.0], [0, rng.uniform(0.4, 1.0)]]), np.array([-0.5, 0.5]), size)
+    return _torus(rng, size)
 
 
 def _circle() -> Array:
-    angle = np.linspace(0, 2 * np.pi, _AROUND, endpoint=False)
+    angle = np.linspace(0, 2 * np.pi, _SEGMENTS, endpoint=False)
     return np.stack([np.cos(angle), np.sin(angle)], axis=1) * 0.5
 
 
@@ -57,7 +57,7 @@ def _polygon(rng: np.random.Generator) -> Array:
 
 
 def _profile(rng: np.random.Generator) -> tuple[Array, Array]:
-    """Radius factors (column 1) and heights of a turned body: can, cone, bottle, bowl, vase."""
+    """Radius factors (column 1) and heights of a surface of revolution: can, cone, bottle or free form."""
     kind = rng.choice(["can", "cone", "bottle", "free"])
     if kind == "can":
         radius, height = np.array([1.0, 1.0]), np.array([-0.5, 0.5])
@@ -72,8 +72,8 @@ def _profile(rng: np.random.Generator) -> tuple[Array, Array]:
     return np.stack([np.zeros_like(radius), radius], axis=1), height
 
 
-def _grid(outline: Array, radii: Array, heights: Array, size: Array) -> Mesh:
-    """A body swept along z: `outline` (N, 2) scaled by radii[:, 1] at each height, closed by two caps."""
+def _sweep(outline: Array, radii: Array, heights: Array, size: Array) -> Mesh:
+    """Sweep `outline` (N, 2), scaled by radii[:, 1] at each height, along z; closed by two caps."""
     count = len(outline)
     rings = [np.column_stack([outline * radius, np.full(count, z)]) for radius, z in zip(radii[:, 1], heights)]
     points = np.vstack([*rings, [[0, 0, heights[0]], [0, 0, heights[-1]]]]) * size
@@ -88,7 +88,7 @@ def _grid(outline: Array, radii: Array, heights: Array, size: Array) -> Mesh:
 
 
 def _blob(rng: np.random.Generator, size: Array) -> Mesh:
-    """A ball, or a ball with bumps: an icosphere, its radius waved by a few random directions."""
+    """An icosphere, optionally with bumps: its radius modulated by a few random waves."""
     import trimesh
 
     sphere = trimesh.creation.icosphere(subdivisions=3, radius=0.5)
@@ -102,9 +102,9 @@ def _blob(rng: np.random.Generator, size: Array) -> Mesh:
     return Mesh(points * size, np.asarray(sphere.faces, np.int32))
 
 
-def _ring(rng: np.random.Generator, size: Array) -> Mesh:
+def _torus(rng: np.random.Generator, size: Array) -> Mesh:
     import trimesh
 
     width = float(size.max()) / 2
-    ring = trimesh.creation.torus(width, width * rng.uniform(0.1, 0.4), major_sections=_AROUND, minor_sections=12)
+    ring = trimesh.creation.torus(width, width * rng.uniform(0.1, 0.4), major_sections=_SEGMENTS, minor_sections=12)
     return Mesh(np.asarray(ring.vertices), np.asarray(ring.faces, np.int32))

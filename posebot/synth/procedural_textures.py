@@ -1,4 +1,4 @@
-"""Surface patterns made by chance. A number gives the picture."""
+"""Procedural textures, determined by a number."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ SIZE = 256
 
 
 def pattern(number: int) -> NDArray[np.uint8]:
-    """uint8 (256, 256, 3), one of several kinds; the same number gives the same picture."""
+    """uint8 (256, 256, 3), one of several kinds. Deterministic for a number."""
     rng = np.random.default_rng([number, 11])
     kind = rng.choice(["noise", "noise", "wood", "checker", "stripes", "gradient", "dots", "shapes", "shapes", "plain",
                        "print"])
     layers = {"noise": _noise, "wood": _wood, "checker": _checker, "stripes": _stripes, "gradient": _gradient,
-              "dots": _dots, "shapes": _shapes, "plain": _plain, "print": _print}
-    picture = layers[str(kind)](rng)
+              "dots": _dots, "shapes": _shapes, "plain": _plain, "print": _text_lines}
+    image = layers[str(kind)](rng)
     if kind != "noise" and rng.random() < 0.6:
-        picture = picture * (1 + rng.uniform(0.05, 0.4) * (_clouds(rng) - 0.5)[..., None])
-    return np.clip(picture * 255, 0, 255).astype(np.uint8)
+        image = image * (1 + rng.uniform(0.05, 0.4) * (_fractal_noise(rng) - 0.5)[..., None])
+    return np.clip(image * 255, 0, 255).astype(np.uint8)
 
 
 def color(rng: np.random.Generator) -> Array:
-    """A random colour (3,), 0..1, as stored in pictures: grey and dark ones are as common as vivid ones."""
+    """A random sRGB-like colour (3,), 0..1: dark and desaturated ones are as frequent as vivid ones."""
     saturation = rng.choice([rng.uniform(0, 0.2), rng.uniform(0.2, 0.7), rng.uniform(0.6, 1.0)])
     return np.array(colorsys.hsv_to_rgb(rng.random(), saturation, rng.uniform(0.08, 1.0)))
 
@@ -40,7 +40,7 @@ def _axes() -> tuple[Array, Array]:
     return x, y
 
 
-def _clouds(rng: np.random.Generator, finest: int = 7) -> Array:
+def _fractal_noise(rng: np.random.Generator, finest: int = 7) -> Array:
     """Fractal noise (SIZE, SIZE), 0..1."""
     import cv2
 
@@ -53,9 +53,9 @@ def _clouds(rng: np.random.Generator, finest: int = 7) -> Array:
 
 
 def _noise(rng: np.random.Generator) -> Array:
-    weight = _clouds(rng, int(rng.integers(4, 9)))
-    picture = _mix(weight, color(rng), color(rng))
-    return _mix(_clouds(rng), picture, np.broadcast_to(color(rng), picture.shape)) if rng.random() < 0.3 else picture
+    weight = _fractal_noise(rng, int(rng.integers(4, 9)))
+    image = _mix(weight, color(rng), color(rng))
+    return _mix(_fractal_noise(rng), image, np.broadcast_to(color(rng), image.shape)) if rng.random() < 0.3 else image
 
 
 def _wood(rng: np.random.Generator) -> Array:
@@ -96,39 +96,39 @@ def _dots(rng: np.random.Generator) -> Array:
 
 
 def _shapes(rng: np.random.Generator) -> Array:
-    """Overlapping ellipses, boxes and lines of many colours: stands for prints, packages, clutter seen from afar."""
+    """Overlapping ellipses, rectangles and lines of many colours, as printed packages or distant clutter."""
     import cv2
 
-    picture = np.tile(color(rng) if rng.random() < 0.5 else np.ones(3), (SIZE, SIZE, 1))
+    image = np.tile(color(rng) if rng.random() < 0.5 else np.ones(3), (SIZE, SIZE, 1))
     for _ in range(int(rng.integers(5, 60))):
         paint = color(rng).tolist()
         (x0, y0), (w, h) = rng.integers(0, SIZE, 2).tolist(), rng.integers(4, SIZE // 3, 2).tolist()
         kind = rng.integers(3)
         if kind == 0:
-            cv2.ellipse(picture, (x0, y0), (w // 2, h // 2), float(rng.uniform(0, 180)), 0, 360, paint, -1, cv2.LINE_AA)
+            cv2.ellipse(image, (x0, y0), (w // 2, h // 2), float(rng.uniform(0, 180)), 0, 360, paint, -1, cv2.LINE_AA)
         elif kind == 1:
-            cv2.rectangle(picture, (x0, y0), (x0 + w, y0 + h), paint, -1)
+            cv2.rectangle(image, (x0, y0), (x0 + w, y0 + h), paint, -1)
         else:
             end = (x0 + w, y0 + int(rng.integers(-h, h)))
-            cv2.line(picture, (x0, y0), end, paint, int(rng.integers(1, 9)), cv2.LINE_AA)
-    return picture
+            cv2.line(image, (x0, y0), end, paint, int(rng.integers(1, 9)), cv2.LINE_AA)
+    return image
 
 
 def _plain(rng: np.random.Generator) -> Array:
     return np.tile(color(rng), (SIZE, SIZE, 1))
 
 
-def _print(rng: np.random.Generator) -> Array:
-    """Lines of letters, as on packages and paper."""
+def _text_lines(rng: np.random.Generator) -> Array:
+    """Lines of text, as on packages and paper."""
     import cv2
 
     ground, ink = color(rng), color(rng)
-    picture = np.tile(ground, (SIZE, SIZE, 1))
+    image = np.tile(ground, (SIZE, SIZE, 1))
     y = 0
     while y < SIZE:
         scale = float(rng.uniform(0.3, 2.0))
         text = "".join(chr(c) for c in rng.integers(48, 123, 40))
         y += int(26 * scale) + 4
-        cv2.putText(picture, text, (int(rng.integers(-40, 20)), y), int(rng.integers(0, 8)), scale, ink.tolist(),
+        cv2.putText(image, text, (int(rng.integers(-40, 20)), y), int(rng.integers(0, 8)), scale, ink.tolist(),
                     int(rng.integers(1, 4)), cv2.LINE_AA)
-    return picture
+    return image

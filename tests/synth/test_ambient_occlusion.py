@@ -8,7 +8,7 @@ import trimesh
 
 from posebot.core.objects import Mesh
 from posebot.core.transforms import rotation_from_vector
-from posebot.synth.openness import openness
+from posebot.synth.ambient_occlusion import bake_ambient_occlusion
 
 OUTER, WALL, HEIGHT = 0.05, 0.005, 0.1
 
@@ -28,7 +28,7 @@ def cup() -> Mesh:
 
 @pytest.mark.parametrize("shape", [trimesh.creation.box((0.1, 0.2, 0.05)), trimesh.creation.icosphere(3, 0.04)])
 def test_convex_shapes_are_open_outside_and_closed_inside(shape: trimesh.Trimesh) -> None:
-    found = openness(mesh(shape))
+    found = bake_ambient_occlusion(mesh(shape))
     assert found.shape == (len(shape.vertices), 2) and found.dtype == np.float32
     assert found[:, 0].min() > 0.9
     assert found[:, 1].max() < 0.35  # a corner of a box lies a cell from three walls
@@ -37,7 +37,7 @@ def test_convex_shapes_are_open_outside_and_closed_inside(shape: trimesh.Trimesh
 def test_a_cup_is_darker_the_deeper_one_looks_into_it() -> None:
     body = cup()
     radius, z = np.linalg.norm(body.vertices[:, :2], axis=1), body.vertices[:, 2]
-    found = openness(body)[:, 0]
+    found = bake_ambient_occlusion(body)[:, 0]
     inner = np.abs(radius - (OUTER - WALL)) < 1e-6
     high, low = found[inner & (z > 0.8 * HEIGHT) & (z < HEIGHT)], found[inner & (z < 0.3 * HEIGHT) & (z > 2 * WALL)]
     assert low.mean() < 0.3 < high.mean()
@@ -52,10 +52,10 @@ def test_a_cup_is_darker_the_deeper_one_looks_into_it() -> None:
 def test_turning_or_scaling_a_mesh_changes_little(turn: tuple[float, float, float]) -> None:
     body = cup()
     moved = Mesh(3 * body.vertices @ rotation_from_vector(turn).T + [0.4, -2.0, 1.0], body.faces)
-    assert np.abs(openness(moved) - openness(body))[:, 0].mean() < 0.04
+    assert np.abs(bake_ambient_occlusion(moved) - bake_ambient_occlusion(body))[:, 0].mean() < 0.04
 
 
 def test_a_mesh_that_is_inside_out_has_its_sides_changed() -> None:
     body = cup()
-    turned = openness(Mesh(body.vertices, body.faces[:, ::-1]))
-    assert np.abs(turned[:, 1] - openness(body)[:, 0]).mean() < 0.04
+    turned = bake_ambient_occlusion(Mesh(body.vertices, body.faces[:, ::-1]))
+    assert np.abs(turned[:, 1] - bake_ambient_occlusion(body)[:, 0]).mean() < 0.04

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from posebot.synth.noise import DepthNoise, sensor_depth
+from posebot.synth.depth_noise import DepthNoise, simulate_depth_sensor
 
 K = np.array([[300.0, 0, 79.5], [0, 300.0, 59.5], [0, 0, 1]])
-CALM = DepthNoise(scale=0, holes=1e-9, flying=0, steep=0)
+CALM = DepthNoise(scale_error=0, dropout=1e-9, flying_pixels=0, min_cosine=0)
 
 
 def flat(z: float) -> NDArray[np.float32]:
@@ -24,7 +24,7 @@ def step() -> NDArray[np.float32]:
 
 
 def read(depth: NDArray[np.float32], seed: int = 0, noise: DepthNoise | None = None) -> NDArray[np.float32]:
-    return sensor_depth(depth, K, np.random.default_rng(seed), noise)
+    return simulate_depth_sensor(depth, K, np.random.default_rng(seed), noise)
 
 
 @given(z=st.floats(0.3, 4.0), seed=st.integers(0, 1000))
@@ -39,7 +39,7 @@ def test_readings_are_near_the_truth_or_missing(z: float, seed: int) -> None:
 
 
 def test_noise_grows_with_the_square_of_the_distance() -> None:
-    near, far = (read(flat(z), 1, DepthNoise(scale=0, step=0)) for z in (0.5, 1.5))
+    near, far = (read(flat(z), 1, DepthNoise(scale_error=0, disparity_step=0)) for z in (0.5, 1.5))
     assert far[far > 0].std() / near[near > 0].std() == pytest.approx(9, rel=0.25)
 
 
@@ -78,19 +78,20 @@ def test_steep_surfaces_are_not_read() -> None:
     shares = []
     for angle in (0, 60, 72):
         slope = np.tile((1 / (1 - x * np.tan(np.deg2rad(angle)))).astype(np.float32), (120, 1))
-        shares.append((read(slope, noise=DepthNoise(steep=0.4)) > 0).mean())
+        shares.append((read(slope, noise=DepthNoise(min_cosine=0.4)) > 0).mean())
     assert shares[0] > 0.95
     assert shares[2] < 0.6 * shares[1] < 0.6 * shares[0]
 
 
 def test_disparity_comes_in_steps() -> None:
-    found = read(flat(2.0), noise=DepthNoise(scale=0, holes=1e-9, step=0.5))
+    found = read(flat(2.0), noise=DepthNoise(scale_error=0, dropout=1e-9, disparity_step=0.5))
     disparity = 300 * 0.05 / found[found > 0]
     np.testing.assert_allclose(disparity / 0.5, np.rint(disparity / 0.5), atol=1e-3)
 
 
 def test_flying_pixels_lie_between_front_and_back() -> None:
-    found = read(step(), noise=DepthNoise(scale=0, subpixel=0, step=0, holes=1e-9, flying=1.0, steep=0))
+    noise = DepthNoise(scale_error=0, disparity_rms=0, disparity_step=0, dropout=1e-9, flying_pixels=1.0, min_cosine=0)
+    found = read(step(), noise=noise)
     between = (found > 0.55) & (found < 0.95)
     assert between.sum() > 20
     assert not between[:35].any()
