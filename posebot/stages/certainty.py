@@ -1,6 +1,6 @@
-"""Stage 4: how probable is it that a pose is right, and how far off may it be?
+"""Stage 4, certainty: the probability that a pose is correct, and the region that contains its error.
 
-Everything here is applied; what the numbers are is fitted on held-out data by `training.certainty_fit`.
+The calibration is applied here; `training.certainty_fit` fits it on held-out data.
 """
 
 from __future__ import annotations
@@ -10,29 +10,33 @@ import numpy as np
 from posebot.core.results import PoseEstimate, Region90
 from posebot.core.transforms import Array
 from posebot.models.calibration import LEVELS, Calibration, ModeCalibration
-from posebot.stages.pose import PoseSolution
+from posebot.stages.scoring.table import SCORES
+from posebot.stages.solution import PoseSolution
 
-ROBOT = "where the camera is, is not known well enough"
-FEATURES = ("silhouette", "coordinates", "geometry", "texture", "margin", "visibility", "score", "sharpness",
-            "precision", "views", "outline", "contour", "landmarks", "likelihood", "upright")
+CAMERA_POSE_UNCERTAIN = "where the camera is, is not known well enough"
 _COUNTS = ("two", "three", "four", "five")
+_OTHER_FEATURES = ("margin", "visibility", "score", "sharpness", "precision", "views", "upright")
+
+
+def feature_names() -> tuple[str, ...]:
+    """Names of the features: the scores of `scoring.table` that certainty uses, then those that are no scores."""
+    return (*(score.name for score in SCORES if score.feature), *_OTHER_FEATURES)
 
 
 def features(solution: PoseSolution, diameter: float, views: int = 1) -> Array:
-    """(len(FEATURES),) numbers of about unit size; more of each means more certain.
+    """Features (F,) of about unit size, in the order of `feature_names`; more of each means more certain.
 
     sharpness: minus log of the network's expected coordinate error; precision: minus log det of the covariance with
-    lengths in diameters, a twelfth of it, so that it is minus the log of a typical sigma.
+    lengths in diameters, divided by 48: minus the log of a typical sigma, up to scale.
     """
     assert solution.covariance is not None
     units = np.array([1 / diameter] * 3 + [1.0] * 3)
     log_det = np.linalg.slogdet(solution.covariance * np.outer(units, units))[1]
-    return np.array([
-        solution.silhouette, solution.coordinates, solution.geometry, solution.print, min(solution.margin, 0.2) * 5,
-        solution.visibility, solution.localization.detection.score, -np.log(max(solution.sigma, 1e-3)) / 3,
-        -log_det / 48, np.log(views), solution.outline, solution.contour, solution.landmarks,
-        solution.likelihood, solution.standing,
-    ])
+    values = dict(solution.scores) | {
+        "margin": min(solution.margin, 0.2) * 5, "visibility": solution.visibility,
+        "score": solution.localization.detection.score, "sharpness": -np.log(max(solution.sigma, 1e-3)) / 3,
+        "precision": -log_det / 48, "views": np.log(views), "upright": solution.upright}
+    return np.array([values[name] for name in feature_names()])
 
 
 def segments(values: Array, knots: Array) -> Array:
@@ -49,16 +53,17 @@ def segments(values: Array, knots: Array) -> Array:
 
 
 def log_odds(values: Array, obj_id: int, calibration: ModeCalibration) -> float:
-    """Log odds of a right pose with features (len(FEATURES),)."""
+    """Log odds of a right pose with features (F,)."""
+    names = feature_names()
     total = calibration.bias + calibration.object_bias.get(obj_id, 0.0)
     for name, slopes in calibration.weights.items():
-        value = values[FEATURES.index(name)]
+        value = values[names.index(name)]
         total += float(segments(value, np.array(calibration.knots.get(name, ()))) @ np.array(slopes))
     return total
 
 
 def probability(values: Array, obj_id: int, calibration: ModeCalibration) -> float:
-    """p_correct of features (len(FEATURES),), never quite 0 or 1."""
+    """p_correct of features (F,), never quite 0 or 1."""
     return float(1 / (1 + np.exp(-np.clip(log_odds(values, obj_id, calibration), -9.0, 9.0))))
 
 
@@ -120,7 +125,7 @@ def restate(estimate: PoseEstimate, diameter: float, mode: ModeCalibration, side
         return estimate
     if estimate.views < 2:
         unsure = estimate.status == "ok" and estimate.p_correct < mode.ok_threshold
-        return estimate.replace(status="low_certainty", reason=ROBOT) if unsure else estimate
+        return estimate.replace(status="low_certainty", reason=CAMERA_POSE_UNCERTAIN) if unsure else estimate
     certain = mode.samples > 0 and estimate.p_correct >= mode.ok_threshold
     reason = "" if certain else estimate.reason or "the views together do not fix the pose well"
     return estimate.replace(status="ok" if certain else "low_certainty", reason=reason, alternatives=(),
@@ -136,8 +141,8 @@ def doubt(solution: PoseSolution, mode: ModeCalibration) -> str:
         return f"{100 * (1 - solution.visibility):.0f} % hidden"
     if solution.alternatives:
         return f"{_COUNTS[len(solution.alternatives) - 1]} poses explain the picture"
-    if solution.with_depth and solution.geometry < 0.4:
+    if solution.with_depth and solution.scores["geometry"] < 0.4:
         return "the depth does not fit the shape"
-    if solution.silhouette < 0.5:
+    if solution.scores["silhouette"] < 0.5:
         return "the outline does not fit the shape"
     return "the picture does not fix the pose well"

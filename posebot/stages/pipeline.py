@@ -19,8 +19,9 @@ from posebot.stages.certainty import assess
 from posebot.stages.detect import Detector, OnnxDetector
 from posebot.stages.fuse import CameraError, Fuser, suppress
 from posebot.stages.localize import Localization, Localizer, OnnxLocalizer, refine_crops
-from posebot.stages.pose import PoseSolution, PoseSolver
+from posebot.stages.pose import PoseSolver
 from posebot.stages.recrop import recrop
+from posebot.stages.solution import PoseSolution
 from posebot.stages.undistort import undistort
 
 

@@ -14,7 +14,7 @@ from posebot.core.camera import box_iou, project
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array, apply
 from posebot.stages.detect import Detection
-from posebot.stages.pose import PoseSolution
+from posebot.stages.solution import PoseSolution
 
 _MIN_IOU, _MAX_IOU = 0.3, 0.7  # of box and pose: below, the pose is nonsense; above, the crop was good enough
 _MAX_TOTAL = 0.69  # total score from which a pose is right whatever its box was

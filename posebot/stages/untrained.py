@@ -26,12 +26,13 @@ from posebot.models.calibration import Calibration, ModeCalibration
 from posebot.stages.certainty import assess
 from posebot.stages.detect import Detection
 from posebot.stages.fuse import CameraError, Fuser
+from posebot.stages.geometry.splat import splat
 from posebot.stages.localize import Localization, cut
-from posebot.stages.pose import PoseSolution, solve
-from posebot.stages.posing.build import build_surface
-from posebot.stages.posing.evidence import Evidence, gather
-from posebot.stages.posing.splat import splat
+from posebot.stages.observation.evidence import Evidence, gather
+from posebot.stages.pose import solve
 from posebot.stages.segment import Mask, above_table, split, split_at_concavities
+from posebot.stages.solution import PoseSolution
+from posebot.stages.surface_builder import build_surface
 from posebot.stages.undistort import undistort
 
 REASON = "not trained: found by its shape alone"
@@ -120,8 +121,8 @@ class UntrainedPipeline:
             return None
         solved = [Found(index, rest, self._solved(frame, points, rest, index))
                   for index, surface in enumerate(self._surfaces) if _span(points[rest]) < self._longest]
-        sound = [entry for entry in solved if entry.solution.geometry > _GOOD or (
-            entry.solution.geometry > _FAIR and self._agreement(frame, entry) > _AGREE)]
+        sound = [entry for entry in solved if entry.solution.scores["geometry"] > _GOOD or (
+            entry.solution.scores["geometry"] > _FAIR and self._agreement(frame, entry) > _AGREE)]
         return max(sound, key=lambda entry: entry.solution.total, default=None)
 
     def _agreement(self, frame: Frame, found: Found) -> float:

@@ -28,7 +28,7 @@ from posebot.stages.detect import Detection, OnnxDetector
 from posebot.stages.fuse import suppress
 from posebot.stages.fusion.state import aligned
 from posebot.stages.pipeline import Pipeline
-from posebot.stages.pose import PoseSolution
+from posebot.stages.solution import PoseSolution
 from posebot.training import certainty_fit
 
 Mode = Literal["rgb", "depth"]

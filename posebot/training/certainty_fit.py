@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from posebot.core.transforms import Array
 from posebot.models.calibration import LEVELS, ModeCalibration
-from posebot.stages.certainty import FEATURES, calibrated, probability, segments, sigmas
+from posebot.stages.certainty import calibrated, feature_names, probability, segments, sigmas
 
 _RIDGE, _OBJECT_RIDGE = 0.02, 1.0  # per held-out estimate; the objects' offsets are held near 0
 _KNOTS = (0.33, 0.67)  # quantiles of each feature
@@ -77,10 +77,10 @@ def fit_probability(sample: Sample) -> ModeCalibration:
     bias, weights = _logistic(np.concatenate([*parts, own], axis=1), sample.correct.astype(float), slopes)
     ends = np.cumsum([part.shape[1] for part in parts])
     chunks = np.split(weights[:slopes], ends[:-1])
-    by_name = {name: _rounded(chunk) for name, chunk in zip(FEATURES, chunks, strict=True)}
+    by_name = {name: _rounded(chunk) for name, chunk in zip(feature_names(), chunks, strict=True)}
     used = {name: chunk for name, chunk in by_name.items() if any(chunk)}
     return ModeCalibration(
-        used, {name: _rounded(knot) for name, knot in zip(FEATURES, knots, strict=True) if name in used},
+        used, {name: _rounded(knot) for name, knot in zip(feature_names(), knots, strict=True) if name in used},
         round(float(bias), 6), dict(zip(objects.tolist(), _rounded(weights[slopes:]), strict=True)),
         samples=len(sample))
 

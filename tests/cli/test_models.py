@@ -37,7 +37,7 @@ def test_show_says_whether_objects_stand(tiny_bundle: Path, tmp_path: Path, caps
         assert run(["models", "show", str(folder)]) == 0
         told.append("upright prior: 85 % of the objects" in capsys.readouterr().out)
     assert told == [False, True]
-    assert Pipeline(Bundle.open(copied)).solver.standing == 0.85
+    assert Pipeline(Bundle.open(copied)).solver.upright_prior == 0.85
 
 
 def test_an_unknown_name(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,4 @@
-"""A part whose pictures can be computed exactly: an L-shaped prism, ray cast as the union of two boxes."""
+"""A part whose images can be computed exactly: an L-shaped prism, ray cast as the union of two boxes."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from posebot.core.objects import Mesh, ObjectModel
 from posebot.core.transforms import Array, inverse, make, rotation_from_vector
 from posebot.objects.bop_models import make_object
 from posebot.stages.detect import Detection
+from posebot.stages.geometry.surface import Surface
 from posebot.stages.localize import Localization, cut
-from posebot.stages.posing.build import build_surface
-from posebot.stages.posing.surface import Surface
+from posebot.stages.surface_builder import build_surface
 
 LONG, SHORT, THICK, DEEP = 0.12, 0.07, 0.03, 0.05
 BOXES = [((0, 0, 0), (LONG, THICK, DEEP)), ((0, 0, 0), (THICK, SHORT, DEEP))]
@@ -58,7 +58,7 @@ def _face_color(normals: NDArray[np.floating]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class View:
-    """One exact picture of the part: amodal depth (H, W), 0 = not there; coordinates (H, W, 3), metres."""
+    """One exact image of the part: amodal depth (H, W), 0 = not there; coordinates (H, W, 3), metres."""
 
     depth: Array
     coordinates: Array
@@ -101,7 +101,7 @@ class Scenes:
         return make(rotation_from_vector(vector / np.linalg.norm(vector) * rng.uniform(0, np.pi)), shift)
 
     def frame(self, pose: Array, hidden: float = 0.0, noise: float = 0.0, depth: bool = True, seed: int = 0) -> Frame:
-        """A picture of the part on a far wall; the left share `hidden` of it behind a board."""
+        """An image of the part before a far wall; the left share `hidden` of it behind a board."""
         u, v = np.meshgrid(np.arange(self.camera.width), np.arange(self.camera.height))
         view = cast(pose, np.stack([u, v], axis=-1), self.camera.K)
         rgb, z = view.colors, np.where(view.depth > 0, view.depth, 1.5)
@@ -112,7 +112,7 @@ class Scenes:
 
     def localization(self, frame: Frame, pose: Array, hidden: float = 0.0, noise: float = 0.0, outliers: float = 0.0,
                      seed: int = 0, class_index: int = 0) -> Localization:
-        """What a perfect network would say, with errors (in diameters) and a share of wild coordinates added."""
+        """The output of a perfect network, with errors (in diameters) and a share of outlier coordinates added."""
         rng = np.random.default_rng(seed)
         box = self.box(pose)
         matrix = crop_matrix(box, 128, 1.25)
@@ -169,7 +169,7 @@ def turned() -> Callable[[float], Array]:
 
 @pytest.fixture(scope="session")
 def make_bundle(tmp_path_factory) -> Callable[..., Path]:
-    """Writes a real bundle whose networks always say what they are told: `make_bundle(model, localizations, scale)`."""
+    """Writes a real bundle whose networks give constant outputs: `make_bundle(model, localizations, scale)`."""
     from posebot.models.bundle import write_bundle
     from posebot.models.calibration import Calibration
     from posebot.models.manifest import DetectorSpec, LocalizerSpec, Manifest, ObjectRef
@@ -188,7 +188,7 @@ def make_bundle(tmp_path_factory) -> Callable[..., Path]:
 
 
 def constant_detector(localizations: Sequence[Localization], scale: float) -> bytes:
-    """ONNX: whatever the picture, these boxes (picture pixels, resized by `scale`)."""
+    """ONNX: whatever the image, these boxes (image pixels, resized by `scale`)."""
     boxes = np.stack([(loc.detection.box_xyxy + 0.5) * scale - 0.5 for loc in localizations]).astype(np.float32)
     scores = np.array([loc.detection.score for loc in localizations], np.float32)
     labels = np.array([loc.detection.class_index for loc in localizations], np.int64)

@@ -1,4 +1,4 @@
-"""The kit's mug seen from the side, its handle behind it: a picture that cannot tell how far the mug is turned."""
+"""The kit's mug seen from the side, its handle behind it: an image that cannot tell how far the mug is turned."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ def mug() -> ObjectModel:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A frame, what an honest network says of it (masks, and that it does not know the coordinates), and the truth."""
+class Example:
+    """A frame, the output of a network that is certain of the masks and of no coordinate, and the true pose."""
 
     frame: Frame
     localization: Localization
     pose: Array
 
 
-def picture(model: ObjectModel, seed: int, handle_deg: float, depth: bool = True) -> Picture:
+def example(model: ObjectModel, seed: int, handle_deg: float, depth: bool = True) -> Example:
     """The mug upright and a little from above; `handle_deg`: of its handle from straight behind it."""
     rng = np.random.default_rng(seed)
     upright = rotation_from_vector([np.pi / 2 + rng.uniform(0.05, 0.25), 0, 0])  # its z, upwards, is the camera's -y
@@ -47,7 +47,7 @@ def picture(model: ObjectModel, seed: int, handle_deg: float, depth: bool = True
     rgb[mask] = _colors(model, points)
     sensed = np.where(mask, z + rng.normal(scale=0.001, size=z.shape), WALL).astype(np.float32)
     frame = Frame(rgb, CAMERA, sensed if depth else None)
-    return Picture(frame, _localization(model, frame, mask, pose), pose)
+    return Example(frame, _localization(model, frame, mask, pose), pose)
 
 
 def _handle(model: ObjectModel, upright: Array) -> float:

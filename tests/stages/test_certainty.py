@@ -10,17 +10,17 @@ from hypothesis import strategies as st
 from posebot.core.results import Alternative
 from posebot.models.calibration import LEVELS, Calibration, ModeCalibration
 from posebot.stages.certainty import (
-    FEATURES,
     assess,
     calibrated,
+    feature_names,
     features,
     probability,
     radii,
     restate,
     segments,
 )
+from posebot.stages.observation.evidence import gather
 from posebot.stages.pose import solve
-from posebot.stages.posing.evidence import gather
 
 DIAMETER = 0.2
 OTHERS = (Alternative(np.eye(4), 0.0), Alternative(np.eye(4), 0.01))
@@ -49,8 +49,8 @@ def test_segments_add_up_to_the_value_and_none_falls(value, knots):
 
 
 def test_probability_rises_with_the_feature_and_knows_the_object():
-    rows = np.zeros((5, len(FEATURES)))
-    rows[:, FEATURES.index("silhouette")] = np.linspace(0, 1, 5)
+    rows = np.zeros((5, len(feature_names())))
+    rows[:, feature_names().index("silhouette")] = np.linspace(0, 1, 5)
     p = [probability(row, 1, MODE) for row in rows]
     assert (np.diff(p) > 0).all()
     assert all(probability(row, 2, MODE) > value for row, value in zip(rows, p))
@@ -85,9 +85,9 @@ def test_views_that_err_alike_make_wider_regions_than_independent_ones():
 
 def test_features_are_finite_and_named(solution, scenes):
     values = features(solution, scenes.model.diameter)
-    assert values.shape == (len(FEATURES),)
+    assert values.shape == (len(feature_names()),)
     assert np.isfinite(values).all()
-    assert values[FEATURES.index("views")] == 0
+    assert values[feature_names().index("views")] == 0
 
 
 def test_status_follows_the_threshold(solution, scenes):
@@ -103,10 +103,11 @@ def test_status_follows_the_threshold(solution, scenes):
 @pytest.mark.parametrize(("changes", "words"), [
     ({"visibility": 0.38}, "62 % hidden"), ({"alternatives": OTHERS[:1], "visibility": 1.0}, "two poses explain the"),
     ({"alternatives": OTHERS, "visibility": 1.0}, "three poses explain the picture"),
-    ({"geometry": 0.1, "alternatives": (), "visibility": 1.0}, "depth does not fit"),
+    ({"scores": {"geometry": 0.1}, "alternatives": (), "visibility": 1.0}, "depth does not fit"),
 ])
 def test_reasons_can_be_understood(solution, scenes, changes, words):
     mode = ModeCalibration(bias=-5.0, samples=100)
+    changes = changes | {"scores": {**solution.scores, **changes.get("scores", {})}}
     estimate = assess(replace(solution, **changes), "bracket", 1, scenes.model.diameter, Calibration(mode, mode))
     assert words in estimate.reason
 

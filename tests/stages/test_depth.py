@@ -10,14 +10,17 @@ from hypothesis import strategies as st
 
 from posebot.core.transforms import apply, make, perturb, rotation_angle, rotation_from_vector
 from posebot.objects.bop_models import make_object
-from posebot.stages.posing import depth, icp
-from posebot.stages.posing.ambiguity import ambiguities
-from posebot.stages.posing.build import build_surface
-from posebot.stages.posing.evidence import SIZE, gather
-from posebot.stages.posing.score import score
-from posebot.stages.posing.sharpen import sharpened
-from posebot.stages.posing.splat import splat
-from posebot.stages.posing.templates import guess
+from posebot.stages.geometry.splat import splat
+from posebot.stages.hypotheses.kabsch import fit_rigid, kabsch
+from posebot.stages.hypotheses.near_symmetries import near_symmetries
+from posebot.stages.hypotheses.template_matching import match_templates
+from posebot.stages.observation.colour_posterior import colour_posterior
+from posebot.stages.observation.depth_readings import depth_readings
+from posebot.stages.observation.evidence import SIZE, gather
+from posebot.stages.refinement import depth, icp
+from posebot.stages.refinement.selection import distinct
+from posebot.stages.scoring.total import score
+from posebot.stages.surface_builder import build_surface
 
 
 @pytest.fixture(scope="module")
@@ -33,12 +36,12 @@ def test_fit_finds_the_transform(seed):
     rng = np.random.default_rng(seed)
     pose = make(rotation_from_vector(rng.normal(size=3)), rng.normal(size=3))
     points = rng.normal(size=(2, 10, 3))
-    found = depth.fit(points, apply(pose, points.reshape(-1, 3)).reshape(points.shape), rng.uniform(0.1, 1, (2, 10)))
+    found = fit_rigid(points, apply(pose, points.reshape(-1, 3)).reshape(points.shape), rng.uniform(0.1, 1, (2, 10)))
     np.testing.assert_allclose(found, np.stack([pose, pose]), atol=1e-9)
 
 
 def test_kabsch_withstands_outliers(scenes, evidence):
-    ((pose,),) = depth.kabsch(evidence[0])
+    ((pose,),) = kabsch(evidence[0])
     assert scenes.error(pose, evidence[1]) < 0.03
 
 
@@ -52,7 +55,7 @@ def test_nearest_agrees_with_a_search_of_all_points(scenes):
     assert np.median(found - exact) < 0.3 * surface.table.cell
 
 
-def test_ambiguities_of_a_box_are_its_flips(scenes):
+def test_near_symmetries_of_a_box_are_its_flips(scenes):
     low, high = np.zeros(3), np.array([0.05, 0.08, 0.12])
     corners = np.array([[x, y, z] for x in (0, 1) for y in (0, 1) for z in (0, 1)]) * (high - low)
     faces = np.array([[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1], [2, 3, 7], [2, 7, 6],
@@ -61,14 +64,14 @@ def test_ambiguities_of_a_box_are_its_flips(scenes):
 
     surface = build_surface(make_object(1, "box", Mesh(corners, faces)))
     for flip in np.eye(3) * np.pi:
-        angles = [rotation_angle(pose[:3, :3], rotation_from_vector(flip)) for pose in surface.ambiguities]
-        pose = surface.ambiguities[int(np.argmin(angles))]
+        angles = [rotation_angle(pose[:3, :3], rotation_from_vector(flip)) for pose in surface.near_symmetries]
+        pose = surface.near_symmetries[int(np.argmin(angles))]
         assert np.degrees(min(angles)) < 3
         np.testing.assert_allclose(apply(pose, surface.model.center[None])[0], surface.model.center, atol=2e-3)
 
 
-def test_ambiguities_start_with_the_identity(scenes):
-    np.testing.assert_allclose(ambiguities(scenes.surface)[0], np.eye(4))
+def test_near_symmetries_start_with_the_identity(scenes):
+    np.testing.assert_allclose(near_symmetries(scenes.surface)[0], np.eye(4))
 
 
 def test_a_closed_part_is_drawn_without_its_far_side(scenes):
@@ -80,7 +83,7 @@ def test_icp_returns_to_the_surface(scenes, seed):
     surface, pose = scenes.surface, scenes.pose(seed)
     frame = scenes.frame(pose)
     seen = gather(frame, scenes.localization(frame, pose), scenes.model)
-    points, trust = depth.sensed_points(seen)
+    points, trust = depth_readings(seen)
     start = perturb(pose, np.array([0.005, -0.005, 0.01, 0.1, -0.1, 0.1]))
     moved = icp.refine(start[None], surface, points, trust, np.array([0.02, 0.01, 0.01, 0.005, 0.005, 0.005, 0.005]))[0]
     assert scenes.error(moved, pose) < 0.05 < scenes.error(start, pose)
@@ -89,18 +92,18 @@ def test_icp_returns_to_the_surface(scenes, seed):
 def test_search_keeps_a_pose_that_icp_would_spoil(scenes, evidence):
     seen, pose = evidence
     nowhere = np.zeros((40, 3), np.float32) + np.float32([0, 0, 0.9])  # readings of something else
-    kept = depth._polished(pose[None], scenes.surface, nowhere, np.ones(40, np.float32))
+    kept = depth._refined(pose[None], scenes.surface, nowhere, np.ones(40, np.float32))
     best = kept[np.argmax(score(kept, seen, scenes.surface).total)]
     assert scenes.error(best, pose) < 0.02
 
 
 @pytest.mark.parametrize("with_depth", [True, False])
 @pytest.mark.parametrize("seed", range(4))
-def test_a_guess_is_near_the_truth(scenes, seed, with_depth):
+def test_a_template_is_near_the_truth(scenes, seed, with_depth):
     pose = scenes.pose(seed)
     frame = scenes.frame(pose, noise=0.001)
     seen = gather(frame, scenes.localization(frame, pose, noise=0.05), scenes.model, with_depth)
-    guesses = guess(scenes.surface.templates, seen, with_depth, 8)
+    guesses = match_templates(scenes.surface.templates, seen, with_depth, 8)
     turned = [np.degrees(rotation_angle(found[:3, :3], pose[:3, :3])) for found in guesses]
     best = int(np.argmin(turned))
     assert turned[best] < 25
@@ -109,13 +112,13 @@ def test_a_guess_is_near_the_truth(scenes, seed, with_depth):
 
 @settings(deadline=None, max_examples=20)
 @given(seed=st.integers(0, 10_000))
-def test_colours_sharpen_a_mask_and_never_leave_probabilities(seed):
+def test_the_colour_posterior_is_a_better_mask(seed):
     rng = np.random.default_rng(seed)
     truth = np.zeros((64, 64), bool)
     truth[rng.integers(8, 24):rng.integers(40, 56), rng.integers(8, 24):rng.integers(40, 56)] = True
     rgb = np.where(truth[..., None], rng.uniform(0, 100, 3), rng.uniform(150, 255, 3)).astype(np.float32)
     blurred = cv2.GaussianBlur(truth.astype(np.float32), (0, 0), 4)
-    found = sharpened(blurred, rgb)
+    found = colour_posterior(blurred, rgb)
     assert ((found >= 0) & (found <= 1)).all()
     assert np.abs(found - truth).mean() < np.abs(blurred - truth).mean()
 
@@ -134,14 +137,14 @@ def test_the_truth_scores_best(scenes, evidence):
     wrong = perturb(pose, rng.normal(scale=[0.02, 0.02, 0.02, 0.5, 0.5, 0.5], size=(20, 6)))
     scores = score(np.concatenate([pose[None], wrong]), seen, scenes.surface)
     assert np.argmax(scores.total) == 0
-    for part in (scores.silhouette, scores.coordinates, scores.geometry, scores.print):
+    for part in (scores.values[name] for name in ("silhouette", "coordinates", "geometry", "texture")):
         assert ((part >= 0) & (part <= 1)).all()
         assert part[0] > np.median(part[1:])
 
 
-def test_halved_evidence_ranks_alike(scenes, evidence):
+def test_half_resolution_ranks_the_same(scenes, evidence):
     seen, pose = evidence
-    rough = seen.halved()
+    rough = seen.half_resolution()
     assert rough.visible.shape == (SIZE // 2, SIZE // 2)
     wrong = perturb(pose, np.array([0.03, 0, 0, 0, 0.5, 0]))
     scores = score(np.stack([pose, wrong]), rough, scenes.surface, 800)
@@ -151,5 +154,5 @@ def test_halved_evidence_ranks_alike(scenes, evidence):
 def test_distinct_leaves_out_near_copies(scenes):
     pose = scenes.pose(0)
     near, far = perturb(pose, np.full(6, 1e-3)), perturb(pose, np.array([0.1, 0, 0, 0, 0, 0]))
-    kept = depth.distinct(np.stack([near, pose, far]), np.array([0.5, 0.9, 0.4]), 0.14)
+    kept = distinct(np.stack([near, pose, far]), np.array([0.5, 0.9, 0.4]), 0.14)
     assert kept.tolist() == [1, 2]

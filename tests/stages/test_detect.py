@@ -22,8 +22,8 @@ from posebot.stages.detect import (
     nms,
     tta_views,
 )
+from posebot.stages.geometry.symmetry import canonical, nearest_equivalent
 from posebot.stages.localize import OnnxLocalizer
-from posebot.stages.posing.symmetry import canonical, nearest_equivalent
 from tests.video.plumbing import BOX, HEIGHT, WIDTH, write_plumbing_bundle
 
 

@@ -16,7 +16,7 @@ from posebot.core.objects import ContinuousSymmetry
 from posebot.core.results import PoseEstimate, Region90
 from posebot.core.transforms import difference, inverse, make, perturb, rotation_from_vector
 from posebot.models.calibration import ModeCalibration
-from posebot.stages.certainty import ROBOT
+from posebot.stages.certainty import CAMERA_POSE_UNCERTAIN
 from posebot.stages.fuse import UNSEEN, CameraError, Fuser
 from posebot.stages.fusion.error import jacobian, velocity
 from posebot.stages.fusion.state import aligned
@@ -323,7 +323,7 @@ def test_the_robots_error_counts_in_p_correct_and_status(models):
     within = np.linalg.norm(np.random.default_rng(1).normal(scale=0.01, size=(100_000, 3)), axis=1)
     share = (within < 0.1 * models[0].diameter).mean()
     assert unsure.p_correct == pytest.approx(0.8 * share, abs=0.01)
-    assert share < 0.6 and (unsure.status, unsure.reason) == ("low_certainty", ROBOT)
+    assert share < 0.6 and (unsure.status, unsure.reason) == ("low_certainty", CAMERA_POSE_UNCERTAIN)
 
 
 def test_a_region_needs_no_floor_once_two_sides_were_seen(models):

@@ -1,4 +1,4 @@
-"""What a network's whole distributions say of a pose."""
+"""The coordinate_likelihood of a pose by a network's coordinate distributions."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from posebot.core.transforms import Array, make, rotation_from_vector
+from posebot.stages.geometry.splat import splat
 from posebot.stages.localize import Localization
+from posebot.stages.observation.evidence import gather
 from posebot.stages.pose import solve
-from posebot.stages.posing.evidence import gather
-from posebot.stages.posing.likelihood import likelihood
-from posebot.stages.posing.splat import splat
+from posebot.stages.scoring.likelihood import coordinate_likelihood
 from tests.stages.conftest import Scenes
 
 BINS = 16
@@ -27,10 +27,10 @@ def bins_of(coordinates: Array) -> Array:
 
 def judged(scenes: Scenes, localization: Localization, poses: Array) -> Array:
     frame = scenes.frame(POSE, depth=False)
-    evidence = gather(frame, localization, scenes.model).closer(localization)
+    evidence = gather(frame, localization, scenes.model).for_colour(localization)
     assert evidence.bins is not None
     drawn = splat(poses, scenes.surface, evidence.K, len(evidence.visible))
-    return likelihood(poses, drawn.index, drawn.depth > 0, evidence.visible, evidence.bins, scenes.surface)
+    return coordinate_likelihood(poses, drawn.index, drawn.depth > 0, evidence.visible, evidence.bins, scenes.surface)
 
 
 @pytest.mark.parametrize("degrees", [20, 60, 180])
@@ -60,8 +60,8 @@ def test_symmetric_poses_are_equally_likely(scenes):
     seen = np.ones((64, 64), np.float32)
     bins = np.ascontiguousarray(bins_of(exact.coordinates).transpose(2, 3, 0, 1))
     surface = replace(scenes.surface, model=replace(scenes.model, symmetries_discrete=(half,)))
-    same = likelihood(np.stack([POSE, POSE @ half]), drawn, drawn >= 0, seen, bins, surface)
-    alone = likelihood(POSE[None], drawn[:1], drawn[:1] >= 0, seen, bins, scenes.surface)
+    same = coordinate_likelihood(np.stack([POSE, POSE @ half]), drawn, drawn >= 0, seen, bins, surface)
+    alone = coordinate_likelihood(POSE[None], drawn[:1], drawn[:1] >= 0, seen, bins, scenes.surface)
     assert same[0] == pytest.approx(same[1]) and same[0] >= alone[0] - 1e-9
 
 
@@ -75,10 +75,10 @@ def test_distributions_outweigh_guesses_of_another_pose(scenes):
     evidence = gather(frame, lying, scenes.model, use_depth=False)
     found = solve(evidence, scenes.surface, lying)
     assert found.pose is not None and scenes.error(found.pose, POSE) < 0.2
-    assert 0 < found.likelihood < 1
+    assert 0 < found.scores["likelihood"] < 1
 
 
 def test_without_distributions_nothing_is_said(scenes):
     exact = scenes.localization(scenes.frame(POSE, depth=False), POSE)
     evidence = gather(scenes.frame(POSE, depth=False), exact, scenes.model, use_depth=False)
-    assert solve(evidence, scenes.surface, exact).likelihood == 0.0
+    assert solve(evidence, scenes.surface, exact).scores["likelihood"] == 0.0

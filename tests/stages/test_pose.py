@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from posebot.stages.pose import SINGLE, PoseSolver, solve
-from posebot.stages.posing.evidence import gather
+from posebot.stages.blas_threads import SINGLE_THREADED_BLAS
+from posebot.stages.observation.evidence import gather
+from posebot.stages.pose import PoseSolver, solve
 
 
 @pytest.fixture(scope="module")
@@ -125,6 +126,6 @@ def test_linear_algebra_gets_its_threads_back():
         return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
 
     before = threads()
-    with SINGLE, SINGLE:
+    with SINGLE_THREADED_BLAS, SINGLE_THREADED_BLAS:
         assert set(threads()) <= {1}
     assert threads() == before

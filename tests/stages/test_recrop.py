@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from posebot.stages.pose import PoseSolution
 from posebot.stages.recrop import recrop
+from posebot.stages.solution import PoseSolution
 
 
 @pytest.fixture

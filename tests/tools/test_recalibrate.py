@@ -14,7 +14,7 @@ import pytest
 
 from posebot.datasets.bop import BopDataset
 from posebot.models.bundle import Bundle
-from posebot.stages.certainty import FEATURES
+from posebot.stages.certainty import feature_names
 from posebot.training.calibrate import Observation
 from tests.training.scenes import write_scenes
 
@@ -31,8 +31,9 @@ def _log(data: Path, path: Path, each: int) -> Path:
         for number, key in enumerate(BopDataset(data, "train").keys()):
             right = number % 3 > 0
             error = 0.002 * rng.random() if right else 0.05
-            one = Observation(key.frame_id, "rgb", 1, 0.9, np.eye(4).tolist(), [0.9 if right else 0.1] * len(FEATURES),
-                              (np.eye(6) * 1e-6).tolist(), error, [error, 0, 0, 5 * error, 0, 0])
+            features = [0.9 if right else 0.1] * len(feature_names())
+            one = Observation(key.frame_id, "rgb", 1, 0.9, np.eye(4).tolist(), features, (np.eye(6) * 1e-6).tolist(),
+                              error, [error, 0, 0, 5 * error, 0, 0])
             file.write(json.dumps({"frame": key.frame_id, "observations": [asdict(one)] * each}) + "\n")
     return path
 

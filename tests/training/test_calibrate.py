@@ -13,7 +13,7 @@ from posebot.core.camera import Camera
 from posebot.core.frame import Frame
 from posebot.datasets.bop import Annotation, BopDataset
 from posebot.objects.bop_models import make_object
-from posebot.stages.certainty import FEATURES
+from posebot.stages.certainty import feature_names
 from posebot.stages.detect import Detection
 from posebot.training import calibrate
 from posebot.training.calibrate import HIGHEST, LOWEST, Boxes, Observation
@@ -70,8 +70,8 @@ def test_the_same_seed_holds_out_the_same_pictures(tmp_path: Path) -> None:
 
 def observation(error: float, certain: float, frame: str = "") -> Observation:
     twist = [error, 0.0, 0.0, error * 5, 0.0, 0.0]
-    return Observation(frame, "rgb", 1, 0.9, np.eye(4).tolist(), [certain] * len(FEATURES), (np.eye(6) * 1e-6).tolist(),
-                       error, twist)
+    return Observation(frame, "rgb", 1, 0.9, np.eye(4).tolist(), [certain] * len(feature_names()),
+                       (np.eye(6) * 1e-6).tolist(), error, twist)
 
 
 def test_fitted_calibration_tells_right_from_wrong() -> None:

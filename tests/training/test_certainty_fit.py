@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import chi2
 
 from posebot.models.calibration import LEVELS
-from posebot.stages.certainty import FEATURES, calibrated, radii
+from posebot.stages.certainty import calibrated, feature_names, radii
 from posebot.training.certainty_fit import Sample, conformal_quantile, fit, probabilities, threshold
 
 DIAMETER = 0.2
@@ -17,7 +17,7 @@ HARD = 3  # an object whose errors are twice as large as its covariance lets one
 def sample(count: int, seed: int = 0) -> Sample:
     """Estimates whose first feature decides whether they are right; errors have three times the covariance's size."""
     rng = np.random.default_rng(seed)
-    values = rng.normal(size=(count, len(FEATURES)))
+    values = rng.normal(size=(count, len(feature_names())))
     objects = rng.integers(1, 4, count)
     correct = rng.random(count) < 1 / (1 + np.exp(-(3 * values[:, 0] + 1)))
     sigma = rng.uniform(0.001, 0.004, count)
@@ -29,7 +29,7 @@ def sample(count: int, seed: int = 0) -> Sample:
 
 def test_fit_finds_what_matters():
     mode = fit(sample(1000))
-    assert max(mode.weights, key=lambda name: sum(mode.weights[name])) == FEATURES[0]
+    assert max(mode.weights, key=lambda name: sum(mode.weights[name])) == feature_names()[0]
     assert all(slope >= 0 for slopes in mode.weights.values() for slope in slopes)
     assert mode.samples == 1000
 

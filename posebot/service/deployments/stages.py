@@ -21,7 +21,8 @@ from posebot.models.runtime import Arrays, Network
 from posebot.service.engine.model_cache import ModelCache, ModelKey
 from posebot.service.settings import Settings
 from posebot.stages.localize import Localization
-from posebot.stages.pose import PoseSolution, PoseSolver
+from posebot.stages.pose import PoseSolver
+from posebot.stages.solution import PoseSolution
 
 
 @dataclass

@@ -17,7 +17,7 @@ from posebot.service.settings import Settings
 from posebot.stages.detect import OnnxDetector
 from posebot.stages.localize import Localization, OnnxLocalizer
 from posebot.stages.pipeline import Pipeline
-from posebot.stages.pose import PoseSolution
+from posebot.stages.solution import PoseSolution
 
 _MIN_WORKERS = 8  # threads that wait for remote stages
 

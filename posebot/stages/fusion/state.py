@@ -15,7 +15,7 @@ import numpy as np
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array, make, rotation_from_vector
 from posebot.stages.fusion.error import SHARED
-from posebot.stages.posing.symmetry import nearest_equivalent
+from posebot.stages.geometry.symmetry import nearest_equivalent
 
 GATE = 22.5  # chi-square with 6 degrees of freedom, 99.9 %
 CAUSES = ("vision", "hand_eye", "kinematics", "latency", "total")

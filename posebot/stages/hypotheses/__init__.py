@@ -1,0 +1,1 @@
+"""Pose hypotheses: templates, PnP RANSAC, Kabsch, texture landmarks, near symmetries and ambiguity."""

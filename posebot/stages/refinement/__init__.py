@@ -1,0 +1,1 @@
+"""Refinement of pose hypotheses: ICP on depth, coordinates, contour and ground plane."""
