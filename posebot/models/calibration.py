@@ -30,8 +30,8 @@ class ModeCalibration:
     __pydantic_config__ = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     weights: dict[str, _Slopes] = field(default_factory=dict)
-    """Of named features (see `stages.certainty.feature_names`) in the log odds of a correct pose: for each the slopes (>= 0)
-    below, between and above its knots, one more than there are knots."""
+    """Of named features (see `stages.certainty.feature_names`) in the log odds of a correct pose: for each the slopes
+    (>= 0) below, between and above its knots, one more than there are knots."""
     knots: dict[str, tuple[Finite, ...]] = field(default_factory=dict)
     """Values of the features at which the slope changes."""
     bias: Finite = -2.0

@@ -123,7 +123,8 @@ def test_the_ground_is_where_most_objects_stand() -> None:
     assert -0.45 < after < -0.43
     assert abs(corrections[0].stretch) < 0.02 and corrections[0].explained > 0.5
     assert corrections[4][:2] == corrections[5][:2] == (0, 0), "what stands on something else, or lies, stays"
-    assert corrections[2].upright > 0.9 > corrections[3].upright > 0.1 > max(corrections[4].upright, corrections[5].upright)
+    upright = [one.upright for one in corrections]
+    assert upright[2] > 0.9 > upright[3] > 0.1 > max(upright[4:])
 
 
 def test_two_objects_make_no_ground_nor_does_a_camera_on_it() -> None:
