@@ -16,7 +16,8 @@ from pathlib import Path
 
 from posebot.core.errors import EXIT_BAD_INPUT, InputError, PosebotError
 from posebot.datasets.bop import BopDataset
-from posebot.models.bundle import Bundle, resolve, rewrite_manifest
+from posebot.models.bundle import Bundle, rewrite_manifest
+from posebot.models.reference import resolve
 from posebot.training import calibrate
 from posebot.training.assemble import rounded
 

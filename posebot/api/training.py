@@ -54,14 +54,14 @@ def train(dataset: File | None = None, *, out: File, config: File | None = None,
     if add is None and not only:
         if dataset is None:
             raise InputError("--dataset", "is missing", "a BOP data set; or --from BUNDLE --add OBJECTS")
-        request = Request(Path(dataset), Path(out), settings, _path(start))
+        request = Request(Path(dataset), Path(out), settings, _reference(start))
     else:
         if start is None or dataset is not None:
             raise InputError("--add" if add else "--only", "renders its own images, for a bundle that exists",
                              "--from BUNDLE, and no --dataset")
         chosen = {"detector": bool(config or minutes or pictures or tiny),
                   "localizer": bool(config or minutes or crops or tiny)}
-        request = _extended(Path(start), Path(out), _path(add), only, frames, _path(backgrounds),
+        request = _extended(_reference(start) or "", Path(out), _path(add), only, frames, _path(backgrounds),
                             tuple(Path(folder) for folder in distractors), _path(models), Path(runs), settings, chosen,
                             log)
     if ray is None:
@@ -69,7 +69,7 @@ def train(dataset: File | None = None, *, out: File, config: File | None = None,
     return run(replace(request, ray=ray, address=address, runs=Path(runs)), say=log)
 
 
-def _extended(start: Path, out: Path, add: Path | None, only: str, frames: int, backgrounds: Path | None,
+def _extended(start: str | Path, out: Path, add: Path | None, only: str, frames: int, backgrounds: Path | None,
               distractors: tuple[Path, ...], models: Path | None, runs: Path, settings: TrainConfig,
               chosen: dict[str, bool], log: Callable[[str], None]) -> Request:
     """The request that learns more objects, or one anew, after their images were rendered."""
@@ -87,6 +87,11 @@ def _overridden(config: TrainConfig, detector: str | None, workers: int | None, 
     if workers is not None:
         config = replace(config, workers=workers)
     return config if seed is None else replace(config, seed=seed)
+
+
+def _reference(start: File | None) -> str | Path | None:
+    """A bundle's reference: text stays text, so that `kit` and `./kit` differ."""
+    return start if start is None or isinstance(start, str) else Path(start)
 
 
 def _path(file: File | None) -> Path | None:

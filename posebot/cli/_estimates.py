@@ -14,8 +14,9 @@ from posebot.core.results import PoseEstimate
 from posebot.datasets.bop import ImageKey
 from posebot.evaluation.records import EvaluatedEstimate
 from posebot.evaluation.worker import CsvEstimates, EstimateSource, EvaluationSplit, ImageEstimates
-from posebot.models.bundle import Bundle, file_sha256, resolve
+from posebot.models.bundle import Bundle, file_sha256
 from posebot.models.calibration import LEVELS, ModeCalibration
+from posebot.models.reference import resolve
 from posebot.stages.certainty import radii
 
 

@@ -51,7 +51,8 @@ def demo(
 
     Leaves results.jsonl, overlay.mp4 and still.jpg, and says how far the poses were from the simulation's truth.
     """
-    from posebot.models.bundle import Bundle, resolve
+    from posebot.models.bundle import Bundle
+    from posebot.models.reference import resolve
     from posebot.video.cameras import CameraEntry
     from posebot.video.ground_truth import GroundTruthMatcher
     from posebot.video.open_source import simulated_camera

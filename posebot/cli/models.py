@@ -1,7 +1,8 @@
-"""`posebot models`: what is in a bundle."""
+"""`posebot models`: which bundles there are, what is in one, fetching one."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,12 +18,59 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=T
 
 @app.callback()
 def models() -> None:
-    """Look into bundles."""
+    """List, inspect and fetch bundles."""
+
+
+@app.command("list")
+def list_bundles(json: JsonFlag = False) -> None:
+    """The bundles that have a name: inside posebot, of the package posebot-bundles, and fetched ones."""
+    from posebot.models.manifest import MANIFEST, read_manifest
+    from posebot.models.reference import known_bundles
+
+    manifests = {folder: read_manifest(folder / MANIFEST) for folder in known_bundles().values()}
+    rows = [{"name": folder.name, "version": manifest.version, "objects": len(manifest.objects),
+             "licence": manifest.licence, "folder": str(folder)} for folder, manifest in manifests.items()]
+    if json:
+        print_json(rows)
+        return
+    for row in rows:
+        typer.echo(f"{row['name']:<10} {row['version']:<8} {row['objects']:>3} objects  {row['folder']}")
+
+
+@app.command()
+def fetch(
+    source: Annotated[str, typer.Argument(help="A wheel, zip or folder, or an http(s) address of a wheel or zip.")],
+    name: Annotated[str, typer.Option("--name", help="Take only the bundle of this name.")] = "",
+    to: Annotated[Path | None, typer.Option("--to", help="Folder that gets the bundles; default: the user's data "
+                                                         "folder, where names are looked up.")] = None,
+    sha256: Annotated[str, typer.Option("--sha256", help="Expected SHA-256 of the wheel or zip (of SHA256SUMS where "
+                                                         "the source is a folder).")] = "",
+    json: JsonFlag = False,
+) -> None:
+    """Fetch bundles, verify every file, and put them where their names are found.
+
+    The hash of a released bundle is pinned in posebot; for others give --sha256.
+    """
+    from posebot.models.fetch import fetch as run
+    from posebot.models.reference import known_bundles
+
+    fetched = run(source, name, to, sha256)
+    if json:
+        print_json([{"name": one.name, "version": one.version, "folder": str(one.folder), "verified": one.verified,
+                     "sums_sha256": one.sums_sha256} for one in fetched])
+        return
+    said = {"pinned": "verified against the hash that posebot pins", "given": "verified against --sha256",
+            "no": "every file matches SHA256SUMS, but no known hash vouches for it: give --sha256"}
+    known = known_bundles()
+    for one in fetched:
+        use = one.name if known.get(one.name) == one.folder else str(one.folder)
+        typer.echo(f"{one.name} {one.version}: {one.folder}\n  {said[one.verified]} ({one.sums_sha256})\n"
+                   f"  use it: --bundle {use}")
 
 
 @app.command()
 def show(
-    bundle: Annotated[str, typer.Argument(help="A bundle's folder or zip, or a name: kit.")] = "kit",
+    bundle: Annotated[str, typer.Argument(help="A name such as kit, a bundle's folder or zip.")] = "kit",
     json: JsonFlag = False,
 ) -> None:
     """Objects, networks, calibration and origin of a bundle, after checking that every file is whole."""

@@ -27,7 +27,7 @@ def train(
     crops: Annotated[int | None, typer.Option(min=1, help="Samples for the localizer, instead of minutes.")] = None,
     pictures: Annotated[int | None, typer.Option(min=1, help="Samples for the detector, instead of minutes.")] = None,
     detector: Annotated[DetectorKind | None, typer.Option(help="Which trainer makes the detector.")] = None,
-    start: Annotated[Path | None, typer.Option("--from", help="Bundle whose weights training begins with.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="Bundle whose weights training starts with.")] = None,
     add: Annotated[Path | None, typer.Option(help="With --from: models folder of objects to learn as well.")] = None,
     only: Annotated[str, typer.Option(help="With --from: the one object of the bundle that is learnt again.")] = "",
     frames: Annotated[int, typer.Option(min=50, help="Pictures to render for --add or --only.")] = 1500,

@@ -27,7 +27,7 @@ def tune(
     minutes: Annotated[float, typer.Option(min=0.05, help="Of each trial; the worse ones are ended sooner.")] = 10.0,
     network: Annotated[Network, typer.Option(help="Whose settings.")] = Network.localizer,
     config: Annotated[Path | None, typer.Option(help="YAML file with settings to begin with.")] = None,
-    start: Annotated[Path | None, typer.Option("--from", help="Bundle whose weights all trials begin with.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="Bundle whose weights all trials start with.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the best settings are copied to, as YAML.")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: one of its own.")] = None,
     tiny: Annotated[bool, typer.Option("--tiny", help="Small networks: to see that it works.")] = False,

@@ -6,19 +6,18 @@ import hashlib
 import os
 import shutil
 import tempfile
-import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import yaml
 
-import posebot
 from posebot.core.errors import BundleError, OutputError
 from posebot.core.objects import ObjectModel
+from posebot.models.archive import unzip
 from posebot.models.manifest import MANIFEST, Manifest, read_manifest
+from posebot.models.reference import resolve
 
 SUMS, DETECTOR, LOCALIZER, MODELS = "SHA256SUMS", "detector.onnx", "localizer.onnx", "models"
-_MAX_BYTES = 2 << 30  # of an unpacked zip
 
 
 @dataclass(frozen=True)
@@ -36,35 +35,18 @@ class Bundle:
     localizer: bytes = field(repr=False)
 
     @classmethod
-    def open(cls, path_or_name: str | Path) -> Bundle:
-        """Open a folder, a zip, or a bundle inside the package by its name (`kit`).
+    def open(cls, reference: str | Path) -> Bundle:
+        """Open a bundle by its reference: a name (`kit`), a folder or a zip; see `reference.resolve`.
 
         Raises:
             InputError: not there, truncated, a file missing or changed since SHA256SUMS was written, bad bundle.yaml.
         """
-        path = resolve(path_or_name)
+        path = resolve(reference)
         if path.is_dir():
             return _open_folder(path, path)
         with tempfile.TemporaryDirectory(prefix="posebot-") as folder:
-            _unzip(path, Path(folder))
+            unzip(path, Path(folder))
             return _open_folder(_root(Path(folder)), path)
-
-
-def resolve(path_or_name: str | Path) -> Path:
-    """Where a bundle lies: an existing path, or the name of one that comes with posebot.
-
-    Those are in `posebot/bundles`, and in a checkout also in `bundles`. Raises InputError if there is none.
-    """
-    path = Path(path_or_name)
-    if path.exists():
-        return path
-    package = Path(posebot.__file__).parent
-    known = {entry.parent.name: entry.parent for home in (package.parent / "bundles", package / "bundles")
-             for entry in home.glob(f"*/{MANIFEST}")}
-    if str(path_or_name) in known:
-        return known[str(path_or_name)]
-    raise BundleError(path_or_name, "no such bundle", " or ".join(["a folder, a zip", *sorted(known)]),
-                      code="unknown_bundle")
 
 
 def write_bundle(directory: str | Path, manifest: Manifest, detector: bytes, localizer: bytes,
@@ -85,7 +67,7 @@ def write_bundle(directory: str | Path, manifest: Manifest, detector: bytes, loc
         _fill(fresh, manifest, detector, localizer, Path(models_dir))
         _open_folder(fresh, target)
         fresh.chmod(0o755)
-        _swap(fresh, target)
+        put_in_place(fresh, target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
     return target
@@ -117,8 +99,11 @@ def _fill(folder: Path, manifest: Manifest, detector: bytes, localizer: bytes, m
     (folder / SUMS).write_text("".join(lines))
 
 
-def _swap(fresh: Path, target: Path) -> None:
-    """Put `fresh` in the place of `target`. A folder cannot be replaced in one step: the old one steps aside."""
+def put_in_place(fresh: Path, target: Path) -> None:
+    """Move the folder `fresh` to `target`, replacing what is there.
+
+    A folder cannot be replaced in one step: the old one is moved aside first.
+    """
     if not target.exists():
         os.replace(fresh, target)
         return
@@ -163,16 +148,6 @@ def _verify(folder: Path, where: Path) -> None:
         if file_sha256(folder / name) != digest:
             raise BundleError(where / name, f"does not match {SUMS}",
                               "the file was changed or cut short; copy it again")
-
-
-def _unzip(path: Path, folder: Path) -> None:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > _MAX_BYTES:
-                raise BundleError(path, "unpacks to more than 2 GiB", "a posebot bundle")
-            archive.extractall(folder)  # zipfile itself keeps entries inside the folder
-    except (zipfile.BadZipFile, EOFError, OSError) as error:
-        raise BundleError(path, f"is no whole zip file ({error})", "a bundle folder or a zip of it") from error
 
 
 def _root(folder: Path) -> Path:

@@ -15,8 +15,9 @@ from typing import Any, TypeVar
 
 from posebot.core.errors import BundleError, InputError
 from posebot.core.objects import ObjectModel
-from posebot.models.bundle import Bundle, resolve
+from posebot.models.bundle import Bundle
 from posebot.models.manifest import Manifest
+from posebot.models.reference import resolve
 from posebot.objects.bop_models import load_objects, save_objects
 from posebot.training.config import RENAMED, DetectorConfig, LocalizerConfig, TrainConfig
 from posebot.training.progress import Say
@@ -41,7 +42,7 @@ class Extension:
         distractors: as in `SynthConfig`. models: full meshes of the bundle's objects, which has decimated ones itself.
     """
 
-    start: Path
+    start: str | Path
     out: Path
     add: Path | None = None
     only: str = ""

@@ -24,8 +24,9 @@ from posebot.datasets import ray_data, sample_source
 from posebot.datasets.bop import BopDataset, ImageKey
 from posebot.datasets.sample_cache import SampleCache
 from posebot.datasets.sample_source import Kind, SampleSource
-from posebot.models.bundle import MODELS, Bundle, resolve
+from posebot.models.bundle import MODELS, Bundle
 from posebot.models.calibration import Calibration
+from posebot.models.reference import resolve
 from posebot.training import assemble, calibrate, jobs
 from posebot.training.calibrate import Boxes
 from posebot.training.config import TrainConfig
@@ -53,7 +54,7 @@ class Request:
     dataset: Path
     out: Path
     config: TrainConfig
-    start: Path | None = None
+    start: str | Path | None = None
     ray: bool = True
     address: str | None = None
     runs: Path = Path("runs")

@@ -26,6 +26,7 @@ from posebot.datasets import ray_data
 from posebot.datasets.bop import BopDataset
 from posebot.datasets.sample_cache import SampleCache
 from posebot.datasets.sample_source import SampleSource
+from posebot.models.reference import resolve
 from posebot.training import jobs
 from posebot.training.config import TrainConfig
 from posebot.training.jobs import Job, Name
@@ -63,7 +64,7 @@ class Study:
     config: TrainConfig
     trials: int
     minutes: float
-    start: Path | None = None
+    start: str | Path | None = None
     address: str | None = None
     runs: Path = Path("runs")
 
@@ -95,7 +96,7 @@ class Study:
     def job(self, values: Mapping[str, Any], out: Path, held: bool = False) -> Job:
         """Training with these settings, or judging on held-out pictures."""
         cache = self.folder / ("held" if held else "samples")
-        start = None if self.start is None else self.start.resolve()
+        start = None if self.start is None else resolve(self.start).resolve()
         return Job(self.network, self.tried(values), self.data[held], cache, out, start)
 
 

@@ -12,9 +12,10 @@ import yaml
 from posebot.core import deprecation
 from posebot.core.errors import InputError
 from posebot.core.objects import Mesh
-from posebot.models.bundle import Bundle, resolve, rewrite_manifest, write_bundle
+from posebot.models.bundle import Bundle, rewrite_manifest, write_bundle
 from posebot.models.calibration import Calibration, ModeCalibration
 from posebot.models.manifest import DetectorSpec, LocalizerSpec, Manifest, ObjectRef, PoseStage
+from posebot.models.reference import resolve
 from posebot.objects.bop_models import make_object, save_objects
 from posebot.stages import POSE_STAGE_VERSION
 
@@ -66,7 +67,7 @@ def test_opens_a_zip_of_the_folder_or_of_its_files(folder, tmp_path):
 def test_a_truncated_zip(folder, tmp_path):
     whole = Path(shutil.make_archive(str(tmp_path / "whole"), "zip", folder)).read_bytes()
     (tmp_path / "cut.zip").write_bytes(whole[:len(whole) // 2])
-    with pytest.raises(InputError, match=r"cut\.zip: is no whole zip file"):
+    with pytest.raises(InputError, match=r"cut\.zip: is not a whole zip file"):
         Bundle.open(tmp_path / "cut.zip")
 
 

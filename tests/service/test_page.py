@@ -12,7 +12,7 @@ import httpx
 import pytest
 import yaml
 
-from posebot.models.bundle import resolve
+from posebot.models.reference import resolve
 from tests.service.helpers import CAMERA, Running, Service
 from tests.service.page.browser import Tab, chromium, opened
 from tests.service.page.camera import MjpegCamera

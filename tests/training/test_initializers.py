@@ -9,9 +9,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from posebot.core.errors import BundleError  # noqa: E402
-from posebot.models.bundle import Bundle, resolve  # noqa: E402
+from posebot.models.bundle import Bundle  # noqa: E402
 from posebot.models.detector_net import DetectorExport, DetectorNet  # noqa: E402
 from posebot.models.localizer_net import LocalizerExport, LocalizerNet  # noqa: E402
+from posebot.models.reference import resolve  # noqa: E402
 from posebot.training.export import export_onnx  # noqa: E402
 from posebot.training.initializers import state_from_onnx  # noqa: E402
 from posebot.training.start import start_weights  # noqa: E402

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from posebot.core.errors import BundleError
-from posebot.models.bundle import SUMS, Bundle, file_sha256, resolve
+from posebot.models.bundle import SUMS, Bundle, file_sha256
+from posebot.models.reference import resolve
 
 T = TypeVar("T")
 ModelKey = tuple[str, str]

@@ -1,0 +1,1 @@
+"""Model bundles for posebot, as data: each folder beside this file is a bundle."""
