@@ -1,1 +1,1 @@
-"""Floor 5: what poses are for. A floating parallel gripper tries to pick the kit's objects in simulation (MuJoCo)."""
+"""Layer 5, pick benchmark: a simulated parallel gripper (MuJoCo) picks the objects of the kit at estimated poses."""
