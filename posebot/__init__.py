@@ -1,11 +1,14 @@
 """posebot: 6-D object pose from CAD meshes, with calibrated certainty.
 
-    import posebot
-
-    model = posebot.load("kit")
-    result = model(rgb, K=K, depth=depth)
-    for pose in result:
-        print(pose.label, pose.cam_from_obj, pose.p_correct, pose.region90)
+>>> import posebot
+>>> frame = posebot.example_frame()  # or rgb, K and depth of your own
+>>> model = posebot.load("kit")
+>>> result = model(frame.rgb, K=frame.camera.K, depth=frame.depth)
+>>> for pose in result:
+...     print(pose.label, pose.cam_from_obj, pose.p_correct, pose.region90)  # doctest: +ELLIPSIS
+spool [[...]] ... Region90(translation_mm=..., rotation_deg=...)
+...
+>>> result.plot(frame.rgb).save("overlay.png")
 
 Importing this module is cheap: each name below is imported when it is first used.
 """
@@ -14,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from posebot.api.example import example_frame
     from posebot.api.frames import FrameStream, open_camera
     from posebot.api.model import Model, load
     from posebot.api.result import Result
@@ -42,12 +46,14 @@ __all__ = [
     "Result",
     "ServiceError",
     "__version__",
+    "example_frame",
     "load",
     "open_camera",
     "train",
 ]
 
 _HOMES = {
+    "posebot.api.example": ("example_frame",),
     "posebot.api.frames": ("FrameStream", "open_camera"),
     "posebot.api.model": ("Model", "load"),
     "posebot.api.result": ("Result",),

@@ -32,11 +32,14 @@ def open_camera(source: str | PathLike[str], name: str | None = None, *, intrins
     Raises:
         InputError: there is no such file or camera, or it has no intrinsics.
 
-    A live camera gives its newest image each time; what was skipped in between is counted in `dropped`:
+    A live camera gives its newest image each time; what was skipped in between is counted in `dropped`.
 
-        with posebot.open_camera("wrist.yaml") as frames:
-            for result in model.stream(frames):
-                print(result)
+    >>> import pathlib, posebot
+    >>> _ = pathlib.Path("wrist.yaml").write_text("cameras: {wrist: {kind: sim, fps: 2}}")
+    >>> with posebot.open_camera("wrist.yaml") as camera:
+    ...     frame = next(iter(camera))
+    >>> frame.camera
+    Camera(640x480, fx=615.0, fy=615.0, cx=319.5, cy=239.5)
     """
     from posebot.video.open_source import SourceOptions, open_source
 

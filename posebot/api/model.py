@@ -54,6 +54,13 @@ class Model:
 
     Attributes:
         name, version: of the bundle. objects: meshes, sizes and symmetries, in class order. labels: their names.
+
+    >>> import posebot
+    >>> model = posebot.load("kit")
+    >>> first, second = (model(posebot.example_frame(view)) for view in (0, 1))  # two views of one scene are fused
+    >>> max(pose.views for pose in first), max(pose.views for pose in second)
+    (1, 2)
+    >>> model.reset()
     """
 
     def __init__(self, bundle: Bundle, *, depth: bool = True, runtime: str = "auto", threads: int = 0, limit: int = 20,
