@@ -17,7 +17,7 @@ export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-long check bench docs wheel release wheelhouse pins clean
+.PHONY: help install demo test test-long check bench docs docs-check wheel release wheelhouse pins clean
 
 help:  ## show this help
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,9 @@ bench: $(INSTALLED)  ## every stage's time on this machine, beside the bare runt
 
 docs: $(INSTALLED)  ## the documentation site, into site/
 	@$(BIN)/python tools/docs_build.py
+
+docs-check: docs  ## the site's accessibility, by axe in a browser (npm install --no-save axe-core@4.14.1)
+	@PYTHONPATH=. $(BIN)/python tools/docs_axe.py
 
 wheel: $(INSTALLED)  ## dist/posebot-*.whl
 	@$(BIN)/uv build --quiet --wheel --out-dir dist

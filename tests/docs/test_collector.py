@@ -1,10 +1,8 @@
 """The collector of code blocks itself: comments before blocks, hidden blocks, languages, units."""
 
-import importlib.util
-import sys
 from pathlib import Path
 
-import pytest
+from tests.docs import blocks as md
 
 _PAGE = """
 Text.
@@ -42,16 +40,7 @@ sh
 """
 
 
-@pytest.fixture(scope="module")
-def md():
-    spec = importlib.util.spec_from_file_location("docs_blocks_alone", Path(__file__).with_name("blocks.py"))
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_blocks_units_and_words(md, tmp_path: Path) -> None:
+def test_blocks_units_and_words(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(_PAGE)
     blocks = md.blocks(page)
