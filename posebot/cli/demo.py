@@ -55,7 +55,7 @@ def demo(
     from posebot.models.reference import resolve
     from posebot.video.cameras import CameraEntry
     from posebot.video.ground_truth import GroundTruthMatcher
-    from posebot.video.open_source import simulated_camera
+    from posebot.video.kinds.sim import SimCamera, simulated_camera
     from posebot.video.run import RunSummary, run
     from posebot.video.sinks import JsonlSink, VideoSink
 
@@ -63,8 +63,9 @@ def demo(
     place = str(resolve(bundle).resolve())  # the service's processes have another working directory
     parts = Bundle.open(place)
     looks = "kit" if parts.manifest.name == "kit" else place  # the kit is shown as it really looks
-    entry = CameraEntry("sim", fps=fps, seed=seed, depth=depth, speed=speed, bundle=looks)
-    camera, judge, summary = simulated_camera("wrist", entry), GroundTruthMatcher(parts.objects), RunSummary()
+    config = SimCamera(fps=fps, seed=seed, depth=depth, speed=speed, bundle=looks)
+    entry = CameraEntry(config)
+    camera, judge, summary = simulated_camera("wrist", config), GroundTruthMatcher(parts.objects), RunSummary()
     out.mkdir(parents=True, exist_ok=True)
     (out / "results.jsonl").write_bytes(b"")
     log = _Log(judge, camera, out / "still.jpg")

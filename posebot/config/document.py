@@ -26,22 +26,35 @@ class Document:
     Attributes:
         where: the file, as messages name it. data: mappings, lists and scalars. lines: line number (from 1) of each key
             and list entry by its path of keys and indices. error_class: of the errors about this file.
+        prefix: path of `data` in the file, of a section.
     """
 
     where: str
     data: Any
     lines: Mapping[KeyPath, int] = field(default_factory=dict, repr=False)
     error_class: type[InputError] = ConfigError
+    prefix: KeyPath = ()
+
+    def section(self, *path: object) -> Document:
+        """The part of the data under a path of keys; its errors name the whole path."""
+        data = self.data
+        for key in path:
+            data = data[key]
+        return replace(self, data=data, prefix=(*self.prefix, *map(str, path)))
+
+    def key(self, *path: object) -> str:
+        """The whole path of a key, as errors name it: `cameras.wrist.fps`."""
+        return ".".join((*self.prefix, *map(str, path)))
 
     def place(self, path: Sequence[object] = ()) -> str:
         """`file:line` of a key, or of the nearest key above it; the file alone where no line is known."""
-        keys = tuple(str(part) for part in path)
+        keys = (*self.prefix, *map(str, path))
         line = next((self.lines[keys[:n]] for n in range(len(keys), -1, -1) if keys[:n] in self.lines), None)
         return f"{self.where}:{line}" if line else self.where
 
     def error(self, path: Sequence[object], problem: str, expected: str = "", code: str = "bad_value") -> InputError:
         """An error at a key: `file:line: key: problem; expected`. code: of a `ConfigError`, other classes have one."""
-        key = ".".join(str(part) for part in path)
+        key = self.key(*path)
         return self.error_class(self.place(path), f"{key}: {problem}" if key else problem, expected,
                                 code=code if self.error_class is ConfigError else None)
 

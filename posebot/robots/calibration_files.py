@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import yaml
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from posebot.config import read_document, validate
 from posebot.core.errors import CalibrationError
 from posebot.core.files import write_atomic
 from posebot.core.transforms import Array, quaternion_from_rotation
@@ -20,6 +22,40 @@ from posebot.robots.views import Mode
 SCHEMA = 1
 _MOUNT: dict[Mode, str] = {"eye-in-hand": "gripper_from_cam", "eye-to-hand": "base_from_cam"}
 _FIXTURE: dict[Mode, str] = {"eye-in-hand": "base_from_target", "eye-to-hand": "gripper_from_target"}
+
+
+Matrix = list[list[float]]
+
+
+class _Noise(BaseModel):
+    arm_mm: float | None = None
+    arm_deg: float | None = None
+
+
+class HandEyeFile(BaseModel):
+    """`hand_eye.yaml`: the keys that are read. `posebot calibrate hand-eye` writes more, for people."""
+
+    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
+
+    schema_version: Literal[1] = Field(alias="schema")
+    """Version of the format."""
+    mode: Mode
+    """eye-in-hand: camera on the gripper; eye-to-hand: static camera."""
+    gripper_from_cam: Matrix | list[float] | None = None
+    """4x4, metres; eye-in-hand."""
+    base_from_cam: Matrix | list[float] | None = None
+    """4x4, metres; eye-to-hand."""
+    covariance: Matrix = Field(default_factory=lambda: np.zeros((6, 6)).tolist())
+    """6x6 of the pose (x, y, z, rx, ry, rz), metres and radians."""
+    noise: _Noise | None = None
+    """Standard deviations; arm_mm and arm_deg of the robot."""
+
+    @field_validator("covariance")
+    @classmethod
+    def _check_covariance(cls, value: Matrix) -> Matrix:
+        if len(value) != 6 or any(len(row) != 6 for row in value) or not np.isfinite(value).all():
+            raise ValueError("not a finite 6x6 matrix; 6 rows of 6 numbers")
+        return value
 
 
 @dataclass(frozen=True)
@@ -130,25 +166,15 @@ def load_hand_eye(path: Path) -> HandEyeCalibration:
     """Read `hand_eye.yaml`.
 
     Raises:
-        InputError: missing, not of this schema, or not rigid.
+        InputError: missing, not valid YAML, or a value is wrong; the message names line and key.
     """
-    expected = "a file of posebot calibrate hand-eye"
-    try:
-        data = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise CalibrationError(path, f"not readable ({getattr(error, 'strerror', None) or 'no YAML'})",
-                               expected) from None
-    if not isinstance(data, dict) or data.get("schema") != SCHEMA or data.get("mode") not in _MOUNT:
-        raise CalibrationError(path, "is no hand-eye calibration of schema 1", expected)
-    name = _MOUNT[data["mode"]]
-    covariance = np.asarray(data.get("covariance", np.zeros((6, 6))), dtype=float)
-    if covariance.shape != (6, 6) or not np.isfinite(covariance).all():
-        raise CalibrationError(path, f"covariance has shape {covariance.shape}", "6x6, finite")
-    pose = parse_matrix(data.get(name), f"{path}: {name}")
-    return HandEyeCalibration(data["mode"], pose, covariance, _arm(data.get("noise")))
-
-
-def _arm(noise: Any) -> tuple[float, float]:
-    """Metres and radians; zero where a file does not say."""
-    mm, deg = ((noise.get(name) if isinstance(noise, dict) else None) or 0.0 for name in ("arm_mm", "arm_deg"))
-    return float(mm) / 1000, float(np.radians(deg))
+    document = replace(read_document(path), error_class=CalibrationError)
+    file = validate(document, HandEyeFile)
+    name = _MOUNT[file.mode]
+    matrix = getattr(file, name)
+    if matrix is None:
+        raise document.error((name,), "missing", f"the 4x4 pose of an {file.mode} calibration")
+    pose = parse_matrix(matrix, f"{document.place((name,))}: {name}")
+    noise = file.noise or _Noise()
+    arm = ((noise.arm_mm or 0.0) / 1000, float(np.radians(noise.arm_deg or 0.0)))
+    return HandEyeCalibration(file.mode, pose, np.asarray(file.covariance, dtype=float), arm)

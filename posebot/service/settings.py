@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf, W
 from posebot.config import Document, read_document, validate
 from posebot.core.transforms import is_transform
 from posebot.video.cameras import CameraEntry, load_cameras
+from posebot.video.kinds.sim import SimCamera
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 Scope = Literal["read", "infer", "operate", "admin"]
@@ -147,7 +148,7 @@ class Settings(_Section):
     limits: Limits = Limits()
     bundles: dict[Name, str] = {"kit": "kit"}
     active: Name = "kit"
-    cameras: dict[Name, Camera] = {"wrist": CameraEntry("sim", fps=10.0)}
+    cameras: dict[Name, Camera] = {"wrist": CameraEntry(SimCamera(fps=10.0))}
     streams: dict[Name, Stream] = {}
     stale_after_s: float = Field(default=2.0, gt=0)
     jobs: Jobs = Jobs()

@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.errors import CameraSetupError, InputError
+from posebot.core.errors import InputError
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array
 from posebot.video.intrinsics import Intrinsics
+from posebot.video.kinds.base import CameraContext
 from posebot.video.latest_slot import LatestSlot
-from posebot.video.recordings import decoded, open_video
 from posebot.video.source import CapturedFrame, FrameEvent, SkippedFrame, redacted
 
 BACKOFF_S = (0.5, 1.0, 2.0, 5.0, 10.0)
@@ -117,51 +117,20 @@ class LiveSource:
 
 
 @dataclass(frozen=True)
-class CameraSettings:
-    """What every real camera needs: its intrinsics, its constant pose 4x4 (or None), and whether K may be resized."""
+class FrameBuilder:
+    """Frames from the images of a live camera: intrinsics, constant pose 4x4 (or None), whether K may be resized."""
 
     name: str
     intrinsics: Intrinsics
     base_from_cam: Array | None = None
     scale_camera: bool = False
 
+    @classmethod
+    def of(cls, context: CameraContext) -> FrameBuilder:
+        """The builder of a configured camera. Raises InputError if it has no intrinsics."""
+        return cls(context.name, context.intrinsics, context.base_from_cam, context.scale_camera)
+
     def frame(self, rgb: NDArray[np.uint8]) -> Frame:
-        """The picture that has just come. Raises InputError where its size is not that of the intrinsics."""
+        """A frame captured now. Raises InputError if the image size is not that of the intrinsics."""
         camera = self.intrinsics.for_size(rgb.shape[1], rgb.shape[0], self.scale_camera)
         return Frame(rgb, camera, None, self.base_from_cam, self.name, time.time())
-
-
-def device_frames(settings: CameraSettings, index: int) -> Iterator[Frame | str]:
-    """Frames of a webcam by its number, through OpenCV, in the size of the intrinsics where it can do that."""
-    import cv2
-
-    where = f"camera {settings.name}"
-    capture = cv2.VideoCapture(index)
-    try:
-        if not capture.isOpened():
-            raise CameraSetupError(where, f"device {index} cannot be opened", "the number of a connected camera")
-        capture.set(cv2.CAP_PROP_FRAME_WIDTH, settings.intrinsics.camera.width)
-        capture.set(cv2.CAP_PROP_FRAME_HEIGHT, settings.intrinsics.camera.height)
-        capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
-        while True:
-            there, bgr = capture.read()
-            if not there:
-                raise CameraSetupError(where, f"device {index} gives no picture")
-            yield settings.frame(np.ascontiguousarray(bgr[..., ::-1], dtype=np.uint8))
-    finally:
-        capture.release()
-
-
-def network_frames(settings: CameraSettings, address: str) -> Iterator[Frame | str]:
-    """Frames of an RTSP (over TCP) or HTTP camera. Errors never show the address's credentials."""
-    options = {"rtsp_transport": "tcp"} if address.startswith("rtsp") else {}
-    try:
-        container = open_video(address, options=options, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S))
-    except InputError as error:
-        raise CameraSetupError(f"camera {settings.name}", f"{error.where} {error.problem}",
-                               "a camera that is on, at this address") from None
-    try:
-        for picture in decoded(container):
-            yield picture if isinstance(picture, str) else settings.frame(picture)
-    finally:
-        container.close()

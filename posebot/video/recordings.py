@@ -136,7 +136,7 @@ class VideoSource:
 
     def frames(self, done: Container[str] = ()) -> Iterator[FrameEvent]:
         with open_video(str(self.path)) as container:
-            for index, picture in enumerate(decoded(container)):
+            for index, picture in enumerate(decode_frames(container)):
                 frame_id = f"{self.name}/{index:06d}"
                 if isinstance(picture, str):
                     yield SkippedFrame(frame_id, f"{self.path}: {picture}")
@@ -169,8 +169,8 @@ def open_video(address: str, **options: Any) -> Any:
     return container
 
 
-def decoded(container: Any) -> Iterator[NDArray[np.uint8] | str]:
-    """RGB pictures of the first video stream; for a packet that cannot be decoded, the reason instead."""
+def decode_frames(container: Any) -> Iterator[NDArray[np.uint8] | str]:
+    """RGB pictures of the first video stream; for a packet that cannot be decode_frames, the reason instead."""
     import av
 
     stream = container.streams.video[0]
@@ -186,7 +186,7 @@ def decoded(container: Any) -> Iterator[NDArray[np.uint8] | str]:
         except av.error.EOFError:
             return
         except av.FFmpegError as error:
-            yield f"a frame cannot be decoded ({_reason(error)})"
+            yield f"a frame cannot be decode_frames ({_reason(error)})"
 
 
 def _reason(error: Exception) -> str:

@@ -45,7 +45,7 @@ def test_the_command_line_wins(tmp_path: Path) -> None:
     ("cameras: {wrist: {kind: sim}}\nstreams:\n  wrist:\n    bundle: x\n", 4, "'x' is unknown"),
     ("cameras: {wrist: {kind: sim}}\nstreams:\n  wrist:\n    robot_pose: table\n", 4, "poses"),
     ("cameras: {wrist: {kind: sim}}\nstreams:\n  wrist:\n    gripper_from_cam: [1, 2]\n", 4, "rigid"),
-    ("cameras: {wrist: {kind: simulator}}\n", None, "camera wrist"),
+    ("cameras: {wrist: {kind: simulator}}\n", 1, "cameras.wrist.kind: 'simulator' is not a camera kind"),
     ("port: [1\n", 2, "is not valid YAML"),
     ("- 1\n", None, "is a list"),
 ])

@@ -77,7 +77,7 @@ cameras:
     kinds = {name: type(open_camera(name, entry)) for name, entry in cameras.items()}
     assert kinds == {"shelf": ImageSource, "single": ImageSource, "clip": VideoSource, "web": LiveSource,
                      "wrist": LiveSource, "sim": SimulatedSource}
-    assert cameras["wrist"].source == "rtsp://me:secret@host/live"
+    assert cameras["wrist"].config.source == "rtsp://me:secret@host/live"
     assert "secret" not in repr(cameras["wrist"])
     (first, *_) = open_source("shelf", SourceOptions(config=path)).frames()
     assert isinstance(first, CapturedFrame)
@@ -89,16 +89,16 @@ cameras:
 
 
 @pytest.mark.parametrize(("entry", "problem"), [
-    ("{kind: webcam}", "kind is 'webcam'"),
-    ("{kind: device, source: front}", "device number"),
-    ("{kind: device}", "source is missing"),
-    ("{kind: rtsp, source: 'file:///etc/passwd'}", "no camera's address"),
+    ("{kind: webcam}", "cameras.front.kind: 'webcam' is not a camera kind; one of file, folder"),
+    ("{kind: device, source: front}", "cameras.front.source: the value is not valid; a whole number"),
+    ("{kind: device}", "cameras.front.source: missing"),
+    ("{kind: rtsp, source: 'file:///etc/passwd'}", "not a camera address; rtsp"),
     ("{kind: rtsp, source: 'rtsp://me:${NOT_SET}@host/live'}", "NOT_SET"),
-    ("{kind: file, source: a.png, base_from_cam: [1, 2]}", "base_from_cam"),
-    ("{kind: file, source: a.png, fps: fast}", "fps"),
-    ("{kind: file, source: a.png, colour: red}", "unknown field 'colour'"),
+    ("{kind: file, source: a.png, base_from_cam: [1, 2]}", "cameras.front.base_from_cam: .*not a rigid transform"),
+    ("{kind: file, source: a.png, fps: fast}", "cameras.front.fps: fast is not valid; a number"),
+    ("{kind: file, source: a.png, colour: red}", "cameras.front.colour: unknown key"),
     ("{kind: file, source: a.png, intrinsics: nowhere.json}", "nowhere.json"),
-    ("[1, 2]", "list"),
+    ("[1, 2]", "cameras.yaml:1.* a list"),
 ])
 def test_a_wrong_entry_names_the_camera_and_the_field(tmp_path: Path, entry: str, problem: str) -> None:
     with pytest.raises(InputError, match=problem) as caught:

@@ -13,8 +13,6 @@ from posebot.video.live import LiveSource
 from posebot.video.open_source import open_camera
 from posebot.video.source import CapturedFrame, FrameEvent, SkippedFrame, Source
 
-_RECORDED = ("file", "folder", "video")
-
 
 class FrameReader:
     """Opens the source of a stream in the thread that reads its frames. `stop` may be called from any thread."""
@@ -27,7 +25,7 @@ class FrameReader:
     @property
     def finite(self) -> bool:
         """Whether it ends by itself."""
-        return self.entry.kind in _RECORDED and not self.stream.loop
+        return self.entry.recorded and not self.stream.loop
 
     def frames(self) -> Iterator[FrameEvent]:
         """Frames until `stop`, or until the end of a recording that is not looped.
@@ -58,7 +56,7 @@ class FrameReader:
         try:
             if self._stop.is_set():
                 return
-            if self.entry.kind in _RECORDED and self.entry.fps:
+            if self.entry.recorded and self.entry.fps:
                 yield from _paced(source.frames(), self.entry.fps, self._stop)
             else:
                 yield from source.frames()
