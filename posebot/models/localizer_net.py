@@ -1,4 +1,4 @@
-"""The localizer network: for every pixel of a crop, which point of the object lies there, and how surely.
+"""The localizer network: object coordinates and their uncertainty for every pixel of a crop.
 
 Dense coordinates with classified bins (Li et al., "CDPN", ICCV 2019; Hodan et al., "EPOS", CVPR 2020): each axis of the
 object's bounding box is a distribution over bins, trained on the two bins nearest to the truth (as the distribution

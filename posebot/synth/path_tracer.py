@@ -1,4 +1,4 @@
-"""Path tracer: photorealistic images by Mitsuba 3, about a second each on two cores, faster with CUDA.
+"""Path tracing: photorealistic images by Mitsuba 3, about a second each on two cores, faster with CUDA.
 
 Renders the same scenes as the raster renderer. Everything is set up in the camera frame, with y stretched by fy / fx,
 as Mitsuba's cameras have square pixels: any K is reproduced exactly, and 1 % of stretch is not visible in the shading.

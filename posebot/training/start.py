@@ -1,4 +1,4 @@
-"""`posebot train --from BUNDLE`: start with the weights of a bundle, also where the objects are not the same."""
+"""`posebot train --from BUNDLE`: start with the weights of a bundle, also one of other objects; weight averaging."""
 
 from __future__ import annotations
 

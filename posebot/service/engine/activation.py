@@ -1,4 +1,4 @@
-"""Activation: which model is used where a request names none, in every replica and after a restart."""
+"""Model activation: which model is used where a request names none, in every replica and after a restart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cache of loaded models, by their names in the configuration."""
+"""Model cache: loaded models, by their names in the configuration."""
 
 from __future__ import annotations
 

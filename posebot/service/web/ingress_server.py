@@ -1,4 +1,4 @@
-"""The service's own port: a web server in the API replica's process.
+"""The ingress server: the service's own port, a web server in the API replica's process.
 
 Ray's proxy adds 10 to 15 ms to an image, parts of it in Python. `posebot serve` therefore listens here; `serve run` and
 `serve deploy` go through the proxy, which reaches replicas on any machine of a cluster.

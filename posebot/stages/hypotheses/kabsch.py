@@ -1,4 +1,4 @@
-"""A pose from predicted coordinates and the depth readings at their pixels.
+"""A pose from predicted coordinates and the depth readings at their pixels, by the Kabsch algorithm.
 
 Kabsch, "A solution for the best rotation to relate two sets of vectors", 1976.
 """

@@ -1,4 +1,4 @@
-"""Depth readings of one object."""
+"""Depth readings of one object: its point cloud in the camera frame."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ground that upright objects have in common corrects each one's distance.
+"""Ground-plane prior: the plane that upright objects have in common corrects each one's distance.
 
 From colour alone, distances err by some percent. How far below the camera the ground is, most objects agree on.
 """

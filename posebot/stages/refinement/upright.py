@@ -1,4 +1,4 @@
-"""The up direction that an image's objects have in common, and its term in the refinement of each.
+"""Upright prior: the up direction that an image's objects have in common, and its term in each refinement.
 
 Each upright object votes for a direction, and most are right. What they agree on fixes two of the three rotations of
 objects whose own evidence is ambiguous or a few degrees off. No table need be visible, and the camera may be held at
