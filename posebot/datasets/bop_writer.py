@@ -27,7 +27,7 @@ _MASK = [*_PNG, 18, 1]  # cv2.IMWRITE_PNG_BILEVEL: one bit per pixel, four times
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """Ground annotation of one object instance in one image, as written to `scene_gt` and `scene_gt_info`.
+    """Ground truth of one object instance in one image, as written to `scene_gt` and `scene_gt_info`.
 
     Attributes:
         cam_from_obj: 4x4 metres. mask_visib: bool (H, W), visible part. mask: bool (H, W), amodal.

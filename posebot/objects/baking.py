@@ -113,6 +113,7 @@ class _SurfaceColors:
         self.tree = cKDTree(np.hstack([points, self.normal_weight * _unit(face_area_vectors(mesh)[faces])]))
 
     def nearest(self, points: Array, normals: Array) -> Array:
+        """Colours (N, 3) at points (N, 3) with unit normals (N, 3)."""
         return self.colors[self.tree.query(np.hstack([points, self.normal_weight * normals]))[1]]
 
     def at(self, mesh: Mesh, faces: NDArray[np.int64], weights: Array) -> Array:

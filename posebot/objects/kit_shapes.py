@@ -108,7 +108,7 @@ def rounded_box(size: tuple[float, float, float], radius: float, steps: int = 4)
 
 
 def side_axes(side: int) -> Array:
-    """Rows: right, up and orientation direction of a side of a box as it is looked at, z up (lids: y up or down)."""
+    """Right, up and outward direction (3, 3), by row, of a box side seen from outside; z up (top and bottom: y up)."""
     normal = np.zeros(3)
     normal[side // 2] = 1.0 if side % 2 == 0 else -1.0
     up = np.array([0.0, 0.0, 1.0]) if side < 4 else np.array([0.0, 1.0, 0.0])

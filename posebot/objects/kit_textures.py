@@ -32,15 +32,18 @@ class Chart:
         return tuple(round((value * self.scale - 0.5) * 16) for value in values)
 
     def rectangle(self, x: float, y: float, width: float, height: float, color: Color) -> None:
+        """Fill a rectangle; upper left corner and size, mm."""
         self.polygon([(x, y), (x + width, y), (x + width, y + height), (x, y + height)], color)
 
     def polygon(self, points: list[Point], color: Color) -> None:
+        """Fill a polygon; corners, mm."""
         import cv2
 
         corners = np.array([self._at(*point) for point in points], dtype=np.int32)
         cv2.fillPoly(self.pixels, [corners], color, cv2.LINE_AA, 4)
 
     def disc(self, center: Point, radius: float, color: Color) -> None:
+        """Fill a circle; centre and radius, mm."""
         import cv2
 
         cv2.circle(self.pixels, self._at(*center), round(radius * self.scale * 16), color, -1, cv2.LINE_AA, 4)
@@ -62,6 +65,7 @@ class Chart:
             self.rectangle(float(left), y + 1.5, float(right - left), height - 3, INK)
 
     def star(self, center: Point, radius: float, color: Color, points: int = 5) -> None:
+        """Fill a star; centre and outer radius, mm."""
         angles = np.arange(2 * points) * np.pi / points - np.pi / 2
         radii = np.where(np.arange(2 * points) % 2 == 0, radius, 0.45 * radius)
         corners = [(center[0] + r * np.cos(a), center[1] + r * np.sin(a)) for r, a in zip(radii, angles, strict=True)]

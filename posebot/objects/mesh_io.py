@@ -115,7 +115,7 @@ def _load(path: Path) -> Mesh | None:
     parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh) and len(part.faces)]
     if not parts:
         return None
-    if path.suffix.lower() == ".stl":  # a STL duplicate_vertices every vertex for each of its triangles
+    if path.suffix.lower() == ".stl":  # STL stores three vertices per triangle
         for part in parts:
             part.merge_vertices()
     if len({getattr(part.visual, "kind", None) for part in parts}) > 1:  # vertex colours can represent both

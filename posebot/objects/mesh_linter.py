@@ -43,10 +43,12 @@ class MeshReport:
 
     @property
     def usable(self) -> bool:
+        """No errors."""
         return not self.errors
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
+        """The diagnostics of severity "error"."""
         return tuple(diagnostic for diagnostic in self.diagnostics if diagnostic.severity == "error")
 
     def to_dict(self) -> dict[str, Any]:
@@ -89,5 +91,5 @@ def check_mesh(path: Path, unit: str | None = None, symmetries: bool = True, use
     mesh = scaled(raw, size / file_diameter if file_diameter else 1.0)
     diagnostics = [*about, *geometry_diagnostics(mesh, size)]
     has_volume = not any(diagnostic.check == "extent" for diagnostic in diagnostics)
-    found = find_symmetries(mesh, use_colors) if symmetries and has_volume else None
-    return MeshReport(path, chosen, tuple(diagnostics), mesh, size, found)
+    detected = find_symmetries(mesh, use_colors) if symmetries and has_volume else None
+    return MeshReport(path, chosen, tuple(diagnostics), mesh, size, detected)

@@ -72,7 +72,7 @@ def _triangulate(faces: Indices, midpoints: Indices, vertices: Array) -> NDArray
     """Triangulate faces with midpoints (F, 3) on their edges, -1 where an edge is not split."""
     count = (midpoints >= 0).sum(axis=1)
     parts = [faces[count == 0]]
-    # AxisRotation each face so that the odd edge out (the only one halved, or the only one whole) runs from a to b.
+    # Rotate each face so that the odd edge (the only one split, or the only one not split) runs from a to b.
     odd = np.where(count == 2, (midpoints < 0).argmax(axis=1), (midpoints >= 0).argmax(axis=1))
     order = (odd[:, None] + np.arange(3)) % 3
     a, b, c = np.take_along_axis(faces, order, axis=1).T

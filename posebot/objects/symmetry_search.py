@@ -27,6 +27,7 @@ class AxisRotation:
 
     @property
     def transform(self) -> Array:
+        """4x4, metres."""
         return rotation_about(self.axis, self.center, 2 * np.pi / self.fold)
 
 

@@ -44,6 +44,7 @@ class Topology:
 
     @property
     def watertight(self) -> bool:
+        """No boundary edges."""
         return self.boundary_edges == 0
 
 

@@ -143,17 +143,17 @@ class TabletopTrials:
                      clearances_mm: Sequence[float]) -> Iterator[PickAttempt]:
         """Picks of every target at its most certain estimate."""
         best: dict[int, PoseEstimate] = {}
-        for estimate in sorted(estimates, key=lambda entry: entry.p_correct):
-            if estimate.base_from_obj is not None:
-                best[estimate.obj_id] = estimate
+        for candidate in sorted(estimates, key=lambda entry: entry.p_correct):
+            if candidate.base_from_obj is not None:
+                best[candidate.obj_id] = candidate
         for obj_id, index in self.targets.items():
-            found = best.get(obj_id)
+            estimate = best.get(obj_id)
             for clearance in clearances_mm:
-                if found is None or found.base_from_obj is None:
+                if estimate is None or estimate.base_from_obj is None:
                     yield self._attempt(index, modality, views, clearance, "no_pose", "not found")
                     continue
-                outcome = self._execute(index, self._world_from_base @ found.base_from_obj, clearance)
-                yield self._attempt(index, modality, views, clearance, found.status, outcome)
+                outcome = self._execute(index, self._world_from_base @ estimate.base_from_obj, clearance)
+                yield self._attempt(index, modality, views, clearance, estimate.status, outcome)
 
     def record(self, on_stage: StageCallback) -> None:
         """Record the first successful pick."""

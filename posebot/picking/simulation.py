@@ -107,12 +107,12 @@ class PickSimulation:
 
     def _contacts(self) -> list[tuple[int, int]]:
         """(geom of the gripper, object index or -1 for the table) of all contacts of the gripper."""
-        found = []
+        contacts = []
         for one, other in self.data.contact.geom[:self.data.ncon]:
             for own, other_geom in ((int(one), int(other)), (int(other), int(one))):
                 if own in self._gripper and other_geom not in self._gripper:
-                    found.append((own, self._body_of.get(int(self.model.geom_bodyid[other_geom]), -1)))
-        return found
+                    contacts.append((own, self._body_of.get(int(self.model.geom_bodyid[other_geom]), -1)))
+        return contacts
 
 
 def _mjcf(placed: Sequence[PlacedObject], objects: Mapping[int, ObjectModel]) -> str:

@@ -78,12 +78,12 @@ class AppearanceRandomizer:
     def table_and_walls(self, eye: Array, rng: np.random.Generator) -> list[Item]:
         """A table top, and sometimes walls foot it, never between it and the eye."""
         side = np.exp(rng.uniform(np.log(0.7), np.log(4.0), 2))
-        turn = make(rotation_from_vector([0, 0, rng.uniform(0, np.pi)]))
+        rotation = make(rotation_from_vector([0, 0, rng.uniform(0, np.pi)]))
         tiling = float(np.exp(rng.uniform(np.log(0.3), np.log(4.0))))
         material = Material(self._surface_color(rng), self.texture(rng, 0.6), tiling, float(rng.uniform(0.15, 1.0)))
-        items = [Item("quad", turn, material, scale=(float(side[0]), float(side[1]), 1.0))]
+        items = [Item("quad", rotation, material, scale=(float(side[0]), float(side[1]), 1.0))]
         for number in range(int(rng.choice([0, 0, 1, 2]))):
-            upright = turn @ make(rotation_from_vector([0, 0, number * np.pi / 2])) @ make(
+            upright = rotation @ make(rotation_from_vector([0, 0, number * np.pi / 2])) @ make(
                 rotation_from_vector([np.pi / 2, 0, 0]), [0, side[1 - number] / 2, 1.0])
             paint = Material(self._surface_color(rng), self.texture(rng), float(rng.uniform(0.3, 2.0)), 0.9)
             foot = upright[:3, 3] - [0, 0, 1]
@@ -137,9 +137,9 @@ def lights(rng: np.random.Generator, focus: Array) -> tuple[Light, ...]:
     strength = rng.uniform(0.35, 1.6)
     result = []
     for _ in range(int(rng.integers(1, 5))):
-        turn, height = rng.uniform(0, 2 * np.pi), rng.uniform(0.25, 1.0)
+        azimuth, height = rng.uniform(0, 2 * np.pi), rng.uniform(0.25, 1.0)
         flat = np.sqrt(1 - height**2)
-        position = focus + np.array([flat * np.cos(turn), flat * np.sin(turn), height]) * rng.uniform(0.9, 3.0)
+        position = focus + np.array([flat * np.cos(azimuth), flat * np.sin(azimuth), height]) * rng.uniform(0.9, 3.0)
         warmth = rng.normal(0, 0.2)
         result.append(Light(position, _color(strength * np.exp([warmth, 0, -warmth])), float(rng.uniform(0.01, 0.25))))
         strength *= rng.uniform(0.2, 0.8)

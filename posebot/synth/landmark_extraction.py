@@ -39,10 +39,11 @@ def extract_landmarks(models: Sequence[ObjectModel]) -> dict[int, Landmarks]:
     gl = OpenGLContext(AssetLibrary({model.obj_id: model for model in textured}))
     try:
         renderer, label_renderer = RasterRenderer(gl, 4), LabelRenderer(gl)
-        found = {model.obj_id: _extract(model, renderer, label_renderer) for model in textured}
+        landmarks_by_id = {model.obj_id: _extract(model, renderer, label_renderer) for model in textured}
     finally:
         gl.release()
-    return {obj_id: landmarks for obj_id, landmarks in found.items() if len(landmarks.points) >= _MIN_LANDMARKS}
+    return {obj_id: landmarks for obj_id, landmarks in landmarks_by_id.items()
+            if len(landmarks.points) >= _MIN_LANDMARKS}
 
 
 def _extract(model: ObjectModel, renderer: RasterRenderer, label_renderer: LabelRenderer) -> Landmarks:

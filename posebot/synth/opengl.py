@@ -36,6 +36,7 @@ class OpenGLContext:
         self.context.__enter__()
 
     def program(self, vertex: str, fragment: str) -> Any:
+        """Compile a shader program."""
         return self.context.program(vertex_shader=vertex, fragment_shader=fragment)
 
     def mesh(self, shape: str, program: Any) -> Any:
@@ -78,6 +79,7 @@ class OpenGLContext:
         return self._textures[name]
 
     def release(self) -> None:
+        """Release the context and its resources."""
         self.context.release()
 
 

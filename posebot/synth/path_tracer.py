@@ -143,8 +143,8 @@ class PathTracer:
         across = (x0 + (np.arange(scene.camera.width) + 0.5) / scene.camera.width * (x1 - x0)) * width - 0.5
         down = (y0 + (np.arange(scene.camera.height) + 0.5) / scene.camera.height * (y1 - y0)) * height - 0.5
         columns, rows = np.meshgrid(across.astype(np.float32), down.astype(np.float32))
-        seen = cv2.remap(image, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
-        return np.asarray((seen / np.float32(255)) ** 2 * np.float32(scene.background.gain), np.float32)
+        sampled = cv2.remap(image, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)
+        return np.asarray((sampled / np.float32(255)) ** 2 * np.float32(scene.background.gain), np.float32)
 
 
 def _area_light(light: Light, cam_from_world: Array, focus: Array) -> dict[str, Any]:
@@ -216,10 +216,10 @@ def find_llvm() -> Path | None:
     if named:
         return Path(named)
     for version in _LLVM_VERSIONS:
-        for place in _LLVM_PATHS:
-            found = sorted(Path("/").glob(place.format(version).lstrip("/")))
-            if found:
-                return found[0]
+        for pattern in _LLVM_PATHS:
+            libraries = sorted(Path("/").glob(pattern.format(version).lstrip("/")))
+            if libraries:
+                return libraries[0]
     return None
 
 

@@ -154,6 +154,7 @@ class _ShadowMap:
         self.frame = gl.context.framebuffer(depth_attachment=self.depth)
 
     def draw(self, scene: Scene, light: Light, program: Any) -> None:
+        """Render the shadow map of a light."""
         self.from_world = _shadow_projection(light.position, scene.focus, scene.radius)
         self.blur = min(0.02, light.size / (2 * scene.radius) * 0.3) + 0.7 / SHADOW_SIZE
         self.frame.use()
