@@ -34,6 +34,7 @@ class Commands(LazyGroup):
         "tune": Entry("posebot.cli.tune", "Look for better settings of training, in parallel.", BUILD),
         "evaluate": Entry("posebot.cli.evaluate", "Judge a bundle on a BOP split with known poses.", BUILD),
         "models": Entry("posebot.cli.models", "Look into bundles: objects, networks, calibration, origin.", BUILD),
+        "config": Entry("posebot.cli.config", "JSON Schemas of the configuration files.", BUILD),
         "calibrate": Entry("posebot.cli.calibrate", "Intrinsics, hand-eye pose, printable targets.", USE),
         "infer": Entry("posebot.cli.infer", "Poses for a picture, folder, BOP split, video or camera.", USE),
         "serve": Entry("posebot.cli.serve", "The service: API, live streams, jobs and web page.", USE),

@@ -1,13 +1,15 @@
-"""`posebot models`: which bundles there are, what is in one, fetching one."""
+"""`posebot models`: which bundles there are, what is in one, fetching and recalibrating one."""
 
 from __future__ import annotations
 
+from enum import StrEnum
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from posebot.cli._common import JsonFlag, print_json
+from posebot.cli._common import JsonFlag, SeedOption, SplitOption, print_json
 
 if TYPE_CHECKING:
     from posebot.core.objects import ObjectModel
@@ -18,7 +20,7 @@ app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=T
 
 @app.callback()
 def models() -> None:
-    """List, inspect and fetch bundles."""
+    """List, inspect, fetch and recalibrate bundles."""
 
 
 @app.command("list")
@@ -81,6 +83,49 @@ def show(
         print_json(described)
     else:
         _print(described)
+
+
+class Mode(StrEnum):
+    """Which kind of input is calibrated."""
+
+    rgb = "rgb"
+    depth = "depth"
+    both = "both"
+
+
+@app.command()
+def recalibrate(
+    bundle: Annotated[str, typer.Argument(help="A bundle's folder, or the name of one.")],
+    dataset: Annotated[Path, typer.Option(help="BOP data set with known poses.")],
+    split: SplitOption = "val",
+    mode: Annotated[Mode, typer.Option(help="Colour alone, with depth, or both.")] = Mode.both,
+    frames: Annotated[int, typer.Option(min=1, help="Images to run.")] = 150,
+    upright_prior: Annotated[float | None, typer.Option(help="Share of the objects that stand upright, 0 to 1; "
+                                                             "default: as it is.")] = None,
+    version: Annotated[str, typer.Option(help="Of the new bundle; default: the next patch level.")] = "",
+    out: Annotated[Path | None, typer.Option(help="Folder of the new bundle; default: in the old one's place.")] = None,
+    log: Annotated[Path | None, typer.Option(help="File of observations of this bundle and these images; an "
+                                                  "interrupted run continues from it. Default: in runs/.")] = None,
+    seed: SeedOption = 0,
+    json: JsonFlag = False,
+) -> None:
+    """Fit p_correct, region90 and covariance again, on images with known poses; the networks stay as they are.
+
+    Needed where the bundle was calibrated with another version of the pose stage; useful on images of your own.
+    """
+    from posebot.training.recalibrate import Recalibration
+    from posebot.training.recalibrate import recalibrate as run
+
+    modes: dict[Mode, tuple[Literal["rgb", "depth"], ...]] = {
+        Mode.rgb: ("rgb",), Mode.depth: ("depth",), Mode.both: ("rgb", "depth")}
+    manifest = run(Recalibration(bundle, dataset, split, modes[mode], frames, seed, upright_prior, version, out, log),
+                   partial(typer.echo, err=True))
+    metrics = manifest.provenance["metrics"]
+    if json:
+        print_json({"name": manifest.name, "version": manifest.version, "metrics": metrics})
+        return
+    shown = "  ".join(f"{name} {value:g}" for name, value in metrics.items())
+    typer.echo(f"{manifest.name} {manifest.version}: {shown}")
 
 
 def describe(bundle: Bundle) -> dict[str, Any]:
