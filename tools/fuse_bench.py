@@ -3,7 +3,7 @@
     python tools/fuse_bench.py                      # milliseconds of CPU time a frame at ten tracks
     python tools/fuse_bench.py --frames 10000       # also: bytes remembered as time goes by
 
-A simulated wrist camera takes pictures of the kit on a table; what a pipeline would find in them is made from the truth
+A simulated wrist camera takes images of the kit on a table; what a pipeline would find in them is made from the truth
 with noise: every tenth object missed, every seventh turned the wrong way round, two false alarms that stay where they
 are. The views come again and again. The robot's errors are told, so that each result has its whole error budget.
 """
@@ -37,7 +37,7 @@ View = tuple[Frame, list[tuple[int, Array]]]
 
 
 def views(seed: int) -> tuple[dict[int, ObjectModel], list[View]]:
-    """The objects, and pictures with cam_from_obj of what is to be found in each, false alarms included."""
+    """The objects, and images with cam_from_obj of what is to be found in each, false alarms included."""
     camera = SimulatedCamera(None, seed, fps=0.5)
     objects = dict(camera.objects)
     shots: list[View] = []

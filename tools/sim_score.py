@@ -3,11 +3,11 @@
     python tools/sim_score.py --bundle kit --scenes 8 --views 1 2 4 8
     python tools/sim_score.py --bundle kit --scenes 8 --views 1 4 --noise-mm 1 --noise-deg 0.5
 
-For each scene the hand takes pictures two seconds apart, which are fused one after the other. After so many views the
-map of what lies there is judged in the latest picture; an instance counts where at least half of its silhouette is seen
+For each scene the hand takes images two seconds apart, which are fused one after the other. After so many views the
+map of what lies there is judged in the latest image; an instance counts where at least half of its silhouette is seen
 in it. Correct: MSSD below a tenth of the diameter. AR: mean of BOP's recalls of MSSD and MSPD (no VSD). Covered: true
 pose within region90, of those found. With noise, base_from_cam is disturbed along each axis by so much (one sigma,
-drawn anew for each picture), and fusion is told so. Prints tables; --json for machines.
+drawn anew for each image), and fusion is told so. Prints tables; --json for machines.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from posebot.video.ground_truth import GroundTruthMatch, GroundTruthMatcher, sum
 from posebot.video.simulated_camera import GroundTruthObject, SimulatedCamera
 
 IN_SIGHT = 0.5
-PAUSE_S = 2.0  # between two pictures of a scene
+PAUSE_S = 2.0  # between two images of a scene
 SENSES = ("rgbd", "rgb")
 _STEPS = np.arange(0.05, 0.51, 0.05)
 

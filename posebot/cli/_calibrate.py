@@ -1,4 +1,4 @@
-"""What `posebot calibrate` is made of: pictures into views, and results onto the screen."""
+"""What `posebot calibrate` is made of: images into views, and results onto the screen."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Shots:
-    """Pictures with robot poses, and what was found in them.
+    """Images with robot poses, and what was found in them.
 
     Attributes:
-        views: those in which the target was found. camera: None where there are no pictures. missing: names of the
-            pictures without a target. found: every picture with its detection.
+        views: those in which the target was found. camera: None where there are no images. missing: names of the
+            images without a target. found: every image with its detection.
     """
 
     views: list[View]
@@ -36,7 +36,7 @@ class Shots:
     found: list[tuple[Path, Detection | None]] = field(default_factory=list)
 
     def draw(self, folder: Path, result: HandEyeResult, mode: Mode) -> None:
-        """Every picture with the points found (green) and those that the result foretells (purple)."""
+        """Every image with the points found (green) and those that the result foretells (purple)."""
         from posebot.robots.solvers import HandEyeEstimate, predicted_target_poses
         from posebot.robots.views import mount_from_fixture
 
@@ -54,7 +54,7 @@ class Shots:
 
 
 def take_shots(poses: list[RobotPose], images: list[Path], spec: str | None, camera: Path | None) -> Shots:
-    """Views from pictures, or from the target poses that the pose file brings along."""
+    """Views from images, or from the target poses that the pose file brings along."""
     from posebot.robots.robot_poses import pair_images
     from posebot.robots.target_symmetry import resolve_target_symmetry
     from posebot.robots.targets import parse_target
@@ -65,17 +65,17 @@ def take_shots(poses: list[RobotPose], images: list[Path], spec: str | None, cam
         return Shots([view_from_pose(Path(pose.name).name, pose.base_from_gripper, pose.cam_from_target)
                        for pose in poses if pose.cam_from_target is not None])
     if not images and any(pose.image is None for pose in poses):
-        raise CalibrationError("calibrate hand-eye", "no pictures", "IMAGES, or poses that name their image")
+        raise CalibrationError("calibrate hand-eye", "no images", "IMAGES, or poses that name their image")
     if spec is None or camera is None:
         raise CalibrationError("calibrate hand-eye", f"{'--target' if spec is None else '--camera'} is missing",
-                         "what the pictures show (--target) and the intrinsics of their camera (--camera)")
+                         "what the images show (--target) and the intrinsics of their camera (--camera)")
     pairs, sought = pair_images(poses, list_images(images) if images else []), parse_target(spec)
     if not pairs:
-        raise InputError("--poses", "names none of the pictures", "file names of IMAGES under `image`")
+        raise InputError("--poses", "names none of the images", "file names of IMAGES under `image`")
     found = find_target([path for path, _ in pairs], sought)
     seen = [(detection, pose.base_from_gripper) for detection, (_, pose) in zip(found, pairs) if detection is not None]
     if not seen:
-        raise InputError("--target", f"{spec} is in none of {len(pairs)} pictures", "the target as it was printed")
+        raise InputError("--target", f"{spec} is in none of {len(pairs)} images", "the target as it was printed")
     lens = load_intrinsics(camera).for_size(*seen[0][0].size)
     settled = resolve_target_symmetry([detection for detection, _ in seen], [pose for _, pose in seen], sought, lens)
     views = [view_from_pixels(detection.name, pose, detection.points, detection.pixels, lens)
@@ -86,7 +86,7 @@ def take_shots(poses: list[RobotPose], images: list[Path], spec: str | None, cam
 
 
 def list_images(images: Sequence[Path]) -> list[Path]:
-    """The picture files among files and folders, 2.png before 10.png."""
+    """The image files among files and folders, 2.png before 10.png."""
     from posebot.robots.robot_poses import natural_sort_key
     from posebot.video.images import list_image_files
 
@@ -94,30 +94,30 @@ def list_images(images: Sequence[Path]) -> list[Path]:
     for path in images:
         found += sorted(list_image_files(path), key=natural_sort_key) if path.is_dir() else [path]
     if not found:
-        raise CalibrationError(images[0], "no pictures in it", "PNG, JPEG, TIFF, BMP or WebP files")
+        raise CalibrationError(images[0], "no images in it", "PNG, JPEG, TIFF, BMP or WebP files")
     return found
 
 
-def find_target(pictures: Sequence[Path], sought: Target) -> list[Detection | None]:
-    """The target in every picture, with a bar on stderr."""
+def find_target(images: Sequence[Path], sought: Target) -> list[Detection | None]:
+    """The target in every image, with a bar on stderr."""
     from rich.progress import track
 
     from posebot.robots.target_detection import make_target_detector
     from posebot.video.images import read_rgb
 
     find, screen = make_target_detector(sought), console()
-    bar = track(pictures, description="looking for the target", console=screen, transient=True,
+    bar = track(images, description="looking for the target", console=screen, transient=True,
                 disable=not screen.is_terminal)
     found = [find(read_rgb(path), path.name) for path in bar]
     sizes = {detection.size for detection in found if detection is not None}
     if len(sizes) > 1:
-        raise CalibrationError(pictures[0].parent, f"pictures of {len(sizes)} sizes: {sorted(sizes)}",
+        raise CalibrationError(images[0].parent, f"images of {len(sizes)} sizes: {sorted(sizes)}",
                                "one camera, one size")
     return found
 
 
-def missing_names(pictures: Sequence[Path], found: Sequence[Detection | None]) -> list[str]:
-    return [path.name for path, detection in zip(pictures, found) if detection is None]
+def missing_names(images: Sequence[Path], found: Sequence[Detection | None]) -> list[str]:
+    return [path.name for path, detection in zip(images, found) if detection is None]
 
 
 def write_overlay(folder: Path, path: Path, detection: Detection | None, camera: Camera | None = None,
@@ -127,19 +127,19 @@ def write_overlay(folder: Path, path: Path, detection: Detection | None, camera:
     from posebot.video.sinks import write_image
 
     folder.mkdir(parents=True, exist_ok=True)
-    picture = draw_detection(read_rgb(path), detection, camera, cam_from_target, caption)
-    write_image(folder / f"{path.stem}.jpg", picture)
+    image = draw_detection(read_rgb(path), detection, camera, cam_from_target, caption)
+    write_image(folder / f"{path.stem}.jpg", image)
 
 
 def show_camera(result: CameraCalibration, missing: list[str], out: Path) -> None:
     K, sigma = result.camera.K, result.sigma
-    _table(["picture", "px", "tilt deg", ""],
+    _table(["image", "px", "tilt deg", ""],
            [[entry.name, f"{entry.error:.3f}", f"{entry.tilt_deg:.0f}", "" if entry.used else "left out"]
-            for entry in result.pictures])
+            for entry in result.images])
     values = zip(("fx", "fy", "cx", "cy"), (K[0, 0], K[1, 1], K[0, 2], K[1, 2]), sigma)
     _lines(", ".join(f"{name} {value:.2f} +- {spread:.2f}" for name, value, spread in values)
            + f" px; distortion {result.camera.distortion.round(4).tolist()}",
-           f"reprojection error {result.error:.3f} px, {result.coverage:.0%} of the picture covered")
+           f"reprojection error {result.error:.3f} px, {result.coverage:.0%} of the image covered")
     _close(result.warnings, missing, out)
 
 

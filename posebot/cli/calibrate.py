@@ -1,6 +1,6 @@
 """`posebot calibrate`: a printable target, the camera's intrinsics, and where the camera sits on the robot.
 
-Exit codes: 0 calibrated (there may be warnings), 2 the pictures, poses or options cannot be used.
+Exit codes: 0 calibrated (there may be warnings), 2 the images, poses or options cannot be used.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
     help="Intrinsics, hand-eye pose, printable targets. How to: docs/how-to/hand-eye.md.",
-    epilog="Exit codes: 0 calibrated, with or without warnings; 2 pictures, poses or options cannot be used.",
+    epilog="Exit codes: 0 calibrated, with or without warnings; 2 images, poses or options cannot be used.",
 )
 
 
@@ -60,8 +60,8 @@ class Paper(StrEnum):
 TargetOption = Annotated[str, typer.Option("--target", help="Such as charuco:7x5:40mm:30mm:DICT_4X4_50, "
                                            "chessboard:9x6:25mm, apriltag:36h11:48mm:id0, circles:10x10:25.4mm; or a "
                                            "YAML file.")]
-OverlayOption = Annotated[Path | None, typer.Option("--overlay", help="Folder for pictures with the points drawn in.")]
-KeepFlag = Annotated[bool, typer.Option("--keep-outliers", help="Leave no picture out.")]
+OverlayOption = Annotated[Path | None, typer.Option("--overlay", help="Folder for images with the points drawn in.")]
+KeepFlag = Annotated[bool, typer.Option("--keep-outliers", help="Leave no image out.")]
 
 
 @app.command()
@@ -83,7 +83,7 @@ def target(
 
 @app.command()
 def camera(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGES...", help="Pictures of the target, or folders.")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGES...", help="Images of the target, or folders.")],
     spec: TargetOption,
     out: Annotated[Path, typer.Option("--out", help="Intrinsics to write, for posebot infer --camera.")]
     = Path("camera.yaml"),
@@ -93,25 +93,25 @@ def camera(
     overlay: OverlayOption = None,
     json: JsonFlag = False,
 ) -> None:
-    """Intrinsics and distortion from pictures of a target, with the error of every picture."""
+    """Intrinsics and distortion from images of a target, with the error of every image."""
     from posebot.robots.calibration_files import camera_to_dict, write_yaml
     from posebot.robots.camera_calibration import calibrate_camera
     from posebot.robots.targets import parse_target
 
-    pictures = list_images(images)
-    found = find_target(pictures, parse_target(spec))
+    images = list_images(images)
+    found = find_target(images, parse_target(spec))
     detections = [detection for detection in found if detection is not None]
     result = calibrate_camera(detections, lens.value, drop=not keep_outliers)
     content = camera_to_dict(result, spec)
     write_yaml(out, content)
     if overlay is not None:
-        errors = {picture.name: f"{picture.error:.2f} px" + ("" if picture.used else ", left out")
-                  for picture in result.pictures}
-        for path, detection in zip(pictures, found):
+        errors = {image.name: f"{image.error:.2f} px" + ("" if image.used else ", left out")
+                  for image in result.images}
+        for path, detection in zip(images, found):
             write_overlay(overlay, path, detection, caption=errors.get(path.name, ""))
     if json:
-        return print_json(content | {"out": str(out), "not_found": missing_names(pictures, found)})
-    return show_camera(result, missing_names(pictures, found), out)
+        return print_json(content | {"out": str(out), "not_found": missing_names(images, found)})
+    return show_camera(result, missing_names(images, found), out)
 
 
 @app.command("hand-eye")
@@ -119,7 +119,7 @@ def hand_eye(
     poses: Annotated[Path, typer.Option("--poses", help="Robot poses: JSON, YAML, CSV, or a folder of one file each.")],
     mode: Annotated[ModeName, typer.Option("--mode", help="eye-in-hand: camera on the gripper, target fixed. "
                                            "eye-to-hand: camera fixed, target on the gripper.")],
-    images: Annotated[list[Path] | None, typer.Argument(metavar="[IMAGES...]", help="Pictures of the target, or "
+    images: Annotated[list[Path] | None, typer.Argument(metavar="[IMAGES...]", help="Images of the target, or "
                                                         "folders; none where --poses names them.")] = None,
     spec: Annotated[str | None, TargetOption.__metadata__[0]] = None,
     camera: Annotated[Path | None, typer.Option("--camera", help="Intrinsics: posebot calibrate camera writes them.")]

@@ -148,7 +148,7 @@ class _Log:
         from posebot.video.sinks import write_image
 
         if self._best is not None:
-            write_image(self.still, self._best.picture)
+            write_image(self.still, self._best.overlay_image)
 
 
 def _worth(output: Output) -> float:

@@ -1,4 +1,4 @@
-"""`posebot infer`: poses for a picture, a folder, a BOP split, a video or a camera."""
+"""`posebot infer`: poses for a image, a folder, a BOP split, a video or a camera."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from posebot.video.sinks import Output, Sink
     from posebot.video.source import SkippedFrame, Source
 
-_STILL_FPS = 4.0  # overlay videos of pictures that have no rate of their own
+_STILL_FPS = 4.0  # overlay videos of images that have no rate of their own
 
 
 def infer(
-    source: Annotated[str, typer.Option("--source", help="Picture, folder, BOP data set, video or a camera's name.")],
+    source: Annotated[str, typer.Option("--source", help="Image, folder, BOP data set, video or a camera's name.")],
     out: Annotated[Path, typer.Option("--out", help="Results, one JSON line per frame.")] = Path("results.jsonl"),
     bundle: BundleOption = "kit",
     split: Annotated[str | None, typer.Option("--split", help="Split of a BOP data set, such as test.")] = None,
     depth: DepthFlag = True,
     camera: Annotated[Path | None, typer.Option("--camera", help="Intrinsics, JSON or YAML: BOP, ROS, OpenCV.")] = None,
     config: Annotated[Path | None, typer.Option("--config", help="Named cameras, YAML.")] = None,
-    scale_camera: Annotated[bool, typer.Option("--scale-camera", help="Pictures were resized, aspect kept.")] = False,
+    scale_camera: Annotated[bool, typer.Option("--scale-camera", help="Images were resized, aspect kept.")] = False,
     video: Annotated[Path | None, typer.Option("--video", help="Overlay video, mp4.")] = None,
-    overlays: Annotated[Path | None, typer.Option("--overlays", help="Folder for one overlay picture a frame.")] = None,
+    overlays: Annotated[Path | None, typer.Option("--overlays", help="Folder for one overlay image a frame.")] = None,
     bop: Annotated[Path | None, typer.Option("--bop", help="BOP csv, for a BOP data set.")] = None,
-    mcap: Annotated[Path | None, typer.Option("--mcap", help="MCAP recording: results and pictures.")] = None,
+    mcap: Annotated[Path | None, typer.Option("--mcap", help="MCAP recording: results and images.")] = None,
     frames: Annotated[int | None, typer.Option("--frames", min=1, help="Stop after so many frames.")] = None,
     fuse: Annotated[bool | None, typer.Option("--fuse/--no-fuse", help="Join views in the base frame. Default: video "
                                               "and cameras only.")] = None,
@@ -70,8 +70,8 @@ def infer(
     made_from = _made_from(source, looking, split, depth, joined, camera, mount, scale_camera)
     known = resume(out, made_from, overwrite, opened.live)
     summary = RunSummary()
-    pictures = _picture_sinks(opened, video, overlays, mcap)
-    interrupted = _work_through(opened, looking, known, out, pictures, frames, summary)
+    images = _image_sinks(opened, video, overlays, mcap)
+    interrupted = _work_through(opened, looking, known, out, images, frames, summary)
     _refuse_nothing(opened, summary, interrupted)
     if bop is not None:
         write_bop(bop, read_jsonl(out))
@@ -80,7 +80,7 @@ def infer(
         raise typer.Exit(130)
 
 
-def _work_through(opened: Source, looking: Looking, known: list[FrameResult], out: Path, pictures: list[Sink],
+def _work_through(opened: Source, looking: Looking, known: list[FrameResult], out: Path, images: list[Sink],
                   frames: int | None, summary: RunSummary) -> bool:
     """All frames of the source into `out` and the sinks; whether it was interrupted."""
     from posebot.video.overlay import Overlay
@@ -89,10 +89,10 @@ def _work_through(opened: Source, looking: Looking, known: list[FrameResult], ou
 
     with ExitStack() as stack:
         stack.callback(opened.close)
-        sinks: list[Sink] = [JsonlSink(out), *pictures]
+        sinks: list[Sink] = [JsonlSink(out), *images]
         for sink in sinks:
             stack.callback(sink.close)
-        told = stack.enter_context(_progress(opened, frames, 0 if pictures else len(known)))
+        told = stack.enter_context(_progress(opened, frames, 0 if images else len(known)))
         interruption = stack.enter_context(until_interrupted())
         run(opened, _scene_by_scene(looking.pipeline), sinks, Overlay(looking.objects), summary, limit=frames,
             known={result.frame_id: result for result in known}, progress=interruption.after(told))
@@ -100,7 +100,7 @@ def _work_through(opened: Source, looking: Looking, known: list[FrameResult], ou
 
 
 def _fuses(source: Source, mount: HandEyeMount | None, fuse: bool | None) -> bool:
-    """Views are joined where they follow each other in time, or a robot says where they are from; other pictures and
+    """Views are joined where they follow each other in time, or a robot says where they are from; other images and
     data sets are judged one by one."""
     from posebot.video.recordings import VideoSource
 
@@ -132,7 +132,7 @@ def _made_from(source: str, looking: Looking, split: str | None, depth: bool, fu
             "camera": intrinsics, "mount": None if mount is None else mount.digest, "scale_camera": scale_camera}
 
 
-def _picture_sinks(source: Source, video: Path | None, overlays: Path | None, mcap: Path | None) -> list[Sink]:
+def _image_sinks(source: Source, video: Path | None, overlays: Path | None, mcap: Path | None) -> list[Sink]:
     from posebot.video.mcap import McapSink
     from posebot.video.sinks import ImageSink, VideoSink
 
@@ -148,7 +148,7 @@ def _picture_sinks(source: Source, video: Path | None, overlays: Path | None, mc
 
 @contextmanager
 def _progress(source: Source, limit: int | None, known: int) -> Iterator[Any]:
-    """A bar on stderr that begins at `known`, and a line for every bad picture. Yields what `run` is to tell events."""
+    """A bar on stderr that begins at `known`, and a line for every bad image. Yields what `run` is to tell events."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from posebot.video.source import SkippedFrame
@@ -170,7 +170,7 @@ def _progress(source: Source, limit: int | None, known: int) -> Iterator[Any]:
 
 def _refuse_nothing(source: Source, summary: RunSummary, interrupted: bool) -> None:
     if not summary.frames and summary.bad_frames and not interrupted and not source.live:
-        raise ImageError(source.name, f"none of {summary.skipped} pictures can be used",
+        raise ImageError(source.name, f"none of {summary.skipped} images can be used",
                          f"the first: {summary.bad_frames[0].reason}")
 
 
@@ -182,7 +182,7 @@ def _report(summary: RunSummary, out: Path, as_json: bool) -> None:
     rate = (summary.frames - summary.resumed) / max(summary.seconds, 1e-9)
     known = f", {summary.resumed} of them from an earlier run" if summary.resumed else ""
     counts = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in summary.objects.most_common())
-    lost = "".join(f", {count} {name}" for count, name in ((summary.skipped, "bad pictures skipped"),
+    lost = "".join(f", {count} {name}" for count, name in ((summary.skipped, "bad images skipped"),
                                                           (summary.dropped, "frames dropped")) if count)
     screen = console()
     screen.print(f"{summary.frames} frames{known} in {summary.seconds:.1f} s ({rate:.1f} a second){lost}")

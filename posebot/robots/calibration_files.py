@@ -74,7 +74,7 @@ class HandEyeCalibration:
     arm: tuple[float, float] = (0.0, 0.0)
 
     def base_from_cam(self, base_from_gripper: Array | None = None) -> Array:
-        """Where the camera is, 4x4; for eye-in-hand behind the robot's pose at the moment of the picture.
+        """Where the camera is, 4x4; for eye-in-hand behind the robot's pose at the moment of the image.
 
         Raises:
             InputError: eye-in-hand, and no robot pose is given.
@@ -83,7 +83,7 @@ class HandEyeCalibration:
             return self.pose
         if base_from_gripper is None:
             raise CalibrationError("hand-eye", "a wrist camera moves with the robot",
-                                   "the robot's pose for every picture")
+                                   "the robot's pose for every image")
         return base_from_gripper @ self.pose
 
 
@@ -96,8 +96,8 @@ def camera_to_dict(found: CameraCalibration, target: str) -> dict[str, Any]:
         "calibration": {
             "target": target, "error_px": round(found.error, 4), "coverage": round(found.coverage, 3),
             "sigma_fx_fy_cx_cy_px": found.sigma.round(3).tolist(), "warnings": list(found.warnings),
-            "pictures": [{"name": entry.name, "error_px": round(entry.error, 3), "tilt_deg": round(entry.tilt_deg, 1),
-                          "used": entry.used} for entry in found.pictures]},
+            "images": [{"name": entry.name, "error_px": round(entry.error, 3), "tilt_deg": round(entry.tilt_deg, 1),
+                          "used": entry.used} for entry in found.images]},
     }
 
 

@@ -1,4 +1,4 @@
-"""Intrinsics and distortion from pictures of a target, by OpenCV (Zhang 2000), with a judgement of the pictures."""
+"""Intrinsics and distortion from images of a target, by OpenCV (Zhang 2000), with a judgement of the images."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from posebot.robots.views import planar_target_pose
 DISTORTION_MODELS = ("none", "radtan4", "radtan5", "rational")
 _FEWEST, _FEW, _POINTS = 3, 10, 6
 _OUTLIER, _OUTLIER_FROM = 3.0, 0.3  # times the median error, and pixels
-_CELLS = 8  # the picture is cut into 8 x 8 cells to judge how much of it was covered
+_CELLS = 8  # the image is cut into 8 x 8 cells to judge how much of it was covered
 _COVERED, _TILT_DEG, _FOCAL_SHARE, _ERROR_PX = 0.5, 15.0, 0.01, 1.0
 
 
 @dataclass(frozen=True)
 class CalibrationImage:
-    """One picture: its reprojection error (root mean square, pixels), the angle in degrees between the target's normal
+    """One image: its reprojection error (root mean square, pixels), the angle in degrees between the target's normal
     and the viewing direction, and whether it was used."""
 
     name: str
@@ -37,8 +37,8 @@ class CameraCalibration:
     """Intrinsics and how good they are.
 
     Attributes:
-        camera: the result. error: root mean square reprojection error of the pictures used, pixels.
-        sigma: (4,) standard deviations of fx, fy, cx, cy in pixels. coverage: share of the picture's 8 x 8 cells in
+        camera: the result. error: root mean square reprojection error of the images used, pixels.
+        sigma: (4,) standard deviations of fx, fy, cx, cy in pixels. coverage: share of the image's 8 x 8 cells in
         which points of the target were seen.
     """
 
@@ -46,26 +46,26 @@ class CameraCalibration:
     error: float
     sigma: Array
     coverage: float
-    pictures: tuple[CalibrationImage, ...]
+    images: tuple[CalibrationImage, ...]
     warnings: tuple[str, ...] = ()
 
 
 def calibrate_camera(detections: Sequence[Detection], lens: str = "radtan4", drop: bool = True) -> CameraCalibration:
-    """Intrinsics from three pictures or more.
+    """Intrinsics from three images or more.
 
     Args:
-        lens: none; radtan4 = k1 k2 p1 p2; radtan5 = and k3; rational = and k4 k5 k6 (wide lenses, many pictures).
-        drop: leave out pictures whose error is out of line.
+        lens: none; radtan4 = k1 k2 p1 p2; radtan5 = and k3; rational = and k4 k5 k6 (wide lenses, many images).
+        drop: leave out images whose error is out of line.
     Raises:
-        InputError: too few pictures, different sizes, or numbers that are no camera.
+        InputError: too few images, different sizes, or numbers that are no camera.
     """
     enough = [entry for entry in detections if len(entry.ids) >= _POINTS]
     sizes = {entry.size for entry in detections}
     if len(sizes) > 1:
-        raise CalibrationError("calibrate camera", f"pictures of {len(sizes)} sizes: {sorted(sizes)}",
+        raise CalibrationError("calibrate camera", f"images of {len(sizes)} sizes: {sorted(sizes)}",
                                "one camera, one size")
     if len(enough) < _FEWEST:
-        raise CalibrationError("calibrate camera", f"{len(enough)} pictures with {_POINTS} points or more",
+        raise CalibrationError("calibrate camera", f"{len(enough)} images with {_POINTS} points or more",
                                f"{_FEWEST} at the very least, better 20; a single tag has too few points")
     keep = list(range(len(enough)))
     while True:
@@ -75,7 +75,7 @@ def calibrate_camera(detections: Sequence[Detection], lens: str = "radtan4", dro
             break
         del keep[int(found.errors.argmax())]
     calibration = CameraCalibration(found.camera, found.error, found.sigma,
-                                    _coverage([enough[i] for i in keep]), _pictures(enough, keep, found))
+                                    _coverage([enough[i] for i in keep]), _images(enough, keep, found))
     return replace(calibration, warnings=tuple(_warnings(calibration)))
 
 
@@ -103,15 +103,15 @@ def _solve(detections: list[Detection], lens: str) -> _Found:
         camera = Camera(np.asarray(K, dtype=float), *detections[0].size,
                         np.asarray(distortion, dtype=float).ravel()[:count])
     except cv2.error as problem:
-        raise InconclusiveError("calibrate camera", "OpenCV finds no camera for these pictures",
+        raise InconclusiveError("calibrate camera", "OpenCV finds no camera for these images",
                                 f"other views of the target ({' '.join(str(problem).split())[-80:]})") from None
     normals = rotation_from_vector(np.stack(turns).reshape(-1, 3))[:, 2, 2]
     return _Found(camera, float(error), np.asarray(errors, dtype=float).ravel(),
                   np.asarray(sigma, dtype=float).ravel()[:4], np.degrees(np.arccos(np.clip(np.abs(normals), 0, 1))))
 
 
-def _pictures(detections: list[Detection], keep: list[int], found: _Found) -> tuple[CalibrationImage, ...]:
-    """All pictures; those left out are judged by the camera that was found without them."""
+def _images(detections: list[Detection], keep: list[int], found: _Found) -> tuple[CalibrationImage, ...]:
+    """All images; those left out are judged by the camera that was found without them."""
     used = {index: (error, tilt) for index, error, tilt in zip(keep, found.errors, found.tilts)}
     entries = []
     for i, detection in enumerate(detections):
@@ -141,21 +141,21 @@ def _coverage(detections: list[Detection]) -> float:
 
 
 def _warnings(found: CameraCalibration) -> Iterator[str]:
-    used = [picture for picture in found.pictures if picture.used]
-    dropped = [picture.name for picture in found.pictures if not picture.used]
-    tilts = np.array([picture.tilt_deg for picture in used])
+    used = [image for image in found.images if image.used]
+    dropped = [image.name for image in found.images if not image.used]
+    tilts = np.array([image.tilt_deg for image in used])
     if dropped:
         yield f"left out for their error: {', '.join(dropped)}"
     if len(used) < _FEW:
-        yield f"only {len(used)} pictures used: take {_FEW} or more, better 20"
+        yield f"only {len(used)} images used: take {_FEW} or more, better 20"
     if (tilts > _TILT_DEG).sum() < 3:
-        yield (f"the target is seen from the front nearly always ({int((tilts > _TILT_DEG).sum())} pictures tilted by "
+        yield (f"the target is seen from the front nearly always ({int((tilts > _TILT_DEG).sum())} images tilted by "
                f"more than {_TILT_DEG:.0f} degrees), so the focal length is weak; tilt it by 30 to 45 degrees")
     if found.coverage < _COVERED:
-        yield (f"the target was seen in {found.coverage:.0%} of the picture only: bring it into the corners, where the "
+        yield (f"the target was seen in {found.coverage:.0%} of the image only: bring it into the corners, where the "
                "distortion is")
     if found.sigma[:2].max() > _FOCAL_SHARE * found.camera.K[0, 0]:
         yield f"the focal length is known to {found.sigma[:2].max():.1f} pixels only (one sigma)"
     if found.error > _ERROR_PX:
-        yield (f"a reprojection error of {found.error:.2f} pixels is large: a flat board? sharp pictures? the right "
+        yield (f"a reprojection error of {found.error:.2f} pixels is large: a flat board? sharp images? the right "
                "--target?")

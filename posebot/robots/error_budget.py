@@ -7,10 +7,10 @@ disturbed along the base's axes by
     vision      J_C = diag(R_G R_X, R_G R_X)
     hand-eye    J_X = [[R_G, -R_G [R_X c]x], [0, R_G]]        c = origin of C
     kinematics  J_G = [[1, -[R_G g]x], [0, 1]]                g = origin of X C, R_G g the lever to the object
-    latency     J_G v t    for a gripper moving with the twist v, picture and robot pose t seconds apart
+    latency     J_G v t    for a gripper moving with the twist v, image and robot pose t seconds apart
 
 and the covariances add: J S J^T each, and (J_G v)(J_G v)^T sigma_t^2. An object that may move by u m/s in every
-direction adds (u a)^2 when its pose is used a seconds after the picture. A static camera is the case G = 1,
+direction adds (u a)^2 when its pose is used a seconds after the image. A static camera is the case G = 1,
 X = base_from_cam, with no kinematics.
 """
 
@@ -58,8 +58,8 @@ def error_budget(base_from_gripper: Array, gripper_from_cam: Array, cam_from_obj
         vision, hand_eye, kinematics: 6x6 covariances of cam_from_obj along the camera's axes, of gripper_from_cam along
             the gripper's, of base_from_gripper along the base's. None: exact.
         gripper_twist: (6,) m/s and rad/s of the gripper along the base's axes. latency_sigma: seconds, standard
-            deviation of the time between picture and robot pose.
-        object_speed: m/s, standard deviation for each axis. age: seconds from the picture to the use of the pose.
+            deviation of the time between image and robot pose.
+        object_speed: m/s, standard deviation for each axis. age: seconds from the image to the use of the pose.
     """
     gripper_from_obj = gripper_from_cam @ cam_from_obj
     turn = base_from_gripper[:3, :3]

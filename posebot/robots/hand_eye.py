@@ -46,7 +46,7 @@ class PosePair:
     """One view against the answer, arm taken as exact.
 
     Attributes:
-        name: of the picture. used: False for an outlier that was left out.
+        name: of the image. used: False for an outlier that was left out.
         residual: root mean square over the points, pixels (or metres). mm, deg: the target where the answer foretells
             it, against the target as seen in this view alone.
         left_out_mm, left_out_deg: how far the answer moves without this view.
@@ -267,7 +267,7 @@ def _camera_warning(views: list[View], mode: Mode, solution: Solution, options: 
     unlikely = shift @ np.linalg.solve(freed.covariance[:3, :3], shift) > _UNLIKELY
     if unlikely and np.linalg.norm(shift) * 1000 > _SPREAD_MM:
         yield (f"by the robot's motion the intrinsics are not quite right; improved (--fit-camera) they move the "
-               f"answer by {np.linalg.norm(shift) * 1000:.1f} mm: calibrate the camera with more tilted pictures")
+               f"answer by {np.linalg.norm(shift) * 1000:.1f} mm: calibrate the camera with more tilted images")
 
 
 def _result_warnings(result: HandEyeResult) -> Iterator[str]:

@@ -17,7 +17,7 @@ the robot's own motion tells them apart from everything else.
 The sigmas are estimated from the data by the evidence approximation (MacKay, "Bayesian interpolation", 1992):
 sigma^2 = sum of squares / effective degrees of freedom. What a board's points have in common (a lens model that does
 not fit, paper that is not flat) is no noise that averages out, so the points of a view count as four witnesses: with
-their full number, sub-pixel bends of a board were read as centimetres of arm error on real pictures.
+their full number, sub-pixel bends of a board were read as centimetres of arm error on real images.
 """
 
 from __future__ import annotations

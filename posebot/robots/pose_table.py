@@ -1,4 +1,4 @@
-"""A robot's poses over time, and where a camera on it was when a picture was taken."""
+"""A robot's poses over time, and where a camera on it was when a image was taken."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PoseTable:
     def _between(self, time: float, max_gap: float) -> tuple[int, int, float]:
         if not self.times[0] <= time <= self.times[-1]:
             raise PoseError(self.where, f"no pose at {time:.3f} s",
-                            f"the table covers {self.times[0]:.3f} to {self.times[-1]:.3f} s; same clock as pictures?")
+                            f"the table covers {self.times[0]:.3f} to {self.times[-1]:.3f} s; same clock as images?")
         high = int(np.clip(np.searchsorted(self.times, time), 1, len(self.times) - 1))
         gap = float(self.times[high] - self.times[high - 1])
         if gap > max_gap:

@@ -43,7 +43,7 @@ class RobotMotion:
                    "degrees), so the offset along that axis is unknown; tilt the gripper about two different axes")
         if self.mismatch_deg > _MISMATCH_DEG:
             yield (f"the robot and the target turned differently between the same views ({self.mismatch_deg:.1f} "
-                   "degrees in the median): poses of other pictures, another order of quaternion (xyzw) or another "
+                   "degrees in the median): poses of other images, another order of quaternion (xyzw) or another "
                    "convention of angles")
 
 

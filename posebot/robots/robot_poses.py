@@ -1,11 +1,11 @@
-"""Robot poses from files: one file for all, or one file for each picture. The forms are told apart by what is inside.
+"""Robot poses from files: one file for all, or one file for each image. The forms are told apart by what is inside.
 
 - posebot's own, YAML or JSON: `poses:`, a list of records, each with a pose (see `robots.pose_formats`) and, if wished,
   `image` (a file name) and `time` (or `stamp`, seconds);
 - CSV with a header: one row for each pose, columns named as in `robots.pose_formats`, with `image` and `time`;
 - ROS-Industrial: `data:`, a list of {image, pose}, both file names relative to the file;
 - MoveIt: a list of pairs [effector_wrt_world, object_wrt_sensor], 4x4 each, or of mappings with these names; the
-  target's poses come with it, so that no pictures are needed;
+  target's poses come with it, so that no images are needed;
 - a folder with one YAML or JSON file for each pose (ViSP's `pose_rPe_3.yaml`, ROS-Industrial's `3.yaml`).
 """
 
@@ -35,7 +35,7 @@ class RobotPose:
 
     Attributes:
         base_from_gripper: 4x4, metres. name: where it was read, for messages and for pairing.
-        image: the picture that goes with it, where the file says so; with a folder, relative to the file's.
+        image: the image that goes with it, where the file says so; with a folder, relative to the file's.
         time: seconds, where given. cam_from_target: 4x4, the target's pose where the file brings it along.
     """
 
@@ -69,26 +69,26 @@ def read_poses(path: Path) -> list[RobotPose]:
     return poses
 
 
-def pair_images(poses: list[RobotPose], pictures: list[Path]) -> list[tuple[Path, RobotPose]]:
-    """Pictures with their poses: by file name where poses name pictures; else by the last number in the names, where
+def pair_images(poses: list[RobotPose], images: list[Path]) -> list[tuple[Path, RobotPose]]:
+    """Images with their poses: by file name where poses name images; else by the last number in the names, where
     both have such numbers and they are the same; else in order.
 
     Raises:
-        InputError: a named picture is not there, or the numbers of pictures and poses differ.
+        InputError: a named image is not there, or the numbers of images and poses differ.
     """
     if all(pose.image is not None for pose in poses):
-        by_name = {picture.name: picture for picture in pictures}
-        found = [(by_name.get(pose.image.name) if pictures else pose.image, pose)  # type: ignore[union-attr]
+        by_name = {image.name: image for image in images}
+        found = [(by_name.get(pose.image.name) if images else pose.image, pose)  # type: ignore[union-attr]
                  for pose in poses]
-        return [(picture, pose) for picture, pose in found if picture is not None]
-    if len(poses) != len(pictures):
-        raise InputError("--poses", f"{len(poses)} poses for {len(pictures)} pictures",
-                         "one for each picture, or poses that name their image")
-    numbers = {_number(picture.stem): picture for picture in pictures}
+        return [(image, pose) for image, pose in found if image is not None]
+    if len(poses) != len(images):
+        raise InputError("--poses", f"{len(poses)} poses for {len(images)} images",
+                         "one for each image, or poses that name their image")
+    numbers = {_number(image.stem): image for image in images}
     wanted = [_number(Path(pose.name).stem) for pose in poses]
-    if len(numbers) == len(pictures) and None not in numbers and set(wanted) == set(numbers):
+    if len(numbers) == len(images) and None not in numbers and set(wanted) == set(numbers):
         return [(numbers[number], pose) for number, pose in zip(wanted, poses)]
-    return list(zip(pictures, poses))
+    return list(zip(images, poses))
 
 
 def natural_sort_key(path: Path) -> tuple[tuple[int, int | str], ...]:

@@ -67,7 +67,7 @@ def robust_initial_estimate(views: Sequence[View], mode: Mode, estimates: Sequen
                             seed: int = 0) -> HandEyeEstimate | None:
     """The answer with the least median disagreement: of all views' solvers, and of Park's on small random subsets.
 
-    The subsets keep one wrong pair (a pose of another picture, a tag seen flipped) from spoiling every answer.
+    The subsets keep one wrong pair (a pose of another image, a tag seen flipped) from spoiling every answer.
     """
     random = np.random.default_rng(seed)
     candidates = list(estimates)

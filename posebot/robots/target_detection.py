@@ -1,4 +1,4 @@
-"""Finding a calibration target's points in a picture, by OpenCV."""
+"""Finding a calibration target's points in a image, by OpenCV."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _FEWEST = 6  # corners of a ChArUco board: fewer give a shaky pose
 
 @dataclass(frozen=True)
 class Detection:
-    """A target's points in one picture.
+    """A target's points in one image.
 
     Attributes:
-        name: the picture. ids: (N,) index into `Target.points()`. points: (N, 3) metres, target frame.
-        pixels: (N, 2). size: (width, height) of the picture.
-        turns: in how many turns the target looks the same in this picture, so that the ids may be those of another.
+        name: the image. ids: (N,) index into `Target.points()`. points: (N, 3) metres, target frame.
+        pixels: (N, 2). size: (width, height) of the image.
+        turns: in how many turns the target looks the same in this image, so that the ids may be those of another.
     """
 
     name: str
@@ -38,15 +38,15 @@ class Detection:
 
 
 def make_target_detector(target: Target) -> Callable[[NDArray[np.uint8], str], Detection | None]:
-    """A function from a picture (uint8, (H, W) or (H, W, 3)) and its name to a detection, or None if not found.
+    """A function from a image (uint8, (H, W) or (H, W, 3)) and its name to a detection, or None if not found.
 
     It may raise InputError: several tags are in sight and the target does not say which.
     """
     search = _SEARCHES[target.kind](target)
     points = target.points()
 
-    def find(picture: NDArray[np.uint8], name: str) -> Detection | None:
-        gray = picture if picture.ndim == 2 else np.ascontiguousarray(picture @ np.array([0.299, 0.587, 0.114])
+    def find(image: NDArray[np.uint8], name: str) -> Detection | None:
+        gray = image if image.ndim == 2 else np.ascontiguousarray(image @ np.array([0.299, 0.587, 0.114])
                                                                       ).round().astype(np.uint8)
         found = search(gray, name)
         if found is None:
@@ -58,7 +58,7 @@ def make_target_detector(target: Target) -> Callable[[NDArray[np.uint8], str], D
 
 
 def rotate_detection(detection: Detection, target: Target, turn: int) -> Detection:
-    """The same picture read with the target rotate_detection by `turn` of its `turns` steps. Whole grids only."""
+    """The same image read with the target rotate_detection by `turn` of its `turns` steps. Whole grids only."""
     grid = detection.pixels.reshape(target.rows, target.columns, 2)
     quarter_turns = turn * 4 // max(detection.turns, 1)
     return replace(detection, pixels=np.rot90(grid, quarter_turns).reshape(-1, 2).copy())

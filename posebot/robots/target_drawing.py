@@ -1,4 +1,4 @@
-"""Targets as black and white shapes, and as pictures."""
+"""Targets as black and white shapes, and as images."""
 
 from __future__ import annotations
 
@@ -37,22 +37,22 @@ def target_shapes(target: Target) -> TargetShapes:
 
 
 def rasterize(drawing: TargetShapes, pixels_per_metre: float, margin: float = 0.0) -> Array:
-    """Grey picture (H, W), 0..255, of a drawing with a white margin (metres); pixel (0, 0) begins at box - margin."""
+    """Grey image (H, W), 0..255, of a drawing with a white margin (metres); pixel (0, 0) begins at box - margin."""
     import cv2
 
     width, height = np.ceil((drawing.box[2:] + 2 * margin) * pixels_per_metre).astype(int)
-    picture = np.full((height, width), 255, np.uint8)
+    image = np.full((height, width), 255, np.uint8)
     origin = drawing.box[:2] - margin
     for shapes, shade in ((drawing.rectangles, 0), (drawing.white, 255)):
         for x, y, w, h in shapes:
             x0, y0 = np.round((np.array([x, y]) - origin) * pixels_per_metre).astype(int)
             x1, y1 = np.round((np.array([x + w, y + h]) - origin) * pixels_per_metre).astype(int)
-            picture[y0:y1, x0:x1] = shade
+            image[y0:y1, x0:x1] = shade
     for x, y, radius in drawing.circles:
         center = np.round(((np.array([x, y]) - origin) * pixels_per_metre - 0.5) * 256).astype(int)
-        cv2.circle(picture, (int(center[0]), int(center[1])), round(radius * pixels_per_metre * 256), (0,), -1,
+        cv2.circle(image, (int(center[0]), int(center[1])), round(radius * pixels_per_metre * 256), (0,), -1,
                    cv2.LINE_AA, 8)
-    return picture.astype(float)
+    return image.astype(float)
 
 
 def _chessboard(target: Target) -> tuple[Array, Array, Array]:
@@ -98,9 +98,9 @@ def _marker(target: Target, number: int, corner: Array) -> tuple[Array, Array]:
     if number >= len(dictionary.bytesList):
         raise InputError(f"--target ...:{target.dictionary}", f"has no marker {number}",
                          f"{len(dictionary.bytesList)} markers are in it; a larger dictionary")
-    picture = cv2.aruco.generateImageMarker(dictionary, number, cells)
+    image = cv2.aruco.generateImageMarker(dictionary, number, cells)
     side = target.marker / cells
-    rows, columns = np.nonzero(picture)
+    rows, columns = np.nonzero(image)
     white = np.column_stack([corner[0] + columns * side, corner[1] + rows * side, np.full((len(rows), 2), side)])
     return np.array([[*corner, target.marker, target.marker]]), white
 

@@ -1,4 +1,4 @@
-"""What was found, drawn into the picture: for looking at."""
+"""What was found, drawn into the image: for looking at."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ _FRACTION = 4  # bits of sub-pixel precision in OpenCV's drawing
 
 def draw_detection(rgb: NDArray[np.uint8], detection: Detection | None, camera: Camera | None = None,
                    cam_from_target: Array | None = None, caption: str = "") -> NDArray[np.uint8]:
-    """A copy of the picture with the found points as green circles, the first one orange, joined in their order.
+    """A copy of the image with the found points as green circles, the first one orange, joined in their order.
 
     With `cam_from_target` (the pose that calibration foretells) also the points where it puts them, as purple crosses,
     and the target's axes.
     """
     import cv2
 
-    picture: Any = rgb.copy()
+    image: Any = rgb.copy()
     radius = max(3, round(max(rgb.shape[:2]) / 160))
     if detection is not None:
-        _line(picture, detection.pixels)
+        _line(image, detection.pixels)
         for k, pixel in enumerate(detection.pixels):
-            cv2.circle(picture, _fixed(pixel), radius << _FRACTION, _FIRST if k == 0 else _FOUND, 1, cv2.LINE_AA,
+            cv2.circle(image, _fixed(pixel), radius << _FRACTION, _FIRST if k == 0 else _FOUND, 1, cv2.LINE_AA,
                        _FRACTION)
     if detection is not None and camera is not None and cam_from_target is not None:
         for pixel in _project(detection.points, cam_from_target, camera):
-            _cross(picture, pixel, radius)
+            _cross(image, pixel, radius)
         reach = float(np.ptp(detection.points, axis=0).max()) / 3
         corners = _project(np.concatenate([np.zeros((1, 3)), np.eye(3) * reach]), cam_from_target, camera)
         for end, color in zip(corners[1:], _AXES):
-            cv2.line(picture, _fixed(corners[0]), _fixed(end), color, 2, cv2.LINE_AA, _FRACTION)
+            cv2.line(image, _fixed(corners[0]), _fixed(end), color, 2, cv2.LINE_AA, _FRACTION)
     for width, color in ((3, (0, 0, 0)), (1, (255, 255, 255))):
-        cv2.putText(picture, caption or ("" if detection else "target not found"), (8, 20), cv2.FONT_HERSHEY_SIMPLEX,
+        cv2.putText(image, caption or ("" if detection else "target not found"), (8, 20), cv2.FONT_HERSHEY_SIMPLEX,
                     0.5, color, width, cv2.LINE_AA)
-    return np.asarray(picture, dtype=np.uint8)
+    return np.asarray(image, dtype=np.uint8)
 
 
 def _project(points: Array, cam_from_target: Array, camera: Camera) -> Array:
@@ -55,18 +55,18 @@ def _project(points: Array, cam_from_target: Array, camera: Camera) -> Array:
     return np.clip(pixels.reshape(-1, 2).astype(float), -1e4, 1e4)
 
 
-def _line(picture: Any, pixels: Array) -> None:
+def _line(image: Any, pixels: Array) -> None:
     import cv2
 
     steps = np.round(pixels * (1 << _FRACTION)).astype(np.int32).reshape(1, -1, 2)
-    cv2.polylines(picture, [steps[0]], False, (120, 200, 255), 1, cv2.LINE_AA, _FRACTION)
+    cv2.polylines(image, [steps[0]], False, (120, 200, 255), 1, cv2.LINE_AA, _FRACTION)
 
 
-def _cross(picture: Any, pixel: Array, radius: int) -> None:
+def _cross(image: Any, pixel: Array, radius: int) -> None:
     import cv2
 
     for step in ([radius, 0], [0, radius]):
-        cv2.line(picture, _fixed(pixel - step), _fixed(pixel + step), _FORETOLD, 1, cv2.LINE_AA, _FRACTION)
+        cv2.line(image, _fixed(pixel - step), _fixed(pixel + step), _FORETOLD, 1, cv2.LINE_AA, _FRACTION)
 
 
 def _fixed(pixel: Array) -> tuple[int, int]:

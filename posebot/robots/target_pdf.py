@@ -107,10 +107,10 @@ def _png(drawing: TargetShapes, sheet: tuple[float, float], caption: str, dpi: i
     line = np.array([[*ruler, RULER, 0.0003]])
     page = TargetShapes(np.concatenate([rectangles, line]), circles, white, np.array([0, 0, *sheet]))
     scale = dpi / 0.0254
-    picture = rasterize(page, scale).astype(np.uint8)
+    image = rasterize(page, scale).astype(np.uint8)
     at = (round(ruler[0] * scale), round((ruler[1] + 0.0045) * scale))
-    cv2.putText(picture, f"{caption}   the line is {RULER * 1e3:.0f} mm", at, cv2.FONT_HERSHEY_SIMPLEX,
+    cv2.putText(image, f"{caption}   the line is {RULER * 1e3:.0f} mm", at, cv2.FONT_HERSHEY_SIMPLEX,
                 0.0022 * scale / 22, (0,), max(1, dpi // 300), cv2.LINE_AA)
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG", dpi=(dpi, dpi))
+    Image.fromarray(image).save(file, "PNG", dpi=(dpi, dpi))
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Targets that look the same rotate_detection by a half or a quarter: which way up each picture shows them."""
+"""Targets that look the same rotate_detection by a half or a quarter: which way up each image shows them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from posebot.robots.views import planar_target_pose
 
 def resolve_target_symmetry(detections: Sequence[Detection], poses: Sequence[Array], target: Target,
                  camera: Camera) -> list[Detection]:
-    """Detections rotate_detection so that the target turns between pictures by as much as the robot did.
+    """Detections rotate_detection so that the target turns between images by as much as the robot did.
 
-    The turn between two pictures has the same angle for the robot and the target, whatever the hand-eye pose is. The
-    first picture is taken as it is; which way up it shows the target is no matter. `poses`: base_from_gripper (4x4).
+    The turn between two images has the same angle for the robot and the target, whatever the hand-eye pose is. The
+    first image is taken as it is; which way up it shows the target is no matter. `poses`: base_from_gripper (4x4).
     """
     settled: list[tuple[Detection, Array, Array]] = []
     for detection, pose in zip(detections, poses):
@@ -36,7 +36,7 @@ def resolve_target_symmetry(detections: Sequence[Detection], poses: Sequence[Arr
 
 
 def _mismatch(candidate: tuple[Detection, Array, Array], settled: list[tuple[Detection, Array, Array]]) -> float:
-    """Sum over the pictures settled before of the difference between the robot's and the target's turn, radians."""
+    """Sum over the images settled before of the difference between the robot's and the target's turn, radians."""
     total = 0.0
     for _, pose, seen in settled:
         by_robot = rotation_angle(candidate[1][:3, :3].T, pose[:3, :3].T)

@@ -30,7 +30,7 @@ class View:
     """One robot pose and what the camera saw.
 
     Attributes:
-        name: of the picture. base_from_gripper: 4x4, what the robot reported.
+        name: of the image. base_from_gripper: 4x4, what the robot reported.
         points: (N, 3) of the target, target frame, metres.
         seen: (N, 2) their pixels; or (N, 3) their positions in the camera frame, where there are no pixels.
         cam_from_target: 4x4, the target's pose from this view alone.

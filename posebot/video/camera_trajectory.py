@@ -8,7 +8,7 @@ import numpy as np
 
 from posebot.core.transforms import Array, make, rotation_from_vector
 
-_DOWN = np.diag([1.0, -1.0, -1.0])  # world_from_cam of a camera that looks straight down, picture's right = world x
+_DOWN = np.diag([1.0, -1.0, -1.0])  # world_from_cam of a camera that looks straight down, image's right = world x
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class CameraTrajectory:
         angles = rates * [1.0, 1.7] * seconds * self.speed + phases
         azimuth, elevation, distance, x, y, roll, tilt = (np.sin(angles) * [0.7, 0.3]).sum(axis=1)
         center = np.add(self.center, [0.05 * x, 0.05 * y, 0])
-        # Tilted about the picture's right axis and then turned about the vertical: elevations of 40 to 75 degrees.
+        # Tilted about the image's right axis and then turned about the vertical: elevations of 40 to 75 degrees.
         lean = np.deg2rad(32.0 + 17.0 * elevation)
         turn = rotation_from_vector([0, 0, np.deg2rad(65.0) * azimuth])
         rotation = turn @ _DOWN @ rotation_from_vector([lean, 0, 0])

@@ -1,4 +1,4 @@
-"""Picture files: decoded or refused."""
+"""Image files: decoded or refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
     """uint8 (H, W, 3), red first, pixels as stored (an EXIF orientation would belong to other intrinsics).
 
     Raises:
-        InputError: missing, cut off, or no picture.
+        InputError: missing, cut off, or no image.
     """
     import cv2
 
@@ -28,21 +28,21 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
 
 
 def read_depth(path: Path, depth_scale: float) -> NDArray[np.float32]:
-    """float32 (H, W) metres, 0 = no reading, from a 16 bit picture with `depth_scale` millimetres per unit.
+    """float32 (H, W) metres, 0 = no reading, from a 16 bit image with `depth_scale` millimetres per unit.
 
     Raises:
-        InputError: missing, cut off, no picture, or not one channel of 16 bits (a coloured depth map, say).
+        InputError: missing, cut off, no image, or not one channel of 16 bits (a coloured depth map, say).
     """
     import cv2
 
     raw = _decode(path, cv2.IMREAD_UNCHANGED)
     if raw.ndim != 2 or raw.dtype != np.uint16:
-        raise DepthError(path, f"depth picture is {raw.dtype} {raw.shape}", "one channel, 16 bits")
+        raise DepthError(path, f"depth image is {raw.dtype} {raw.shape}", "one channel, 16 bits")
     return raw.astype(np.float32) * np.float32(depth_scale * 1e-3)
 
 
 def list_image_files(folder: Path) -> list[Path]:
-    """The picture files of a folder, sorted by name; hidden files left out."""
+    """The image files of a folder, sorted by name; hidden files left out."""
     return sorted(path for path in folder.iterdir()
                   if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file())
 
@@ -53,11 +53,11 @@ def _decode(path: Path, flags: int) -> NDArray[Any]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ImageError(path, (error.strerror or "not readable").lower(), "a picture file") from None
+        raise ImageError(path, (error.strerror or "not readable").lower(), "a image file") from None
     end = next((end for start, end in _ENDS.items() if data.startswith(start)), None)
     if end is not None and end not in data[-64:]:
-        raise ImageError(path, f"the picture is cut off ({len(data)} bytes)", "a whole PNG or JPEG file")
-    picture = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
-    if picture is None:
-        raise ImageError(path, "not readable as a picture", "PNG, JPEG, TIFF, BMP or WebP")
-    return picture
+        raise ImageError(path, f"the image is cut off ({len(data)} bytes)", "a whole PNG or JPEG file")
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
+    if image is None:
+        raise ImageError(path, "not readable as a image", "PNG, JPEG, TIFF, BMP or WebP")
+    return image

@@ -33,10 +33,10 @@ EXPECTED = 'for example {"fx": 572.4, "fy": 573.6, "cx": 325.3, "cy": 242.0, "wi
 
 @dataclass(frozen=True)
 class Intrinsics:
-    """A camera and how its depth pictures are stored.
+    """A camera and how its depth images are stored.
 
     Attributes:
-        depth_scale: millimetres per unit of a 16 bit depth picture, as in BOP; None if the file does not say.
+        depth_scale: millimetres per unit of a 16 bit depth image, as in BOP; None if the file does not say.
         where: the file they come from, for messages.
     """
 
@@ -45,22 +45,22 @@ class Intrinsics:
     where: str = "camera"
 
     def for_size(self, width: int, height: int, scale: bool = False) -> Camera:
-        """The camera of a picture of this size.
+        """The camera of a image of this size.
 
         With `scale`, intrinsics of another size are resized, provided that the aspect ratio is exactly the same.
         Raises:
-            InputError: the sizes differ and `scale` is off, or the picture was cropped or stretched.
+            InputError: the sizes differ and `scale` is off, or the image was cropped or stretched.
         """
         own = self.camera
         if (width, height) == (own.width, own.height):
             return own
-        problem = f"intrinsics are for {own.width}x{own.height}, the picture is {width}x{height}"
+        problem = f"intrinsics are for {own.width}x{own.height}, the image is {width}x{height}"
         if width * own.height != height * own.width:
             raise IntrinsicsError(self.where, problem,
-                                  "intrinsics of exactly this picture; the aspect ratios differ too")
+                                  "intrinsics of exactly this image; the aspect ratios differ too")
         if not scale:
             raise IntrinsicsError(self.where, problem,
-                                  "the right file, or --scale-camera if the picture was only resized")
+                                  "the right file, or --scale-camera if the image was only resized")
         factor = width / own.width
         return replace(own, K=resize_K(own.K, factor, factor), width=width, height=height)
 
@@ -134,7 +134,7 @@ def _size(data: Mapping[str, Any], name: str, where: str) -> int:
     value = data.get(name, data.get(f"image_{name}"))
     if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value <= 0:
         raise IntrinsicsError(where, f"{name} is {value!r}" if value is not None else f"{name} is missing",
-                              "the picture's size in pixels, so that a wrong file is noticed")
+                              "the image's size in pixels, so that a wrong file is noticed")
     return int(value)
 
 

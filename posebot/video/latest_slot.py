@@ -1,4 +1,4 @@
-"""A slot that holds one thing, the newest: what keeps a live picture from growing old in a queue."""
+"""A slot that holds one thing, the newest: what keeps a live image from growing old in a queue."""
 
 from __future__ import annotations
 

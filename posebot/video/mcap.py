@@ -1,4 +1,4 @@
-"""MCAP, the recording that Foxglove and ROS tools read: results as JSON, pictures as JPEG, both with time stamps."""
+"""MCAP, the recording that Foxglove and ROS tools read: results as JSON, images as JPEG, both with time stamps."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ IMAGE_SCHEMA = {
 
 
 class McapSink:
-    """Writes one result, its picture and its overlay per frame; closed properly, the file has an index."""
+    """Writes one result, its image and its overlay per frame; closed properly, the file has an index."""
 
     needs_image = True
 
@@ -40,14 +40,14 @@ class McapSink:
         self._writer = Writer(self._file)
         self._writer.start(profile="", library="posebot")
         result = self._schema("posebot.FrameResult", RESULT_SCHEMA)
-        picture = self._schema("foxglove.CompressedImage", IMAGE_SCHEMA)
+        image = self._schema("foxglove.CompressedImage", IMAGE_SCHEMA)
         self._channels = {topic: self._writer.register_channel(topic, "json", schema) for topic, schema in
-                          ((RESULT_TOPIC, result), (IMAGE_TOPIC, picture), (OVERLAY_TOPIC, picture))}
+                          ((RESULT_TOPIC, result), (IMAGE_TOPIC, image), (OVERLAY_TOPIC, image))}
 
     def write(self, output: Output) -> None:
         time_ns = round(output.frame.captured_at * 1e9)
         self._add(RESULT_TOPIC, output.result.to_json().encode(), time_ns)
-        for topic, rgb in ((IMAGE_TOPIC, output.frame.rgb), (OVERLAY_TOPIC, output.picture)):
+        for topic, rgb in ((IMAGE_TOPIC, output.frame.rgb), (OVERLAY_TOPIC, output.overlay_image)):
             message = {"timestamp": {"sec": time_ns // 10**9, "nsec": time_ns % 10**9},
                        "frame_id": output.frame.frame_id, "format": "jpeg",
                        "data": base64.b64encode(encode_image(rgb)).decode("ascii")}

@@ -42,7 +42,7 @@ class MeshOutline:
         self.crease_points = np.linspace(self.creases[:, 0], self.creases[:, 1], _SAMPLES, axis=1)  # (M, _SAMPLES, 3)
 
     def lines(self, K: Array, cam_from_obj: Array, width: int, height: int) -> Lines:
-        """The lines at a pose, in a picture of this size; none where the object is outside or behind the camera."""
+        """The lines at a pose, in a image of this size; none where the object is outside or behind the camera."""
         points = apply(cam_from_obj, self.vertices)
         faces = self.faces[(points[self.faces, 2] > _NEAR).all(axis=1)]
         window = _window(project(K, points[np.unique(faces)]), width, height) if len(faces) else None
@@ -58,7 +58,7 @@ class MeshOutline:
         return Lines(contours, creases / zoom - half + shift)
 
     def _seen_creases(self, K: Array, cam_from_obj: Array, depth: NDArray[np.float32]) -> Array:
-        """Pieces (M, 2, 2) of the creases that the surface does not hide, pixels of the depth picture."""
+        """Pieces (M, 2, 2) of the creases that the surface does not hide, pixels of the depth image."""
         points = apply(cam_from_obj, self.crease_points.reshape(-1, 3)).reshape(-1, _SAMPLES, 3)
         points = points[(points[..., 2] > _NEAR).all(axis=1)]
         pixels = project(K, points)
@@ -72,7 +72,7 @@ class MeshOutline:
 
 
 def _window(pixels: Array, width: int, height: int) -> tuple[int, int, int, int] | None:
-    """x0, y0, x1, y1 (whole pixels, end excluded) around the points, cut to the picture; None if outside."""
+    """x0, y0, x1, y1 (whole pixels, end excluded) around the points, cut to the image; None if outside."""
     low = np.maximum(np.floor(pixels.min(axis=0)) - 2, 0)
     high = np.minimum(np.ceil(pixels.max(axis=0)) + 3, [width, height])
     if (high - low < 2).any():
@@ -84,12 +84,12 @@ def _painted(corners: Array, depths: Array, width: int, height: int) -> NDArray[
     """Depth (H, W) by painting triangles (F, 3, 2) from far to near, each flat at its mean depth; 0 = nothing."""
     import cv2
 
-    picture = np.zeros((height, width), np.float32)
+    image = np.zeros((height, width), np.float32)
     middle = depths.mean(axis=1)
     fixed = np.rint(np.clip(corners, -4e3, 4e4) * (1 << _SUBPIXEL)).astype(np.int32)
     for index in np.argsort(-middle):
-        cv2.fillConvexPoly(picture, fixed[index], float(middle[index]), shift=_SUBPIXEL)
-    return picture
+        cv2.fillConvexPoly(image, fixed[index], float(middle[index]), shift=_SUBPIXEL)
+    return image
 
 
 def _contours(mask: NDArray[np.bool_]) -> list[Array]:

@@ -1,7 +1,7 @@
-"""An honest picture of a result: drawn on the very frame it was computed from.
+"""An honest image of a result: drawn on the very frame it was computed from.
 
 Each object has its box, the outline of its mesh at the estimated pose, its axes (x red, y green, z blue) and a label
-with the certainty; the colour tells the status. A footer below the picture tells the frame, its age and the counts.
+with the certainty; the colour tells the status. A footer below the image tells the frame, its age and the counts.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Overlay:
     """Draws results of a bundle's objects.
 
     Args:
-        objects: the models, for outlines and axes. scale: the picture is enlarged by this whole number first.
+        objects: the models, for outlines and axes. scale: the image is enlarged by this whole number first.
     """
 
     def __init__(self, objects: Iterable[ObjectModel], scale: int = 1) -> None:
@@ -47,43 +47,43 @@ class Overlay:
         scale, (height, width) = self.scale, frame.rgb.shape[:2]
         footer = FOOTER * max(1, round(height * scale / 480))
         canvas = np.zeros((_even(height * scale + footer), _even(width * scale), 3), np.uint8)
-        picture = canvas[:height * scale, :width * scale]
-        picture[:] = frame.rgb if scale == 1 else cv2.resize(frame.rgb, None, fx=scale, fy=scale,
+        image = canvas[:height * scale, :width * scale]
+        image[:] = frame.rgb if scale == 1 else cv2.resize(frame.rgb, None, fx=scale, fy=scale,
                                                              interpolation=cv2.INTER_CUBIC)
         K = resize_K(frame.camera.K, scale, scale)
         for estimate in sorted(result.estimates, key=_drawing_order):
-            self._draw_estimate(picture, K, estimate)
-        self._draw_labels(picture, result.estimates)
+            self._draw_estimate(image, K, estimate)
+        self._draw_labels(image, result.estimates)
         canvas[height * scale:] = _DARK
         _draw_footer(canvas[height * scale:], result)
         return canvas
 
-    def _draw_estimate(self, picture: NDArray[np.uint8], K: Array, estimate: PoseEstimate) -> None:
-        color, thick = COLORS[estimate.status], _thickness(picture)
-        _lines(picture, [_box_corners(_scaled_box(estimate.box_xyxy, self.scale))], color, 1, closed=True)
+    def _draw_estimate(self, image: NDArray[np.uint8], K: Array, estimate: PoseEstimate) -> None:
+        color, thick = COLORS[estimate.status], _thickness(image)
+        _lines(image, [_box_corners(_scaled_box(estimate.box_xyxy, self.scale))], color, 1, closed=True)
         model = self.objects.get(estimate.obj_id)
         if model is None or estimate.cam_from_obj is None:
             return
         if estimate.obj_id not in self.outlines:
             self.outlines[estimate.obj_id] = MeshOutline(model.mesh)
-        height, width = picture.shape[:2]
+        height, width = image.shape[:2]
         lines = self.outlines[estimate.obj_id].lines(K, estimate.cam_from_obj, width, height)
         sure = estimate.status == "ok"  # a doubtful pose is drawn thin and without detail
         if sure:
-            _lines(picture, lines.contours, _DARK, thick + 2, closed=True)
-            _lines(picture, lines.creases, color, 1)
-        _lines(picture, lines.contours, color, thick, closed=True)
-        _draw_axes(picture, K, estimate.cam_from_obj, (0.4 if sure else 0.2) * model.diameter)
+            _lines(image, lines.contours, _DARK, thick + 2, closed=True)
+            _lines(image, lines.creases, color, 1)
+        _lines(image, lines.contours, color, thick, closed=True)
+        _draw_axes(image, K, estimate.cam_from_obj, (0.4 if sure else 0.2) * model.diameter)
 
-    def _draw_labels(self, picture: NDArray[np.uint8], estimates: Sequence[PoseEstimate]) -> None:
-        size = max(11, round(picture.shape[0] / 40))
+    def _draw_labels(self, image: NDArray[np.uint8], estimates: Sequence[PoseEstimate]) -> None:
+        size = max(11, round(image.shape[0] / 40))
         boxes = [_scaled_box(estimate.box_xyxy, self.scale) for estimate in estimates]
         placed: list[Array] = []
         for index in sorted(range(len(estimates)), key=lambda i: float(boxes[i][1])):
             label = render_label(label_of(estimates[index]), size, COLORS[estimates[index].status])
-            at = _place(label.shape[1], label.shape[0], boxes[index], boxes, placed, picture.shape[1], picture.shape[0])
+            at = _place(label.shape[1], label.shape[0], boxes[index], boxes, placed, image.shape[1], image.shape[0])
             placed.append(at)
-            alpha_blend(picture, label, int(at[0]), int(at[1]))
+            alpha_blend(image, label, int(at[0]), int(at[1]))
 
 
 def label_of(estimate: PoseEstimate) -> str:
@@ -114,24 +114,24 @@ def _draw_footer(strip: NDArray[np.uint8], result: FrameResult) -> None:
     alpha_blend(strip, label[:, :max(x, 1)], 0, (height - label.shape[0]) // 2)
 
 
-def _draw_axes(picture: NDArray[np.uint8], K: Array, cam_from_obj: Array, length: float) -> None:
+def _draw_axes(image: NDArray[np.uint8], K: Array, cam_from_obj: Array, length: float) -> None:
     ends = apply(cam_from_obj, np.vstack([np.zeros(3), np.eye(3) * length]))
     if (ends[:, 2] < 0.01).any():
         return
-    pixels, thick = project(K, ends), _thickness(picture)
+    pixels, thick = project(K, ends), _thickness(image)
     order = np.argsort(-ends[1:, 2])  # the far ones first
     for axis in order:
-        _lines(picture, [pixels[[0, axis + 1]]], _DARK, thick + 2)
-        _lines(picture, [pixels[[0, axis + 1]]], _AXIS_COLORS[axis], thick)
+        _lines(image, [pixels[[0, axis + 1]]], _DARK, thick + 2)
+        _lines(image, [pixels[[0, axis + 1]]], _AXIS_COLORS[axis], thick)
 
 
-def _place(width: int, height: int, box: Array, boxes: Sequence[Array], placed: Sequence[Array], picture_width: int,
-           picture_height: int) -> Array:
-    """Where a label hides least: xyxy beside its own box, away from other objects and labels, inside the picture."""
+def _place(width: int, height: int, box: Array, boxes: Sequence[Array], placed: Sequence[Array], image_width: int,
+           image_height: int) -> Array:
+    """Where a label hides least: xyxy beside its own box, away from other objects and labels, inside the image."""
     x0, y0, x1, y1 = box
     spots = [(x0, y0 - height - 1), (x0, y1 + 2), (x1 - width, y0 - height - 1), (x1 - width, y1 + 2), (x1 + 2, y0),
              (x0 - width - 2, y0), (x1 + 2, y1 - height), (x0 - width - 2, y1 - height), (x0, y0 + 1)]
-    corners = np.clip(spots, 0, np.maximum([picture_width - width, picture_height - height], 0))
+    corners = np.clip(spots, 0, np.maximum([image_width - width, image_height - height], 0))
     candidates = np.hstack([corners, np.add(corners, [width, height])])
     costs = 0.02 * np.arange(len(spots)) + _covered(candidates, boxes) + 4 * _covered(candidates, placed)
     return candidates[costs.argmin()]
@@ -144,13 +144,13 @@ def _covered(spots: Array, boxes: Sequence[Array]) -> Array:
     return np.clip(sides, 0, None).prod(axis=-1).sum(axis=1) / (spots[:, 2:] - spots[:, :2]).prod(axis=1)
 
 
-def _lines(picture: NDArray[np.uint8], lines: Sequence[Array] | Array, color: Color, thickness: int,
+def _lines(image: NDArray[np.uint8], lines: Sequence[Array] | Array, color: Color, thickness: int,
            closed: bool = False) -> None:
     """Draw lines, each (N, 2) pixels, anti-aliased."""
     import cv2
 
     fixed = list(_fixed(lines)) if isinstance(lines, np.ndarray) else [_fixed(points) for points in lines]
-    cv2.polylines(picture, fixed, closed, color, thickness, cv2.LINE_AA, _SUBPIXEL)
+    cv2.polylines(image, fixed, closed, color, thickness, cv2.LINE_AA, _SUBPIXEL)
 
 
 def _fixed(points: Array) -> NDArray[np.int32]:
@@ -172,8 +172,8 @@ def _drawing_order(estimate: PoseEstimate) -> tuple[bool, float]:
     return estimate.status == "ok", 0.0 if estimate.cam_from_obj is None else -float(estimate.cam_from_obj[2, 3])
 
 
-def _thickness(picture: NDArray[np.uint8]) -> int:
-    return max(1, round(picture.shape[0] / 360))
+def _thickness(image: NDArray[np.uint8]) -> int:
+    return max(1, round(image.shape[0] / 360))
 
 
 def _even(size: int) -> int:

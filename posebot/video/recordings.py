@@ -1,4 +1,4 @@
-"""Finite sources on disk: a picture, a folder of pictures (with depth or without), a BOP split, a video file."""
+"""Finite sources on disk: a image, a folder of images (with depth or without), a BOP split, a video file."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ VIDEO_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg", ".mpe
 
 
 class ImageSource:
-    """Picture files. A single file that is bad is an error; in a folder a bad one is skipped.
+    """Image files. A single file that is bad is an error; in a folder a bad one is skipped.
 
     Args:
-        path: a picture, or a folder with pictures, or a folder with `rgb/` and `depth/` (same names, 16 bit).
-        with_depth: whether depth pictures are read. base_from_cam: 4x4, the same for all pictures, or None.
+        path: a image, or a folder with images, or a folder with `rgb/` and `depth/` (same names, 16 bit).
+        with_depth: whether depth images are read. base_from_cam: 4x4, the same for all images, or None.
         scale_camera: whether intrinsics of another size with the same aspect ratio are resized.
     Raises:
-        InputError: nothing there, or depth pictures without a depth scale.
+        InputError: nothing there, or depth images without a depth scale.
     """
 
     live: bool = False
@@ -44,9 +44,9 @@ class ImageSource:
         self.path, self.intrinsics, self.base_from_cam = Path(path), intrinsics, base_from_cam
         self.scale_camera = scale_camera
         self.name = self.path.stem if self.path.is_file() else self.path.resolve().name
-        self.files, self.depth_files = _picture_files(self.path, with_depth)
+        self.files, self.depth_files = _image_files(self.path, with_depth)
         if self.depth_files and intrinsics.depth_scale is None:
-            raise IntrinsicsError(intrinsics.where, f"no depth_scale, but {self.path} has depth pictures",
+            raise IntrinsicsError(intrinsics.where, f"no depth_scale, but {self.path} has depth images",
                                   "millimetres per unit, such as 1.0; or --no-depth")
         self.total: int | None = len(self.files)
 
@@ -76,7 +76,7 @@ class ImageSource:
 
 
 class BopSource:
-    """The pictures of a BOP split; with an official target list beside it, those that the list names.
+    """The images of a BOP split; with an official target list beside it, those that the list names.
 
     Intrinsics come from the data set. `base_from_cam` is the camera's pose in BOP's world frame, where it is given.
     """
@@ -91,12 +91,12 @@ class BopSource:
         keys = self.dataset.keys()
         self.keys = [key for key in keys if listed is None or key in listed]
         if not self.keys:
-            raise ImageError(self.dataset.folder, "no picture of the target list is there", "the split that it is for")
+            raise ImageError(self.dataset.folder, "no image of the target list is there", "the split that it is for")
         self.total: int | None = len(self.keys)
 
     @property
     def has_target_list(self) -> bool:
-        """Whether the data set names the pictures that count."""
+        """Whether the data set names the images that count."""
         return (self.dataset.root / "test_targets_bop19.json").is_file() and self.dataset.split.startswith("test")
 
     def frames(self, done: Container[str] = ()) -> Iterator[FrameEvent]:
@@ -136,12 +136,12 @@ class VideoSource:
 
     def frames(self, done: Container[str] = ()) -> Iterator[FrameEvent]:
         with open_video(str(self.path)) as container:
-            for index, picture in enumerate(decode_frames(container)):
+            for index, image in enumerate(decode_frames(container)):
                 frame_id = f"{self.name}/{index:06d}"
-                if isinstance(picture, str):
-                    yield SkippedFrame(frame_id, f"{self.path}: {picture}")
+                if isinstance(image, str):
+                    yield SkippedFrame(frame_id, f"{self.path}: {image}")
                 elif frame_id not in done:
-                    yield self._shot(picture, frame_id)
+                    yield self._shot(image, frame_id)
 
     def _shot(self, rgb: NDArray[np.uint8], frame_id: str) -> FrameEvent:
         try:
@@ -170,7 +170,7 @@ def open_video(address: str, **options: Any) -> Any:
 
 
 def decode_frames(container: Any) -> Iterator[NDArray[np.uint8] | str]:
-    """RGB pictures of the first video stream; for a packet that cannot be decode_frames, the reason instead."""
+    """RGB images of the first video stream; for a packet that cannot be decode_frames, the reason instead."""
     import av
 
     stream = container.streams.video[0]
@@ -181,8 +181,8 @@ def decode_frames(container: Any) -> Iterator[NDArray[np.uint8] | str]:
             packet = next(packets, None)
             if packet is None:
                 return
-            for picture in packet.decode():
-                yield picture.to_ndarray(format="rgb24")
+            for image in packet.decode():
+                yield image.to_ndarray(format="rgb24")
         except av.error.EOFError:
             return
         except av.FFmpegError as error:
@@ -193,16 +193,16 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error).lower()
 
 
-def _picture_files(path: Path, with_depth: bool) -> tuple[list[Path], dict[str, Path]]:
-    """The pictures, and the depth pictures by stem."""
+def _image_files(path: Path, with_depth: bool) -> tuple[list[Path], dict[str, Path]]:
+    """The images, and the depth images by stem."""
     if path.is_file():
         return [path], {}
     if not path.is_dir():
         raise MissingFileError(path, "no such file or folder",
-                               "a picture, a folder of pictures, a BOP data set or a video")
+                               "a image, a folder of images, a BOP data set or a video")
     folder = path / "rgb" if (path / "rgb").is_dir() else path
     files = list_image_files(folder)
     if not files:
-        raise ImageError(folder, "holds no picture", "PNG, JPEG, TIFF, BMP or WebP files")
+        raise ImageError(folder, "holds no image", "PNG, JPEG, TIFF, BMP or WebP files")
     depth = list_image_files(path / "depth") if with_depth and (path / "depth").is_dir() else []
     return files, {file.stem: file for file in depth}

@@ -26,7 +26,7 @@ class RunSummary:
     """Counts and times of a run.
 
     Attributes:
-        frames: with a result, those of an earlier, interrupted run (`resumed`) included. skipped: pictures that could
+        frames: with a result, those of an earlier, interrupted run (`resumed`) included. skipped: images that could
             not be used; the first ones with reasons in `bad_frames`. dropped: frames that a live source lost.
         objects: estimates by status. stage_ms: times of each stage, one per frame of this run. seconds: wall time.
     """
@@ -52,7 +52,7 @@ class RunSummary:
             self.stage_ms.setdefault(stage, []).append(milliseconds)
 
     def skip(self, skipped: SkippedFrame) -> None:
-        """Count a picture that could not be used."""
+        """Count a image that could not be used."""
         self.skipped += 1
         if len(self.bad_frames) < _SHOWN_SKIPS:
             self.bad_frames.append(skipped)
@@ -78,8 +78,8 @@ def run(source: Source, pipeline: Callable[[Frame], FrameResult], sinks: Sequenc
     """Work through a source until its end, or until `limit` frames have a result. Fills `summary` as it goes.
 
     Args:
-        known: results of an earlier run by frame_id. Those frames are not computed again; sinks that want pictures get
-            them once more, since videos cannot be continued. progress: is told of every frame and every bad picture.
+        known: results of an earlier run by frame_id. Those frames are not computed again; sinks that want images get
+            them once more, since videos cannot be continued. progress: is told of every frame and every bad image.
     """
     known = known or {}
     redraw = [sink for sink in sinks if sink.needs_image]

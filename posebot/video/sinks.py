@@ -1,7 +1,7 @@
-"""Where results go: JSON lines, BOP csv, overlay video, pictures, MCAP.
+"""Where results go: JSON lines, BOP csv, overlay video, images, MCAP.
 
 What a sink has written stays readable when the program is killed: lines are flushed one by one, the video is made of
-fragments, pictures and the csv appear whole or not at all.
+fragments, images and the csv appear whole or not at all.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Output:
     overlay: Overlay
 
     @cached_property
-    def picture(self) -> NDArray[np.uint8]:
+    def overlay_image(self) -> NDArray[np.uint8]:
         """The overlay, uint8 (H, W, 3), red first."""
         return self.overlay.draw(self.frame, self.result)
 
@@ -145,15 +145,15 @@ class VideoSink:
         import av
 
         if self._container is None:
-            self._open(*output.picture.shape[1::-1])
+            self._open(*output.overlay_image.shape[1::-1])
             self._start = output.frame.captured_at
-        if output.picture.shape[1::-1] != (self._stream.width, self._stream.height):
-            return  # a folder of pictures of many sizes: the video keeps the first one's
+        if output.overlay_image.shape[1::-1] != (self._stream.width, self._stream.height):
+            return  # a folder of images of many sizes: the video keeps the first one's
         seconds = self._count / self.fps if self.fps else output.frame.captured_at - self._start
         self._last_ms = max(round(seconds * 1000), self._last_ms + 1)
-        picture = av.VideoFrame.from_ndarray(output.picture, format="rgb24")
-        picture.pts, picture.time_base = self._last_ms, _MS
-        self._container.mux(self._stream.encode(picture))
+        image = av.VideoFrame.from_ndarray(output.overlay_image, format="rgb24")
+        image.pts, image.time_base = self._last_ms, _MS
+        self._container.mux(self._stream.encode(image))
         self._count += 1
 
     def close(self) -> None:
@@ -179,7 +179,7 @@ class VideoSink:
 
 
 class ImageSink:
-    """One overlay picture per frame in a folder: `000002_000038.jpg`."""
+    """One overlay image per frame in a folder: `000002_000038.jpg`."""
 
     needs_image = True
 
@@ -188,19 +188,19 @@ class ImageSink:
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, output: Output) -> None:
-        write_image(self.folder / f"{output.result.frame_id.replace('/', '_')}.jpg", output.picture)
+        write_image(self.folder / f"{output.result.frame_id.replace('/', '_')}.jpg", output.overlay_image)
 
     def close(self) -> None:
         """Nothing is held open."""
 
 
 def write_image(path: str | Path, rgb: NDArray[np.uint8]) -> None:
-    """Write a picture, uint8 (H, W, 3) red first; the file appears whole or not at all."""
+    """Write a image, uint8 (H, W, 3) red first; the file appears whole or not at all."""
     write_atomic(path, encode_image(rgb, Path(path).suffix), durable=False)
 
 
 def encode_image(rgb: NDArray[np.uint8], suffix: str = ".jpg") -> bytes:
-    """The bytes of a picture file."""
+    """The bytes of a image file."""
     import cv2
 
     options = [cv2.IMWRITE_JPEG_QUALITY, 92] if suffix == ".jpg" else []

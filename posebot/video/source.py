@@ -22,7 +22,7 @@ class CapturedFrame:
 
 @dataclass(frozen=True)
 class SkippedFrame:
-    """A picture that could not be used, or an interruption of a camera, and why."""
+    """A image that could not be used, or an interruption of a camera, and why."""
 
     frame_id: str
     reason: str
@@ -37,7 +37,7 @@ class Source(Protocol):
 
     Attributes:
         name: how it is called in messages; never holds credentials. live: frames are lost when not taken in time, and
-            the source has no end. total: number of pictures, None where unknown. fps: where the source has one.
+            the source has no end. total: number of images, None where unknown. fps: where the source has one.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Source(Protocol):
     def frames(self, done: Container[str] = ()) -> Iterator[FrameEvent]:
         """Frames in order, as the camera saw them. Those whose frame_id is in `done` are left out, unread if possible.
 
-        A bad picture is reported as SkippedFrame and never ends the source.
+        A bad image is reported as SkippedFrame and never ends the source.
         """
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Text that is read easily on small pictures: Pillow's own font, on a dark ground."""
+"""Text that is read easily on small images: Pillow's own font, on a dark ground."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ def render_label(text: str, size: int, edge: Color, opacity: float = 0.78) -> ND
     alpha = _glyphs(text, size)
     pad_x, pad_y, strip = max(3, size // 3), max(2, size // 6), max(3, size // 4)
     height, width = alpha.shape[0] + 2 * pad_y, alpha.shape[1] + 2 * pad_x + strip
-    picture = np.empty((height, width, 4), np.float32)
-    picture[..., :3], picture[..., 3] = _GROUND * opacity, opacity
-    picture[:, :strip] = (*edge, 1.0)
-    inside = picture[pad_y:pad_y + alpha.shape[0], strip + pad_x:strip + pad_x + alpha.shape[1]]
+    image = np.empty((height, width, 4), np.float32)
+    image[..., :3], image[..., 3] = _GROUND * opacity, opacity
+    image[:, :strip] = (*edge, 1.0)
+    inside = image[pad_y:pad_y + alpha.shape[0], strip + pad_x:strip + pad_x + alpha.shape[1]]
     inside *= 1 - alpha[..., None]
     inside += alpha[..., None] * np.array([255, 255, 255, 1], np.float32)
-    return picture
+    return image
 
 
-def alpha_blend(canvas: NDArray[np.uint8], picture: NDArray[np.float32], x: int, y: int) -> None:
-    """Lay a premultiplied RGBA picture onto the canvas at (x, y), cut at its borders, in place."""
+def alpha_blend(canvas: NDArray[np.uint8], image: NDArray[np.float32], x: int, y: int) -> None:
+    """Lay a premultiplied RGBA image onto the canvas at (x, y), cut at its borders, in place."""
     height, width = canvas.shape[:2]
-    x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + picture.shape[1], width), min(y + picture.shape[0], height)
+    x0, y0, x1, y1 = max(x, 0), max(y, 0), min(x + image.shape[1], width), min(y + image.shape[0], height)
     if x0 >= x1 or y0 >= y1:
         return
-    part = picture[y0 - y:y1 - y, x0 - x:x1 - x]
+    part = image[y0 - y:y1 - y, x0 - x:x1 - x]
     ground = canvas[y0:y1, x0:x1]
     ground[:] = np.clip(ground * (1 - part[..., 3:]) + part[..., :3] + 0.5, 0, 255).astype(np.uint8)
 
@@ -49,9 +49,9 @@ def _glyphs(text: str, size: int) -> NDArray[np.float32]:
 
     font = _font(size)
     ascent, descent = font.getmetrics()
-    picture = Image.new("L", (max(1, text_width(text, size)), ascent + descent))
-    ImageDraw.Draw(picture).text((0, 0), text, fill=255, font=font)
-    return np.asarray(picture, np.float32) / np.float32(255)
+    image = Image.new("L", (max(1, text_width(text, size)), ascent + descent))
+    ImageDraw.Draw(image).text((0, 0), text, fill=255, font=font)
+    return np.asarray(image, np.float32) / np.float32(255)
 
 
 @lru_cache(maxsize=8)

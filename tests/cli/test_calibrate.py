@@ -1,4 +1,4 @@
-"""`posebot calibrate`, as a user calls it: on made pictures, and on the real sets where they are."""
+"""`posebot calibrate`, as a user calls it: on made images, and on the real sets where they are."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PINHOLE = CAMERA.undistorted()
 
 @pytest.fixture(scope="module")
 def session(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten pictures of a wrist camera, a table of robot poses, and the truth."""
+    """Ten images of a wrist camera, a table of robot poses, and the truth."""
     folder, random = tmp_path_factory.mktemp("session"), np.random.default_rng(0)
     gripper_from_cam, base_from_target = np.eye(4), np.eye(4)
     gripper_from_cam[:3, 3], base_from_target[:3, 3] = [0.03, -0.05, 0.02], [0.5, 0.1, 0.0]
@@ -72,15 +72,15 @@ def test_target(tmp_path: Path, capsys: Capture) -> None:
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
-    (["camera", "SESSION", "--target", "charuco:5x4:40mm:30mm:6X6_50"], "0 pictures with 6 points"),
-    (["camera", "EMPTY", "--target", SPEC], "no pictures in it"),
+    (["camera", "SESSION", "--target", "charuco:5x4:40mm:30mm:6X6_50"], "0 images with 6 points"),
+    (["camera", "EMPTY", "--target", SPEC], "no images in it"),
     (["camera", "nowhere.png", "--target", SPEC], "nowhere.png"),
     (["camera", "SESSION", "--target", "board"], "there is no target 'board'"),
     (["hand-eye", "SESSION", "--poses", "SESSION/poses.csv", "--target", SPEC, "--mode", "eye-in-hand"], "--camera"),
     (["hand-eye", "SESSION", "--poses", "none.csv", "--target", SPEC, "--mode", "eye-in-hand"], "none.csv"),
     (["hand-eye", "SESSION", "--poses", "SESSION/poses.csv", "--mode", "eye-in-hand", "--arm-mm", "1"], "--arm-deg"),
     (["hand-eye", "SESSION", "--poses", "SESSION/poses.csv", "--target", "aruco:6X6_50:30mm", "--camera",
-      "SESSION/true_camera.json", "--mode", "eye-in-hand"], "in none of 10 pictures"),
+      "SESSION/true_camera.json", "--mode", "eye-in-hand"], "in none of 10 images"),
     (["hand-eye", "SESSION", "--poses", "SESSION/poses.csv", "--mode", "eye-on-foot"], "eye-on-foot"),
     (["target", "--target", SPEC, "--out", "board.svg"], ".pdf or .png"),
 ])
@@ -143,15 +143,15 @@ def test_moveit(handeye: Path, tmp_path: Path) -> None:
 
 
 def _base_from_objects(config: Path, bundle: Path, out: Path) -> dict[str, tuple[Array, PoseEstimate]]:
-    """What `infer` says of the camera `cell` of a configuration, by picture: base_from_cam and the estimate."""
+    """What `infer` says of the camera `cell` of a configuration, by image: base_from_cam and the estimate."""
     assert run(["infer", "--source", "cell", "--config", str(config), "--bundle", str(bundle), "--out", str(out)]) == 0
     found = {result.frame_id.rpartition("/")[2]: result.estimates[0] for result in read_jsonl(out)}
     return {name: (entry.base_from_obj @ inverse(entry.cam_from_obj), entry) for name, entry in found.items()}
 
 
-def test_a_wrist_cameras_calibration_places_its_pictures(handeye: Path, bundle_dir: Path,  # noqa: F811
+def test_a_wrist_cameras_calibration_places_its_images(handeye: Path, bundle_dir: Path,  # noqa: F811
                                                         tmp_path: Path) -> None:
-    """ROS-Industrial's set, from pictures of a board to objects in the base frame. The board's own pose, which does not
+    """ROS-Industrial's set, from images of a board to objects in the base frame. The board's own pose, which does not
     move, says whether `base_from_cam` is right."""
     folder, target = handeye / "ri_10x10", "circles:10x10:25.4mm"
     camera, poses = tmp_path / "camera.yaml", folder / "cal_data.yaml"
@@ -175,7 +175,7 @@ def test_a_wrist_cameras_calibration_places_its_pictures(handeye: Path, bundle_d
     assert np.linalg.norm(spread - np.median(spread, axis=0), axis=1).max() < 0.025  # the arm moves by 0.4 m
 
 
-def test_a_fixed_cameras_calibration_places_its_pictures(handeye: Path, bundle_dir: Path,  # noqa: F811
+def test_a_fixed_cameras_calibration_places_its_images(handeye: Path, bundle_dir: Path,  # noqa: F811
                                                         tmp_path: Path) -> None:
     """ViSP's set: the camera stands still, and so does what it sees."""
     folder = str(handeye / "visp_franka_eye_to_hand")

@@ -31,7 +31,7 @@ def assert_at_brick(pose: np.ndarray) -> None:
     assert np.allclose(pose[:3, :3], CAM_FROM_BRICK[:3, :3], atol=0.1)
 
 
-def test_a_folder_gives_a_line_for_each_sound_picture(
+def test_a_folder_gives_a_line_for_each_sound_image(
     folder: Path, bundle_dir: Path, camera_file: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]  # noqa: F811
 ) -> None:
     out = tmp_path / "out" / "results.jsonl"
@@ -153,7 +153,7 @@ def test_ctrl_c_leaves_whole_files_and_says_so(bundle_dir: Path, camera_file: Pa
     assert out.read_bytes().endswith(b"\n")
     with av.open(str(video)) as container:
         shown = sum(1 for _ in container.decode(video=0))
-    assert len(results(out)) - shown in (0, 1)  # the line comes first: Ctrl-C may fall between it and the picture
+    assert len(results(out)) - shown in (0, 1)  # the line comes first: Ctrl-C may fall between it and the image
 
 
 @pytest.mark.parametrize(("change", "problem"), [
@@ -185,7 +185,7 @@ def test_one_corrupt_picture_is_bad_input(bundle_dir: Path, camera_file: Path, t
     (tmp_path / "bad.png").write_bytes(b"\x89PNG nothing")
     assert run(["infer", "--source", str(tmp_path / "bad.png"), "--bundle", str(bundle_dir), "--camera",
                 str(camera_file), "--out", str(tmp_path / "results.jsonl")]) == 2
-    assert "bad.png: the picture is cut off" in capfd.readouterr().err
+    assert "bad.png: the image is cut off" in capfd.readouterr().err
 
 
 def test_a_tampered_bundle_is_bad_input(folder: Path, bundle_dir: Path, camera_file: Path, tmp_path: Path,  # noqa: F811
@@ -203,7 +203,7 @@ def test_meshes_alone_are_looked_for_by_depth(rgbd_folder: Path, bundle_dir: Pat
     command = ["infer", "--source", str(rgbd_folder), "--camera", str(camera_file), "--out", str(out), "--no-training",
                "--objects", str(bundle_dir / "models")]
     assert run(command) == 0
-    assert "has no depth" in capfd.readouterr().err  # the third picture
+    assert "has no depth" in capfd.readouterr().err  # the third image
     assert [result.estimates for result in results(out)] == [(), ()]  # a bare wall
     assert run([*command[:-2], "--out", str(tmp_path / "b.jsonl")]) == 2
     assert "--objects FOLDER" in capfd.readouterr().err

@@ -12,5 +12,5 @@ from small_bop_dataset import make_dataset
 
 @pytest.fixture(scope="session")
 def small_dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A BOP data set of four pictures; not to be changed."""
+    """A BOP data set of four images; not to be changed."""
     return make_dataset(tmp_path_factory.mktemp("small"))

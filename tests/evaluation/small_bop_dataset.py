@@ -1,4 +1,4 @@
-"""A small BOP data set with depth: a box and a can, two scenes, two pictures each, drawn by the depth renderer."""
+"""A small BOP data set with depth: a box and a can, two scenes, two images each, drawn by the depth renderer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ OBJECTS = {
         trimesh.creation.cylinder(0.03, 0.1, sections=24))),
         symmetries_continuous=(ContinuousSymmetry(np.array([0, 0, 1.0])),)),
 }
-POSES = {  # picture: (object, pose); the second box of picture (2, 0) stands behind the can
+POSES = {  # image: (object, pose); the second box of image (2, 0) stands behind the can
     (1, 0): [(1, make(rotation_from_vector([0.4, 0.3, 0.1]), [-0.06, 0, 0.5])),
              (2, make(rotation_from_vector([1.2, 0.2, 0]), [0.08, 0.02, 0.6]))],
     (1, 1): [(1, make(rotation_from_vector([0.1, -0.8, 0.4]), [0.02, 0.03, 0.6]))],
@@ -42,13 +42,13 @@ def make_dataset(folder: Path) -> Path:
         writer = SceneWriter(folder / "test", scene_id, jpg_quality=None)
         for (scene, im_id), placed in POSES.items():
             if scene == scene_id:
-                writer.add(im_id, *picture(placed))
+                writer.add(im_id, *image(placed))
         writer.finish()
     return folder
 
 
-def picture(placed: list[tuple[int, np.ndarray]]) -> tuple[Frame, list[GroundTruth]]:
-    """A grey picture with exact depth, and the truth about it."""
+def image(placed: list[tuple[int, np.ndarray]]) -> tuple[Frame, list[GroundTruth]]:
+    """A grey image with exact depth, and the truth about it."""
     drawn = [render_depth(OBJECTS[obj_id].mesh, pose, CAMERA.K, 128, 96)[0] for obj_id, pose in placed]
     nearest = np.min([np.where(d > 0, d, BACKGROUND) for d in drawn] or [np.full((96, 128), BACKGROUND)], axis=0)
     truths = []

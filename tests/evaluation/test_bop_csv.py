@@ -78,6 +78,6 @@ def test_metres_are_noticed(tmp_path: Path) -> None:
 def test_no_file_or_a_picture_instead(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file"):
         read_csv(tmp_path / "none.csv")
-    (tmp_path / "picture.csv").write_bytes(b"\x89PNG\r\n\x1a\n\xff\xfe")
+    (tmp_path / "image.csv").write_bytes(b"\x89PNG\r\n\x1a\n\xff\xfe")
     with pytest.raises(InputError, match="not readable"):
-        read_csv(tmp_path / "picture.csv")
+        read_csv(tmp_path / "image.csv")

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from small_bop_dataset import CAMERA, POSES, picture
+from small_bop_dataset import CAMERA, POSES, image
 
 from posebot.core.camera import box_from_mask, project
 from posebot.core.frame import Frame
@@ -15,7 +15,7 @@ from posebot.evaluation.domain_shift import SCALE, apply_domain_shift, box_to_or
 
 @pytest.fixture
 def frame() -> Frame:
-    return picture(POSES[1, 0])[0]
+    return image(POSES[1, 0])[0]
 
 
 def test_poses_and_boxes_stay_where_they_are(frame: Frame) -> None:

@@ -81,15 +81,15 @@ def test_bins_hold_every_share_once() -> None:
 
 
 class Reader(HTMLParser):
-    """Collects what a page asks for from outside, and counts its pictures."""
+    """Collects what a page asks for from outside, and counts its images."""
 
     def __init__(self) -> None:
         super().__init__()
         self.outside: list[str] = []
-        self.pictures = 0
+        self.images = 0
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.pictures += tag == "img"
+        self.images += tag == "img"
         self.outside += [value for name, value in attrs
                          if name in ("src", "href") and value and not value.startswith(("data:", "#"))]
 
@@ -101,7 +101,7 @@ def test_the_page_needs_nothing_else(small_dataset: Path, records: list[ImageRec
     reader = Reader()
     reader.feed(text)
     assert reader.outside == []
-    assert reader.pictures == 2
+    assert reader.images == 2
     assert "&lt;made&gt; 1.0 on lmo / test" in text
     assert "<made>" not in text
     assert "flipped: rotation 180°" in text

@@ -145,7 +145,7 @@ def test_a_bad_picture_gives_its_own_error(small_dataset: Path, estimates: Path,
         judged(copy, estimates, tmp_path / "out", processes)
 
 
-def test_a_csv_about_other_objects_or_pictures(small_dataset: Path, tmp_path: Path) -> None:
+def test_a_csv_about_other_objects_or_images(small_dataset: Path, tmp_path: Path) -> None:
     split, pose = EvaluationSplit(small_dataset, "test"), make(translation=[0, 0, 0.5])
     write_csv(tmp_path / "a.csv", [Row(1, 0, 5, 1.0, pose)])
     with pytest.raises(InputError, match="obj_id 5 has no model; one of"):

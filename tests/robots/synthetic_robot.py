@@ -60,13 +60,13 @@ def pixels_of(points: Array, cam_from_target: Array, camera: Camera = CAMERA) ->
 
 
 def photograph(target: Target, cam_from_target: Array, camera: Camera = CAMERA) -> np.ndarray:
-    """Grey picture of a printed target on a grey table, without distortion, four times oversampled."""
+    """Grey image of a printed target on a grey table, without distortion, four times oversampled."""
     drawing, density, margin, over = target_shapes(target), 4000.0, 0.02, 4
     print_ = rasterize(drawing, density, margin).astype(np.uint8)
     to_metres = np.array([[1 / density, 0, drawing.box[0] - margin + 0.5 / density],
                           [0, 1 / density, drawing.box[1] - margin + 0.5 / density], [0, 0, 1]])
-    onto_picture = camera.K @ cam_from_target[:3, [0, 1, 3]] @ to_metres
+    onto_image = camera.K @ cam_from_target[:3, [0, 1, 3]] @ to_metres
     finer = np.array([[over, 0, (over - 1) / 2], [0, over, (over - 1) / 2], [0, 0, 1]])
     size = (camera.width * over, camera.height * over)
-    large = cv2.warpPerspective(print_, finer @ onto_picture, size, flags=cv2.INTER_LINEAR, borderValue=(110,))
+    large = cv2.warpPerspective(print_, finer @ onto_image, size, flags=cv2.INTER_LINEAR, borderValue=(110,))
     return cv2.resize(large, (camera.width, camera.height), interpolation=cv2.INTER_AREA)

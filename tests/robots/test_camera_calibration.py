@@ -1,4 +1,4 @@
-"""Intrinsics of a synthetic camera: recovered, with bad pictures left out and poor sets warned of."""
+"""Intrinsics of a synthetic camera: recovered, with bad images left out and poor sets warned of."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.robots.synthetic_robot import BOARD, CAMERA, look_at_board, pixels_of
 
 
 def shots(count: int = 14, seed: int = 0, tilt: float = 0.6, noise: float = 0.1) -> list[Detection]:
-    """Pictures of BOARD all over the picture."""
+    """Images of BOARD all over the image."""
     random, found = np.random.default_rng(seed), []
     points = BOARD.points()
     for i in range(count):
@@ -47,27 +47,27 @@ def test_lenses(lens: str, count: int) -> None:
 
 
 def test_a_bad_picture_is_left_out_and_named() -> None:
-    pictures = shots()
-    shifted = pictures[4].pixels.copy()
+    images = shots()
+    shifted = images[4].pixels.copy()
     shifted[::2] += 4
-    pictures[4] = replace(pictures[4], pixels=shifted)
-    found = calibrate_camera(pictures)
-    assert [entry.name for entry in found.pictures if not entry.used] == ["4.png"]
+    images[4] = replace(images[4], pixels=shifted)
+    found = calibrate_camera(images)
+    assert [entry.name for entry in found.images if not entry.used] == ["4.png"]
     assert "left out for their error: 4.png" in found.warnings[0]
-    assert next(entry for entry in found.pictures if entry.name == "4.png").error > 1
-    assert all(entry.used for entry in calibrate_camera(pictures, drop=False).pictures)
+    assert next(entry for entry in found.images if entry.name == "4.png").error > 1
+    assert all(entry.used for entry in calibrate_camera(images, drop=False).images)
 
 
 def test_poor_sets_are_warned_of() -> None:
     frontal = " ".join(calibrate_camera(shots(5, tilt=0.02)).warnings)
-    assert "only 5 pictures" in frontal
+    assert "only 5 images" in frontal
     assert "from the front" in frontal
     small = [replace(entry, pixels=entry.pixels * 0.3 + 200) for entry in shots()]
-    assert "of the picture only" in " ".join(calibrate_camera(small).warnings)
+    assert "of the image only" in " ".join(calibrate_camera(small).warnings)
 
 
 def test_refused() -> None:
-    with pytest.raises(InputError, match="2 pictures"):
+    with pytest.raises(InputError, match="2 images"):
         calibrate_camera(shots(2))
     with pytest.raises(InputError, match="2 sizes"):
         calibrate_camera([*shots(4), replace(shots(1)[0], size=(320, 240))])

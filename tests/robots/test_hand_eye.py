@@ -136,7 +136,7 @@ def test_wrong_intrinsics_are_improved() -> None:
     assert any("--fit-camera" in text for text in stated.warnings)
 
 
-def test_target_poses_without_pictures() -> None:
+def test_target_poses_without_images() -> None:
     robot = make_robot(count=12, seed=9, arm_mm=0.5, arm_deg=0.05)
     views = [view_from_pose(view.name, view.base_from_gripper, view.cam_from_target) for view in robot.views]
     assert errors(calibrate_hand_eye(views, robot.mode, None), robot)[0] < 3

@@ -108,17 +108,17 @@ def test_folder_is_paired_by_number(tmp_path: Path) -> None:
         (tmp_path / f"pose_rPe_{i}.yaml").write_text(f"rows: 6\ncols: 1\ndata:\n{data}\n")
     read = read_poses(tmp_path)
     np.testing.assert_allclose([entry.base_from_gripper for entry in read], poses, atol=1e-9)
-    pictures = [Path(f"image-{i}.png") for i in (10, 11, *range(1, 10))]
-    assert [picture.name for picture, _ in pair_images(read, pictures)] == [f"image-{i}.png" for i in range(1, 12)]
+    images = [Path(f"image-{i}.png") for i in (10, 11, *range(1, 10))]
+    assert [image.name for image, _ in pair_images(read, images)] == [f"image-{i}.png" for i in range(1, 12)]
 
 
 def test_pairing(tmp_path: Path) -> None:
     (tmp_path / "poses.json").write_text(json.dumps([make(None, [0, 0, i]).tolist() for i in range(3)]))
     poses = read_poses(tmp_path / "poses.json")
-    pictures = [Path("left.png"), Path("right.png"), Path("top.png")]
-    assert [picture for picture, _ in pair_images(poses, pictures)] == pictures
-    with pytest.raises(InputError, match="3 poses for 2 pictures"):
-        pair_images(poses, pictures[:2])
+    images = [Path("left.png"), Path("right.png"), Path("top.png")]
+    assert [image for image, _ in pair_images(poses, images)] == images
+    with pytest.raises(InputError, match="3 poses for 2 images"):
+        pair_images(poses, images[:2])
 
 
 @pytest.mark.parametrize(("name", "content", "words"), [

@@ -1,4 +1,4 @@
-"""Targets are found in made pictures, every point in its place, however the board is rotate_detection."""
+"""Targets are found in made images, every point in its place, however the board is rotate_detection."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def test_nothing_there() -> None:
 
 def test_several_tags_need_an_id() -> None:
     grid = parse_target("markers:4x3:40mm:12mm:DICT_4X4_50")
-    picture = photograph(grid, make(None, [-0.1, -0.08, 0.45]), STRAIGHT)
+    image = photograph(grid, make(None, [-0.1, -0.08, 0.45]), STRAIGHT)
     with pytest.raises(InputError, match="say which"):
-        make_target_detector(parse_target("aruco:DICT_4X4_50:40mm"))(picture, "many")
-    found = make_target_detector(parse_target("aruco:DICT_4X4_50:40mm:id5"))(picture, "many")
+        make_target_detector(parse_target("aruco:DICT_4X4_50:40mm"))(image, "many")
+    found = make_target_detector(parse_target("aruco:DICT_4X4_50:40mm:id5"))(image, "many")
     assert found is not None
     assert len(found.ids) == 4

@@ -19,9 +19,9 @@ def test_png_measures_what_it_says(spec: str, tmp_path: Path) -> None:
     target = parse_target(spec)
     sheet = write_target_sheet(tmp_path / "sheet.png", target, spec, "a4", dpi=100)
     assert sheet == (0.297, 0.210)
-    with Image.open(tmp_path / "sheet.png") as picture:
-        dpi = picture.info["dpi"][0]
-        found = make_target_detector(target)(np.asarray(picture), "sheet")
+    with Image.open(tmp_path / "sheet.png") as image:
+        dpi = image.info["dpi"][0]
+        found = make_target_detector(target)(np.asarray(image), "sheet")
     assert dpi == pytest.approx(100, abs=0.02)
     assert found is not None
     assert len(found.ids) == len(target.points())

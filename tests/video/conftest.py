@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.video.image_files import picture, write_png, write_video
+from tests.video.image_files import image, write_png, write_video
 from tests.video.plumbing import CAMERA, HEIGHT, WIDTH, write_plumbing_bundle
 
 
@@ -30,9 +30,9 @@ def camera_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Four pictures; the third is cut off in the middle of the file."""
+    """Four images; the third is cut off in the middle of the file."""
     for number in range(4):
-        path = write_png(tmp_path / "shots" / f"{number:03d}.png", picture(number))
+        path = write_png(tmp_path / "shots" / f"{number:03d}.png", image(number))
         if number == 2:
             path.write_bytes(path.read_bytes()[:200])
     return tmp_path / "shots"
@@ -40,9 +40,9 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def rgbd_folder(tmp_path: Path) -> Path:
-    """Two pictures with depth (millimetres), one without."""
+    """Two images with depth (millimetres), one without."""
     for number in range(3):
-        write_png(tmp_path / "rgbd" / "rgb" / f"{number}.png", picture(number))
+        write_png(tmp_path / "rgbd" / "rgb" / f"{number}.png", image(number))
     (tmp_path / "rgbd" / "depth").mkdir()
     for number in range(2):
         depth = np.full((HEIGHT, WIDTH), 400 + number, np.uint16)
@@ -57,11 +57,11 @@ def video_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def bop_root(tmp_path: Path, bundle_dir: Path) -> Path:
-    """A BOP test split: scene 3 with pictures 0, 1, 2, 7, of which the target list names 0, 2 and 7."""
+    """A BOP test split: scene 3 with images 0, 1, 2, 7, of which the target list names 0, 2 and 7."""
     root = tmp_path / "bricks"
     scene = root / "test" / "000003"
     for number in (0, 1, 2, 7):
-        write_png(scene / "rgb" / f"{number:06d}.png", picture(number))
+        write_png(scene / "rgb" / f"{number:06d}.png", image(number))
     cameras = {str(n): {"cam_K": CAMERA.K.ravel().tolist(), "depth_scale": 1.0} for n in (0, 1, 2, 7)}
     (scene / "scene_camera.json").write_text(json.dumps(cameras))
     targets = [{"scene_id": 3, "im_id": n, "obj_id": 1, "inst_count": 1} for n in (0, 2, 7)]

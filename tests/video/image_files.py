@@ -1,4 +1,4 @@
-"""Files made for tests: pictures and videos of the plumbing bundle's brick, in which every frame is different."""
+"""Files made for tests: images and videos of the plumbing bundle's brick, in which every frame is different."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tests.video.plumbing import BOX, HEIGHT, WIDTH
 
 
-def picture(number: int) -> NDArray[np.uint8]:
-    """A picture (H, W, 3), red first, of the brick's front; the background is different for every number."""
+def image(number: int) -> NDArray[np.uint8]:
+    """A image (H, W, 3), red first, of the brick's front; the background is different for every number."""
     ramp = np.linspace(0, 200, WIDTH).astype(np.uint8)
     background = np.stack([np.tile(ramp, (HEIGHT, 1)), np.full((HEIGHT, WIDTH), number % 25 * 10, np.uint8),
                            np.full((HEIGHT, WIDTH), 60, np.uint8)], axis=-1)
@@ -40,6 +40,6 @@ def write_video(path: Path, frames: int, fps: int = 10) -> Path:
         stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         stream.codec_context.gop_size = 1
         for number in range(frames):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(number), format="rgb24")))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image(number), format="rgb24")))
         container.mux(stream.encode())
     return path

@@ -1,6 +1,6 @@
 """A bundle whose networks are constants, so that everything around them can be tried in milliseconds.
 
-The detector sees one box in the middle of every picture (320x240); the localizer says that it is a brick seen from the
+The detector sees one box in the middle of every image (320x240); the localizer says that it is a brick seen from the
 front, so the pose that comes out is known: `CAM_FROM_BRICK`.
 """
 
@@ -47,10 +47,10 @@ def brick() -> Mesh:
 
 
 def _detector() -> bytes:
-    picture = helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", HEIGHT, WIDTH, 3])
+    image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["N", HEIGHT, WIDTH, 3])
     outputs = {"boxes": BOX.astype(np.float32).reshape(1, 4), "scores": np.array([0.9], np.float32),
                "labels": np.array([0], np.int64)}
-    return _constant_network([picture], outputs)
+    return _constant_network([image], outputs)
 
 
 def _localizer() -> bytes:

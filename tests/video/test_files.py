@@ -13,7 +13,7 @@ from posebot.core.transforms import make
 from posebot.video.intrinsics import Intrinsics
 from posebot.video.recordings import BopSource, ImageSource, VideoSource
 from posebot.video.source import CapturedFrame, SkippedFrame, Source
-from tests.video.image_files import picture, write_png, write_video
+from tests.video.image_files import image, write_png, write_video
 from tests.video.plumbing import CAMERA, HEIGHT, WIDTH
 
 INTRINSICS = Intrinsics(CAMERA, depth_scale=1.0, where="camera.json")
@@ -28,16 +28,16 @@ def skips(source: Source) -> Iterator[SkippedFrame]:
 
 
 def test_a_picture_comes_as_it_is(tmp_path: Path) -> None:
-    path = write_png(tmp_path / "one.png", picture(3))
+    path = write_png(tmp_path / "one.png", image(3))
     (frame,) = frames(ImageSource(path, INTRINSICS, base_from_cam=make(translation=[0, 0, 1])))
-    assert np.array_equal(frame.rgb, picture(3))
+    assert np.array_equal(frame.rgb, image(3))
     assert frame.frame_id == "one/one"
     assert frame.depth is None
     assert frame.base_from_cam is not None
     assert frame.captured_at > 0
 
 
-@pytest.mark.parametrize("content", [b"", b"no picture", b"\x89PNG\r\n\x1a\n cut off"])
+@pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n cut off"])
 def test_a_single_corrupt_picture_is_an_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.png").write_bytes(content)
     with pytest.raises(InputError, match=r"bad\.png"):
@@ -61,7 +61,7 @@ def test_pictures_that_are_done_are_not_even_read(folder: Path) -> None:
 
 def test_frame_ids_are_unique_where_names_differ_in_the_suffix_only(tmp_path: Path) -> None:
     for suffix in ("png", "jpg"):
-        write_png(tmp_path / "twins" / f"a.{suffix}", picture(1))
+        write_png(tmp_path / "twins" / f"a.{suffix}", image(1))
     assert {frame.frame_id for frame in frames(ImageSource(tmp_path / "twins", INTRINSICS))} == {
         "twins/a.png", "twins/a.jpg"}
 
@@ -89,12 +89,12 @@ def test_a_coloured_depth_map_is_refused(rgbd_folder: Path) -> None:
 
 
 def test_a_picture_of_another_size_is_skipped(folder: Path) -> None:
-    write_png(folder / "000.png", picture(0)[:100])
+    write_png(folder / "000.png", image(0)[:100])
     assert next(skips(ImageSource(folder, INTRINSICS))).reason.startswith("camera.json: intrinsics are for 320x240")
 
 
 def test_an_empty_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no picture"):
+    with pytest.raises(InputError, match="no image"):
         ImageSource(tmp_path, INTRINSICS)
 
 
@@ -105,7 +105,7 @@ def test_bop_takes_the_official_targets_only(bop_root: Path) -> None:
     assert BopSource(bop_root, "test").total == 4
 
 
-def test_bop_skips_a_missing_picture(bop_root: Path) -> None:
+def test_bop_skips_a_missing_image(bop_root: Path) -> None:
     (bop_root / "test" / "000003" / "rgb" / "000002.png").unlink()
     source = BopSource(bop_root, "test")
     assert [skipped.frame_id for skipped in skips(source)] == ["000003/000002"]
@@ -117,7 +117,7 @@ def test_a_video_gives_all_its_frames(video_file: Path) -> None:
     assert (source.fps, source.total) == (10, 6)
     found = frames(source)
     assert [frame.frame_id for frame in found] == [f"clip/{number:06d}" for number in range(6)]
-    assert np.abs(found[4].rgb.astype(int) - picture(4)).mean() < 6
+    assert np.abs(found[4].rgb.astype(int) - image(4)).mean() < 6
     assert len(frames(source, {"clip/000000", "clip/000003"})) == 4
 
 

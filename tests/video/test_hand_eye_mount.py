@@ -37,7 +37,7 @@ def calibration(folder: Path, mode: str = "eye-in-hand") -> Path:
 
 
 def table(path: Path, key: str, names: list[object]) -> Path:
-    """A CSV with the pose of the arm for each name (a picture's, or a time)."""
+    """A CSV with the pose of the arm for each name (a image's, or a time)."""
     lines = [f"{key},{','.join(f'm{i}{j}' for i in range(4) for j in range(4))}"]
     lines += [f"{name},{','.join(f'{value:.9f}' for value in arm_at(number).ravel())}"
               for number, name in enumerate(names)]

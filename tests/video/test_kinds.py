@@ -15,7 +15,7 @@ from posebot.config import json_schema
 from posebot.video.cameras import load_cameras
 from posebot.video.kinds import CAMERA_KINDS, cameras_config, load_kind
 from posebot.video.sinks import encode_image, read_jsonl
-from tests.video.image_files import picture
+from tests.video.image_files import image
 
 INTRINSICS = "{K: [300, 0, 159.5, 0, 300, 119.5, 0, 0, 1], width: 320, height: 240}"
 
@@ -27,7 +27,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         try:
             for number in range(1000):
-                jpeg = encode_image(picture(number), ".jpg")
+                jpeg = encode_image(image(number), ".jpg")
                 self.wfile.write(b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg))
                 self.wfile.write(jpeg + b"\r\n")
         except OSError:

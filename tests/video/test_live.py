@@ -19,14 +19,14 @@ from posebot.video.kinds.rtsp import network_frames
 from posebot.video.latest_slot import LatestSlot
 from posebot.video.live import FrameBuilder, LiveSource
 from posebot.video.source import CapturedFrame, SkippedFrame, redacted
-from tests.video.image_files import picture, write_video
+from tests.video.image_files import image, write_video
 from tests.video.plumbing import CAMERA
 
 SETTINGS = FrameBuilder("wrist", Intrinsics(CAMERA, where="camera.json"))
 
 
 def frame(number: int = 0) -> Frame:
-    return Frame(picture(number), CAMERA, frame_id="camera", captured_at=time.time())
+    return Frame(image(number), CAMERA, frame_id="camera", captured_at=time.time())
 
 
 def test_the_newest_wins_and_the_others_are_counted() -> None:
@@ -192,7 +192,7 @@ def test_a_network_stream_is_read_and_reconnected(http_camera: str) -> None:
         if reconnected and len(shots) >= 2:
             break
     source.close()
-    assert shots[0].frame.rgb.shape == picture(0).shape
+    assert shots[0].frame.rgb.shape == image(0).shape
     assert np.all(np.diff([int(shot.frame.frame_id.split("/")[1]) for shot in shots]) > 0)
 
 

@@ -12,7 +12,7 @@ from posebot.core.transforms import apply, make, perturb
 from posebot.objects.bop_models import make_object
 from posebot.video.mesh_outline import MAX_FACES, MeshOutline
 from posebot.video.overlay import COLORS, Overlay, label_of
-from tests.video.image_files import picture
+from tests.video.image_files import image
 from tests.video.plumbing import BOX, CAM_FROM_BRICK, CAMERA, HEIGHT, SIZE, WIDTH, brick
 
 BRICK = make_object(1, "brick", brick())
@@ -25,7 +25,7 @@ def result(*estimates: PoseEstimate) -> FrameResult:
 
 
 def draw(*estimates: PoseEstimate, scale: int = 1) -> np.ndarray:
-    return Overlay([BRICK], scale).draw(Frame(picture(1), CAMERA), result(*estimates))
+    return Overlay([BRICK], scale).draw(Frame(image(1), CAMERA), result(*estimates))
 
 
 def near(drawn: np.ndarray, color: tuple[int, int, int]) -> np.ndarray:
@@ -74,7 +74,7 @@ def test_a_fine_mesh_is_made_coarse_and_keeps_its_extents() -> None:
 
 
 def test_the_picture_itself_is_left_as_it_is() -> None:
-    frame = Frame(picture(1), CAMERA)
+    frame = Frame(image(1), CAMERA)
     before = frame.rgb.copy()
     drawn = Overlay([BRICK]).draw(frame, result(ESTIMATE))
     assert np.array_equal(frame.rgb, before)
@@ -93,7 +93,7 @@ def test_the_status_has_a_colour(status: str) -> None:
 
 
 def test_the_label_lies_beside_the_object() -> None:
-    plain, drawn = picture(1), draw(ESTIMATE.replace(cam_from_obj=None, status="no_pose"))
+    plain, drawn = image(1), draw(ESTIMATE.replace(cam_from_obj=None, status="no_pose"))
     x0, y0, x1, y1 = np.rint(BOX).astype(int)
     inside = (slice(y0 + 2, y1 - 1), slice(x0 + 2, x1 - 1))
     assert np.array_equal(drawn[inside], plain[inside])

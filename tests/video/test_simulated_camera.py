@@ -36,7 +36,7 @@ def test_the_hand_moves_smoothly_and_looks_at_the_table(seed: int, seconds: floa
     assert 0.3 < here[2, 3] < 0.8
     middle = apply(inverse(here), [[0, 0, 0.03]])[0]
     assert middle[2] > 0.4
-    assert np.abs(middle[:2] / middle[2]).max() < 0.4  # well inside a picture of 27 degrees to either side
+    assert np.abs(middle[:2] / middle[2]).max() < 0.4  # well inside a image of 27 degrees to either side
 
 
 def test_a_hand_without_speed_rests() -> None:

@@ -12,14 +12,14 @@ from posebot.core.results import FrameResult
 from posebot.evaluation.bop_csv import read_csv
 from posebot.video.resume import resume
 from posebot.video.sinks import ImageSink, JsonlSink, Output, VideoSink, read_jsonl, write_bop, write_image
-from tests.video.image_files import picture
+from tests.video.image_files import image
 from tests.video.plumbing import CAMERA
 from tests.video.test_overlay import ESTIMATE, Overlay
 
 
 def output(number: int, seconds: float = 0.0, frame_id: str = "") -> Output:
     frame_id = frame_id or f"000003/{number:06d}"
-    frame = Frame(picture(number), CAMERA, frame_id=frame_id, captured_at=1e9 + seconds)
+    frame = Frame(image(number), CAMERA, frame_id=frame_id, captured_at=1e9 + seconds)
     result = FrameResult(frame_id, frame.captured_at, CAMERA, (ESTIMATE,), 5.0, {"total": 40.0})
     return Output(frame, result, Overlay([]))
 
@@ -113,10 +113,10 @@ def test_pictures_are_named_by_frame(tmp_path: Path) -> None:
     sink = ImageSink(tmp_path / "drawn")
     sink.write(output(3))
     assert [path.name for path in (tmp_path / "drawn").iterdir()] == ["000003_000003.jpg"]
-    write_image(tmp_path / "exact.png", picture(1))
+    write_image(tmp_path / "exact.png", image(1))
     import cv2
 
-    assert np.array_equal(cv2.imread(str(tmp_path / "exact.png"))[..., ::-1], picture(1))
+    assert np.array_equal(cv2.imread(str(tmp_path / "exact.png"))[..., ::-1], image(1))
 
 
 def test_results_are_continued_only_by_the_same_settings(tmp_path: Path) -> None:
