@@ -1,4 +1,4 @@
-"""A typed client of the service.
+"""A typed client of the HTTP API.
 
     from posebot.client import Client
 
@@ -31,7 +31,11 @@ if TYPE_CHECKING:
 
 
 class ServiceError(PosebotError):
-    """The service said no. `code` as in docs/how-to/serve.md; `status` of HTTP, 0 where it could not be reached."""
+    """An error response of the service, or a failed connection.
+
+    Attributes:
+        code: as in `core.error_codes`. status: of HTTP, 0 where the service could not be reached.
+    """
 
     def __init__(self, status: int, code: str, message: str) -> None:
         self.status = status
@@ -40,7 +44,12 @@ class ServiceError(PosebotError):
 
 @dataclass(frozen=True)
 class Live:
-    """A message of a live stream: a result with its picture (JPEG, None unless asked for)."""
+    """A result of a live stream.
+
+    Attributes:
+        sequence: number of the result; gaps are results that were not sent. jpeg: image of its frame, if requested.
+        bundle: name and version of the model. age_ms: of the frame, when the message arrived.
+    """
 
     sequence: int
     result: Result
@@ -51,7 +60,7 @@ class Live:
 
 
 class Client:
-    """One connection to a service. May be used by several threads.
+    """A connection to a service. Thread-safe.
 
     Args:
         base: address of the service. key: API key, or an Entra ID token. timeout_s: of each request.
@@ -68,7 +77,7 @@ class Client:
     def infer(self, image: bytes | str | Path, camera: Camera, *, depth: bytes | str | Path | None = None,
               depth_scale: float = 1.0, base_from_cam: Array | None = None, frame_id: str = "",
               bundle: str | None = None) -> Result:
-        """Objects in one picture.
+        """Objects and their poses in one image.
 
         Args:
             image: PNG, JPEG or WebP, a file or its bytes.
@@ -91,7 +100,7 @@ class Client:
         return Result.from_dict(self._call("POST", "/v1/infer", files=files, data=fields))
 
     def stream(self, name: str) -> Stream:
-        """A camera of the service; nothing is asked yet."""
+        """A stream of the service; sends no request."""
         return Stream(self, name)
 
     def streams(self) -> list[dict[str, Any]]:
@@ -99,11 +108,11 @@ class Client:
         return list(self._call("GET", "/v1/streams")["streams"])
 
     def models(self) -> dict[str, Any]:
-        """All models, and which one is active."""
+        """All models, and the active one."""
         return self._call("GET", "/v1/models")
 
     def activate(self, name: str) -> dict[str, Any]:
-        """Let a model answer from now on; returns when it does."""
+        """Activate a model; returns when every replica uses it."""
         return self._call("POST", f"/v1/models/{name}/activate", timeout=150.0)
 
     def jobs(self) -> list[dict[str, Any]]:
@@ -111,19 +120,19 @@ class Client:
         return list(self._call("GET", "/v1/jobs")["jobs"])
 
     def submit(self, kind: Literal["train", "tune", "evaluate", "synth"], **arguments: Any) -> dict[str, Any]:
-        """Start a job; see docs/how-to/serve.md for the arguments."""
+        """Submit a job; `GET /v1/jobs` lists the arguments of each kind."""
         return self._call("POST", "/v1/jobs", json={"kind": kind, "arguments": arguments})
 
     def job(self, job_id: str) -> dict[str, Any]:
-        """How a job does."""
+        """The state of a job."""
         return self._call("GET", f"/v1/jobs/{job_id}")
 
     def job_logs(self, job_id: str, tail: int = 200) -> list[str]:
-        """The last lines it printed."""
+        """The last lines of its output."""
         return list(self._call("GET", f"/v1/jobs/{job_id}/logs", params={"tail": tail})["lines"])
 
     def stop_job(self, job_id: str) -> dict[str, Any]:
-        """End a job."""
+        """Stop a job."""
         return self._call("POST", f"/v1/jobs/{job_id}/stop")
 
     def close(self) -> None:
@@ -144,12 +153,12 @@ class Client:
         import httpx
 
         try:
-            answer = self._http.request(method, path, **options)
+            response = self._http.request(method, path, **options)
         except httpx.HTTPError as error:
             raise ServiceError(0, "unreachable", f"{self._base}: {error or type(error).__name__}") from None
-        if answer.status_code >= 400:
-            raise _refusal(answer)
-        return answer
+        if response.status_code >= 400:
+            raise _error(response)
+        return response
 
     def _socket(self, path: str) -> str:
         ticket = self._call("POST", "/v1/auth/ticket")["ticket"]
@@ -157,7 +166,7 @@ class Client:
 
 
 class Stream:
-    """A camera of the service."""
+    """A stream of the service: one camera and its results."""
 
     def __init__(self, client: Client, name: str) -> None:
         self._client, self.name, self._path = client, name, f"/v1/streams/{name}"
@@ -167,7 +176,7 @@ class Stream:
 
         Raises:
             ServiceError: `stale` where its image is older than `max_age_ms`, `no_result` before the first,
-                `not_running` where nobody has started the stream.
+                `not_running` where the stream is stopped.
         """
         limit = {} if max_age_ms is None else {"max_age_ms": max_age_ms}
         return Result.from_dict(self._client._call("GET", f"{self._path}/result", params=limit)["result"])
@@ -185,16 +194,16 @@ class Stream:
         return self._client._call("POST", f"{self._path}/stop")
 
     def status(self) -> dict[str, Any]:
-        """How it does."""
+        """Its status."""
         return self._client._call("GET", self._path)
 
     def push_pose(self, base_from_gripper: Array, stamp: float | None = None) -> None:
-        """Tell where the robot's hand is, 4x4 metres, or was at `stamp` (seconds since 1970)."""
+        """Push the pose of the robot's gripper, 4x4 metres, now or at `stamp` (seconds since 1970)."""
         pose = {"matrix": np.asarray(base_from_gripper, dtype=float).tolist()}
         self._client._raw("POST", f"{self._path}/robot-pose", json={"base_from_gripper": pose, "stamp": stamp})
 
     def live(self, picture: Literal["none", "raw", "overlay"] = "none", fps: float | None = None) -> Iterator[Live]:
-        """Results as they come, only the newest; ends with the connection.
+        """Live results, always the newest; ends with the connection.
 
         Raises:
             ServiceError: refused, or the connection broke.
@@ -207,9 +216,9 @@ class Stream:
         try:
             with connect(address, max_size=None) as socket:
                 for message in socket:
-                    read = _live(message)
-                    if read is not None:
-                        yield read
+                    live = _live(message)
+                    if live is not None:
+                        yield live
         except ConnectionClosedOK:
             return
         except (WebSocketException, OSError) as error:
@@ -224,22 +233,22 @@ def _live(message: str | bytes) -> Live | None:
         header, jpeg = message[4:end].decode(), bytes(message[end:])
     else:
         header = message
-    said: Mapping[str, Any] = json.loads(header)
-    if said["type"] != "result":
+    fields: Mapping[str, Any] = json.loads(header)
+    if fields["type"] != "result":
         return None
-    pose = said["base_from_cam"]
-    age_ms = 1000 * (time.time() - said["result"]["captured_at"])
-    return Live(said["sequence"], Result.from_dict(said["result"]), None if pose is None else np.array(pose),
-                said["bundle"], jpeg, age_ms)
+    pose = fields["base_from_cam"]
+    age_ms = 1000 * (time.time() - fields["result"]["captured_at"])
+    return Live(fields["sequence"], Result.from_dict(fields["result"]), None if pose is None else np.array(pose),
+                fields["bundle"], jpeg, age_ms)
 
 
 def _bytes(file: bytes | str | Path) -> bytes:
     return file if isinstance(file, bytes) else Path(file).read_bytes()
 
 
-def _refusal(answer: httpx.Response) -> ServiceError:
+def _error(response: httpx.Response) -> ServiceError:
     try:
-        error = answer.json()["error"]
-        return ServiceError(answer.status_code, error["code"], error["message"])
+        error = response.json()["error"]
+        return ServiceError(response.status_code, error["code"], error["message"])
     except (ValueError, KeyError, TypeError):
-        return ServiceError(answer.status_code, "unknown", f"{answer.status_code} {answer.text[:200]}")
+        return ServiceError(response.status_code, "unknown", f"{response.status_code} {response.text[:200]}")

@@ -54,13 +54,13 @@ def served(entry: CameraEntry, bundle: str, state: Path, port: int) -> Iterator[
     os.environ.pop("RAY_ADDRESS", None)  # never on an existing cluster
     from posebot.service import launch
     from posebot.service.auth.keys import KeyStore
-    from posebot.service.settings import Settings, Stream
+    from posebot.service.settings import Settings, StreamSettings
 
     shutil.rmtree(state, ignore_errors=True)
     name = Path(bundle).name
     settings: Settings = Settings(
         port=free_port(port), state=state.absolute(), bundles={name: bundle}, active=name, cameras={CAMERA: entry},
-        streams={CAMERA: Stream(autostart=True)})
+        streams={CAMERA: StreamSettings(autostart=True)})
     try:
         launch.start(settings)
         key = KeyStore(settings.state).create("demo", ["operate"], days=1)[1]

@@ -61,7 +61,7 @@ def application(settings: Settings, own_port: bool = False) -> Any:
     from posebot.service.deployments.api import NAME, Api
 
     common = _COMMON | {"user_config": user_config(initial_model(settings))}
-    options = {"num_cpus": settings.graph.cpus, "num_gpus": settings.graph.gpus}
+    options = {"num_cpus": settings.inference.cpus, "num_gpus": settings.inference.gpus}
     api: Any = serve.deployment(serve.ingress()(Api), name=NAME, num_replicas=1, max_ongoing_requests=1000,
                                 max_queued_requests=200, ray_actor_options=options, **common)
     stages = _stages(settings, common) if settings.profile == "distributed" else []
@@ -79,15 +79,16 @@ def _stages(settings: Settings, common: dict[str, Any]) -> list[Any]:
 
     from posebot.service.deployments.stages import NetworkStage, SolverStage
 
+    inference = settings.inference
+
     def deployed(stage: type, name: str, replicas: Replicas) -> Any:
         options = {"num_cpus": replicas.cpus, "num_gpus": replicas.gpus}
-        return serve.deployment(stage, name=name, **_scaling(replicas), max_ongoing_requests=2 * settings.graph.batch,
+        return serve.deployment(stage, name=name, **_scaling(replicas), max_ongoing_requests=2 * inference.batch,
                                 max_queued_requests=64, ray_actor_options=options, **common)
 
-    graph = settings.graph
-    return [deployed(NetworkStage, "Detector", graph.detector).bind(settings, "detector"),
-            deployed(NetworkStage, "Localizer", graph.localizer).bind(settings, "localizer"),
-            deployed(SolverStage, "PoseSolver", graph.solver).bind(settings)]
+    return [deployed(NetworkStage, "Detector", inference.detector).bind(settings, "detector"),
+            deployed(NetworkStage, "Localizer", inference.localizer).bind(settings, "localizer"),
+            deployed(SolverStage, "PoseSolver", inference.solver).bind(settings)]
 
 
 def _scaling(replicas: Replicas) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from posebot.core.transforms import is_transform
 from posebot.video.cameras import CameraEntry, load_cameras
 from posebot.video.kinds.sim import SimCamera
 
+_RENAMED = {"graph": "inference", "limits.picture_bytes": "image_bytes", "limits.picture_pixels": "image_pixels"}
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 Scope = Literal["read", "infer", "operate", "admin"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -67,15 +68,15 @@ class Limits(_Section):
     concurrent: int = Field(default=16, ge=1)
     viewers: int = Field(default=32, ge=1)
     body_bytes: int = Field(default=32_000_000, ge=1000)
-    picture_bytes: int = Field(default=20_000_000, ge=1000)
-    picture_pixels: int = Field(default=16_000_000, ge=64)
+    image_bytes: int = Field(default=20_000_000, ge=1000)
+    image_pixels: int = Field(default=16_000_000, ge=64)
     decode_seconds: float = Field(default=3.0, gt=0)
     infer_seconds: float = Field(default=60.0, gt=0)
     storage: str = "memory://"
     """URI of the library `limits`, such as redis://… to share counts between services."""
 
 
-class Record(_Section):
+class RecordingSettings(_Section):
     """Recording of a stream into the state folder: `megabytes` of a file, and how many files of each kind to `keep`."""
 
     jsonl: bool = True
@@ -84,7 +85,7 @@ class Record(_Section):
     keep: int = Field(default=8, ge=1)
 
 
-class Stream(_Section):
+class StreamSettings(_Section):
     """How a camera is run.
 
     `robot_pose`: source of base_from_cam; "table" reads `poses` (CSV), "pushed" takes poses sent by the robot.
@@ -100,7 +101,7 @@ class Stream(_Section):
     poses: Path | None = None
     gripper_from_cam: Matrix | None = None
     max_pose_gap_s: float = Field(default=0.25, gt=0)
-    record: Record | None = None
+    record: RecordingSettings | None = None
 
 
 class Replicas(_Section):
@@ -112,7 +113,7 @@ class Replicas(_Section):
     gpus: float = Field(default=0.0, ge=0)
 
 
-class Graph(_Section):
+class Inference(_Section):
     """Inference. `workers`: frames processed in parallel by a replica; `waiting`: frames that may wait. `threads`: of a
     network, 0 = chosen by its runtime. `batch`, `batch_wait_s`: batching of remote networks."""
 
@@ -149,14 +150,14 @@ class Settings(_Section):
     bundles: dict[Name, str] = {"kit": "kit"}
     active: Name = "kit"
     cameras: dict[Name, Camera] = {"wrist": CameraEntry(SimCamera(fps=10.0))}
-    streams: dict[Name, Stream] = {}
+    streams: dict[Name, StreamSettings] = {}
     stale_after_s: float = Field(default=2.0, gt=0)
     jobs: Jobs = Jobs()
-    graph: Graph = Graph()
+    inference: Inference = Inference()
 
-    def stream(self, name: str) -> Stream:
+    def stream(self, name: str) -> StreamSettings:
         """The settings of the stream of a camera."""
-        return self.streams.get(name, Stream())
+        return self.streams.get(name, StreamSettings())
 
 
 def load_settings(path: str | Path | None = None, **overrides: Any) -> Settings:
@@ -168,7 +169,7 @@ def load_settings(path: str | Path | None = None, **overrides: Any) -> Settings:
         InputError: the file cannot be read, or a value is wrong; the message names file, line and key.
     """
     file = Path(path).absolute() if path is not None else None
-    document = Document("settings", {}) if file is None else read_document(file)
+    document = Document("settings", {}) if file is None else read_document(file, renamed=_RENAMED)
     if isinstance(document.data, dict):
         given = {key: value for key, value in overrides.items() if value is not None}
         cameras = {"cameras": load_cameras(file)} if file is not None and "cameras" in document.data else {}

@@ -23,7 +23,7 @@ from posebot.service.web.image_decoder import check_header, decode_depth, decode
 from posebot.stages.pipeline import Pipeline
 from tests.service.helpers import CAMERA, Running, depth_picture, encode, picture
 
-LIMITS = Limits(picture_bytes=200_000, picture_pixels=50_000)
+LIMITS = Limits(image_bytes=200_000, image_pixels=50_000)
 
 
 def form(**changes: Any) -> dict[str, Any]:
@@ -167,4 +167,4 @@ def test_no_damaged_picture_does_harm(data: st.DataObject) -> None:
         decoded = decode_image(bytes(raw[:data.draw(st.integers(0, len(raw)))]), LIMITS, "image")
     except PosebotError:
         return
-    assert decoded.ndim == 3 and decoded.size <= 3 * LIMITS.picture_pixels
+    assert decoded.ndim == 3 and decoded.size <= 3 * LIMITS.image_pixels

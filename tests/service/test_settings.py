@@ -38,7 +38,7 @@ def test_the_command_line_wins(tmp_path: Path) -> None:
     ("port: 8000\nprot: 1\n", 2, "prot: unknown key"),
     ("port: many\n", 1, "port: many is not valid; a whole number from 0 to 65535"),
     ("limits:\n  concurrent: 0\n", 2, "limits.concurrent"),
-    ("graph:\n  detector:\n    cpus: -1\n", 3, "graph.detector.cpus"),
+    ("inference:\n  detector:\n    cpus: -1\n", 3, "inference.detector.cpus"),
     ("bundles: {kit: kit}\nactive: other\n", 2, "'other' is not a bundle"),
     ("auth:\n  enabled: false\nhost: 0.0.0.0\n", 2, "loopback"),
     ("streams:\n  desk: {loop: true}\n", 2, "there is no camera of this name"),
@@ -63,3 +63,8 @@ def test_a_password_in_broken_yaml_is_not_shown(tmp_path: Path) -> None:
     with pytest.raises(InputError) as refused:
         load_settings(file)
     assert "hunter2" not in str(refused.value)
+
+
+def test_deprecated_keys_are_still_read(tmp_path: Path) -> None:
+    settings = load_settings(written(tmp_path, "graph: {workers: 3}\nlimits: {picture_bytes: 5000}\n"))
+    assert settings.inference.workers == 3 and settings.limits.image_bytes == 5000

@@ -23,7 +23,7 @@ from posebot.models.bundle import Bundle
 from posebot.service.auth.rate_limits import RateLimiter
 from posebot.service.errors import RateLimited
 from posebot.service.jobs.arguments import ARGUMENTS, command_options, path_inside
-from posebot.service.settings import Limits, Record, load_settings
+from posebot.service.settings import Limits, RecordingSettings, load_settings
 from posebot.service.streams.output import StreamOutput
 from posebot.service.streams.pose_buffer import PoseBuffer, load_pose_buffer
 from posebot.service.streams.recorder import Recorder
@@ -170,7 +170,7 @@ def stream_output(bundle: Bundle, number: int) -> StreamOutput:
 
 def test_recordings_are_rotated_and_the_oldest_go(tmp_path: Path, tiny_bundle: Path) -> None:
     bundle = Bundle.open(tiny_bundle)
-    recorder = Recorder(tmp_path, Record(mcap=True, megabytes=0.002, keep=2), "cam")
+    recorder = Recorder(tmp_path, RecordingSettings(mcap=True, megabytes=0.002, keep=2), "cam")
     for number in range(20):
         recorder.write(stream_output(bundle, number))
     recorder.close()
@@ -181,7 +181,7 @@ def test_recordings_are_rotated_and_the_oldest_go(tmp_path: Path, tiny_bundle: P
 
 def test_a_recording_that_was_cut_off_can_be_read(tmp_path: Path, tiny_bundle: Path) -> None:
     bundle = Bundle.open(tiny_bundle)
-    recorder = Recorder(tmp_path, Record(mcap=True), "cam")
+    recorder = Recorder(tmp_path, RecordingSettings(mcap=True), "cam")
     for number in range(3):
         recorder.write(stream_output(bundle, number))
     recorder.sync()  # and then the process is killed
@@ -206,7 +206,7 @@ def test_ros_messages_say_the_same_as_the_result(tmp_path: Path, tiny_bundle: Pa
     from mcap_ros2.decoder import DecoderFactory
 
     bundle = Bundle.open(tiny_bundle)
-    recorder = Recorder(tmp_path, Record(jsonl=False, mcap=True), "cam")
+    recorder = Recorder(tmp_path, RecordingSettings(jsonl=False, mcap=True), "cam")
     one = stream_output(bundle, 1)
     recorder.write(one)
     recorder.close()

@@ -11,7 +11,7 @@ import yaml
 
 from posebot.core.errors import InputError
 from posebot.core.transforms import Array, make, rotation_from_vector
-from posebot.service.settings import Stream
+from posebot.service.settings import StreamSettings
 from posebot.service.streams.camera_pose import CameraPoseProvider
 from posebot.video.cameras import load_cameras
 from posebot.video.open_source import SourceOptions, open_source
@@ -93,7 +93,7 @@ def test_a_fixed_camera_stands_where_the_calibration_says(tmp_path: Path, folder
         np.testing.assert_allclose(pose, GRIPPER_FROM_CAM, atol=1e-7)
     entry = load_cameras(path)["wrist"]
     assert entry.mount.error.causes == ("hand_eye",)
-    assert CameraPoseProvider(entry, Stream()).kind == "static"
+    assert CameraPoseProvider(entry, StreamSettings()).kind == "static"
 
 
 def test_the_error_is_what_calibration_found_unless_told_otherwise(tmp_path: Path, folder: Path) -> None:
@@ -111,7 +111,7 @@ def test_the_error_is_what_calibration_found_unless_told_otherwise(tmp_path: Pat
 def test_pushed_poses_need_no_other_numbers_than_the_calibration(tmp_path: Path, folder: Path) -> None:
     calibration(tmp_path)
     entry = load_cameras(config(tmp_path, kind="folder", source=folder.name, hand_eye="hand_eye.yaml"))["wrist"]
-    placing = CameraPoseProvider(entry, Stream(robot_pose="pushed"))
+    placing = CameraPoseProvider(entry, StreamSettings(robot_pose="pushed"))
     placing.push(100.0, arm_at(3))
     (shot, *_) = open_source("wrist", SourceOptions(config=tmp_path / "cameras.yaml")).frames()
     assert isinstance(shot, CapturedFrame)

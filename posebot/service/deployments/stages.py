@@ -42,11 +42,11 @@ class NetworkStage:
 
     def __init__(self, settings: Settings, which: str) -> None:
         def build(bundle: Bundle, name: str, digest: str) -> Network:
-            return Network(getattr(bundle, which), "auto", settings.graph.threads, f"{which}.onnx")
+            return Network(getattr(bundle, which), "auto", settings.inference.threads, f"{which}.onnx")
 
         self._models = ModelCache(settings.bundles, build)
-        self.run.set_max_batch_size(settings.graph.batch)  # type: ignore[attr-defined]
-        self.run.set_batch_wait_timeout_s(settings.graph.batch_wait_s)  # type: ignore[attr-defined]
+        self.run.set_max_batch_size(settings.inference.batch)  # type: ignore[attr-defined]
+        self.run.set_batch_wait_timeout_s(settings.inference.batch_wait_s)  # type: ignore[attr-defined]
 
     async def reconfigure(self, user_config: dict[str, str]) -> None:
         """Load the model that becomes active."""
@@ -84,7 +84,7 @@ class SolverStage:
 
     def __init__(self, settings: Settings) -> None:
         def build(bundle: Bundle, name: str, digest: str) -> PoseSolver:
-            return PoseSolver(bundle.objects, settings.graph.threads, bundle.manifest.upright_prior)
+            return PoseSolver(bundle.objects, settings.inference.threads, bundle.manifest.upright_prior)
 
         self._models = ModelCache(settings.bundles, build)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="solver")

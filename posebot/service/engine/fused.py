@@ -25,7 +25,7 @@ _HEALTHY_FOR_S = 30.0
 
 
 class ThreadedEngine:
-    """See `InferenceEngine`. `workers` frames are processed in parallel, `graph.waiting` more may wait, others are
+    """See `InferenceEngine`. `workers` frames are processed in parallel, `inference.waiting` more may wait, others are
     refused.
 
     Args:
@@ -37,7 +37,7 @@ class ThreadedEngine:
         self._models = ModelCache(settings.bundles, build)
         self._pool = ThreadPoolExecutor(workers, thread_name_prefix="pipeline")
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="loader")
-        self._max_pending, self._pending = workers + settings.graph.waiting, 0
+        self._max_pending, self._pending = workers + settings.inference.waiting, 0
         self._succeeded_at = float("-inf")
 
     async def infer(self, frame: Frame, bundle: str | None = None) -> Prediction:
@@ -87,6 +87,6 @@ class ThreadedEngine:
 def fused_engine(settings: Settings) -> ThreadedEngine:
     """An engine with all stages in this process."""
     def build(bundle: Bundle, name: str, digest: str) -> Pipeline:
-        return Pipeline(bundle, fuse=False, threads=settings.graph.threads)
+        return Pipeline(bundle, fuse=False, threads=settings.inference.threads)
 
-    return ThreadedEngine(settings, build, settings.graph.workers)
+    return ThreadedEngine(settings, build, settings.inference.workers)

@@ -81,9 +81,9 @@ def remote_engine(settings: Settings, share: Callable[[Frame], Any], detector: A
     def build(bundle: Bundle, name: str, digest: str) -> Pipeline:
         model = (name, digest)
         # the upright prior compares all objects of a frame: they must be solved together
-        shards = 1 if bundle.manifest.upright_prior else settings.graph.solver.max
+        shards = 1 if bundle.manifest.upright_prior else settings.inference.solver.max
         return RemotePipeline(bundle, RemoteNetwork(detector, model, timeout_s),
                               RemoteNetwork(localizer, model, timeout_s),
                               RemoteSolver(solver, model, shards, timeout_s, share))
 
-    return ThreadedEngine(settings, build, max(_MIN_WORKERS, settings.graph.workers))
+    return ThreadedEngine(settings, build, max(_MIN_WORKERS, settings.inference.workers))

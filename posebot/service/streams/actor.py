@@ -6,7 +6,6 @@ Actors are detached: the API's replica may die and come back while they keep run
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 import time
 from contextlib import suppress
@@ -76,10 +75,6 @@ class StreamActor:
         self._stopping.set()
         if self._watcher is not None:
             await asyncio.to_thread(self._watcher.runner.stop)
-
-    async def pid(self) -> int:
-        """Of this process."""
-        return os.getpid()
 
     @property
     def _running(self) -> StreamWatcher:

@@ -14,7 +14,7 @@ import numpy as np
 from posebot.core.errors import PoseError
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array, is_transform
-from posebot.service.settings import Stream
+from posebot.service.settings import StreamSettings
 from posebot.service.streams.pose_buffer import PoseBuffer, load_pose_buffer
 from posebot.stages.fuse import CameraError
 from posebot.video.cameras import CameraEntry
@@ -29,7 +29,7 @@ class CameraPoseProvider:
         kind: as in `schemas.streams.StreamStatus.robot_pose`. error: uncertainty of `base_from_cam`, None: exact.
     """
 
-    def __init__(self, entry: CameraEntry, stream: Stream) -> None:
+    def __init__(self, entry: CameraEntry, stream: StreamSettings) -> None:
         self._gripper_from_cam, self.error = _gripper_from_cam(entry, stream)
         self._stream = stream
         self._buffer: PoseBuffer | None = None
@@ -74,7 +74,7 @@ class CameraPoseProvider:
         return self.kind == "table" and self._buffer is not None and self._buffer.last < _EPOCH
 
 
-def _gripper_from_cam(entry: CameraEntry, stream: Stream) -> tuple[Array, CameraError | None]:
+def _gripper_from_cam(entry: CameraEntry, stream: StreamSettings) -> tuple[Array, CameraError | None]:
     """gripper_from_cam 4x4, and the uncertainty of base_from_cam (None: exact, as for a stream's own numbers)."""
     if stream.gripper_from_cam is not None:
         return np.reshape(np.array(stream.gripper_from_cam, dtype=float), (4, 4)), None

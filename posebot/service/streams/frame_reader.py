@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
-from posebot.service.settings import Stream
+from posebot.service.settings import StreamSettings
 from posebot.video.cameras import CameraEntry
 from posebot.video.live import LiveSource
 from posebot.video.open_source import open_camera
@@ -17,7 +17,7 @@ from posebot.video.source import CapturedFrame, FrameEvent, SkippedFrame, Source
 class FrameReader:
     """Opens the source of a stream in the thread that reads its frames. `stop` may be called from any thread."""
 
-    def __init__(self, name: str, entry: CameraEntry, stream: Stream) -> None:
+    def __init__(self, name: str, entry: CameraEntry, stream: StreamSettings) -> None:
         self.name, self.entry, self.stream = name, entry, stream
         self._stop = threading.Event()
         self._source: Source | None = None

@@ -7,6 +7,7 @@ import json
 from typing import Any, BinaryIO
 
 from posebot.core.results import FrameResult
+from posebot.service.streams.cdr import CdrEncoder
 from posebot.service.streams.output import StreamOutput
 from posebot.video import ros_messages
 from posebot.video.mcap import IMAGE_SCHEMA, IMAGE_TOPIC, RESULT_SCHEMA, RESULT_TOPIC
@@ -20,7 +21,6 @@ class StreamMcapWriter:
 
     def __init__(self, file: BinaryIO, stream: str) -> None:
         from mcap.writer import CompressionType, Writer
-        from mcap_ros2._dynamic import serialize_dynamic
 
         self._stream = stream
         self._writer = Writer(file, compression=CompressionType.NONE)
@@ -29,8 +29,7 @@ class StreamMcapWriter:
                          for name, text in ros_messages.DEFINITIONS.items()}
         self._schemas |= {name: self._writer.register_schema(name, "jsonschema", json.dumps(schema).encode())
                           for name, schema in _JSON_SCHEMAS.items()}
-        self._cdr_encoders = {name: serialize_dynamic(name, text)[name]
-                              for name, text in ros_messages.DEFINITIONS.items()}
+        self._encoders = {name: CdrEncoder(text) for name, text in ros_messages.DEFINITIONS.items()}
         self._channels: dict[str, int] = {}
 
     def write(self, output: StreamOutput) -> None:
@@ -67,7 +66,7 @@ class StreamMcapWriter:
         self._add(topic, "json", schema, text.encode(), stamp)
 
     def _add_ros(self, topic: str, schema: str, message: dict[str, Any], stamp: float) -> None:
-        self._add(topic, "cdr", schema, self._cdr_encoders[schema](message), stamp)
+        self._add(topic, "cdr", schema, self._encoders[schema](message), stamp)
 
     def _add(self, topic: str, encoding: str, schema: str, data: bytes, stamp: float) -> None:
         if topic not in self._channels:

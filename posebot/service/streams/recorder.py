@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from posebot.service.settings import Record
+from posebot.service.settings import RecordingSettings
 from posebot.service.streams.mcap_writer import StreamMcapWriter
 from posebot.service.streams.output import StreamOutput
 
@@ -30,7 +30,7 @@ class _Writer(Protocol):
 class Recorder:
     """Writes every output of a stream into `folder`. Not thread-safe."""
 
-    def __init__(self, folder: Path, settings: Record, stream: str) -> None:
+    def __init__(self, folder: Path, settings: RecordingSettings, stream: str) -> None:
         self.folder, self.settings, self.stream = folder, settings, stream
         self.folder.mkdir(parents=True, exist_ok=True)
         self._open_files: dict[str, tuple[BinaryIO, _Writer]] = {}

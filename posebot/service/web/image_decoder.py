@@ -72,8 +72,8 @@ def check_header(data: bytes, limits: Limits, where: str, formats: tuple[str, ..
     """Width and height from the header alone. Raises as `ImageDecoder.image`."""
     from PIL import Image, UnidentifiedImageError
 
-    if len(data) > limits.picture_bytes:
-        raise TooLarge(f"{where}: {len(data)} bytes; at most {limits.picture_bytes}")
+    if len(data) > limits.image_bytes:
+        raise TooLarge(f"{where}: {len(data)} bytes; at most {limits.image_bytes}")
     try:
         with Image.open(io.BytesIO(data), formats=formats) as image:
             width, height = image.size
@@ -81,8 +81,8 @@ def check_header(data: bytes, limits: Limits, where: str, formats: tuple[str, ..
         raise UnsupportedFormat(f"{where}: not a {' or '.join(formats)} image") from None
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ImageError(where, f"damaged image ({' '.join(str(error).split())[:80]})", "a complete file") from None
-    if width * height > limits.picture_pixels or max(width, height) > _MAX_SIDE:
-        raise TooLarge(f"{where}: {width}x{height} pixels; at most {limits.picture_pixels} in all")
+    if width * height > limits.image_pixels or max(width, height) > _MAX_SIDE:
+        raise TooLarge(f"{where}: {width}x{height} pixels; at most {limits.image_pixels} in all")
     return width, height
 
 

@@ -10,7 +10,7 @@ import posebot
 from posebot.service.auth.identity import PUBLIC
 from posebot.service.web.authentication import requires
 from posebot.service.web.metrics import CONTENT_TYPE
-from posebot.service.web.schemas.service import InfoOut, Live, Ready
+from posebot.service.web.schemas.service import InfoOut, LiveOut, ReadyOut
 from posebot.service.web.services import ServicesDep
 
 router = APIRouter(prefix="/v1", tags=["health"])
@@ -18,17 +18,17 @@ router = APIRouter(prefix="/v1", tags=["health"])
 
 @router.get("/health/live")
 @requires(PUBLIC)
-async def live() -> Live:
+async def live() -> LiveOut:
     """The process responds."""
-    return Live()
+    return LiveOut()
 
 
 @router.get("/health/ready")
 @requires(PUBLIC)
-async def ready(services: ServicesDep) -> Ready:
+async def ready(services: ServicesDep) -> ReadyOut:
     """Inference works: an image goes through every stage (at most once in 10 seconds). 503 if it fails."""
     checked_at, ms = await services.readiness.check()
-    return Ready(checked_at=checked_at, ms=round(ms, 2))
+    return ReadyOut(checked_at=checked_at, ms=round(ms, 2))
 
 
 @router.get("/info")

@@ -17,13 +17,13 @@ Quaternion = Annotated[list[FiniteFloat], Field(min_length=4, max_length=4)]
 _METRES = 1e4
 
 
-class Request(BaseModel):
+class RequestModel(BaseModel):
     """Base of request bodies: unknown fields are errors."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class CameraIn(Request):
+class CameraIn(RequestModel):
     """Intrinsics of exactly this image: either `K`, or `fx`, `fy`, `cx`, `cy`."""
 
     K: Annotated[list[FiniteFloat] | None, Field(min_length=9, max_length=9, description="row-major 3x3, pixels; "
@@ -52,7 +52,7 @@ class CameraIn(Request):
         return Camera(K, self.width, self.height, np.array(self.distortion))
 
 
-class PoseIn(Request):
+class PoseIn(RequestModel):
     """A rigid transform, metres: either `matrix`, or `position_m` with `quaternion_xyzw`."""
 
     matrix: Matrix4 | None = Field(default=None, description="4x4, rows; the last one 0 0 0 1")
@@ -78,7 +78,7 @@ class PoseIn(Request):
         return np.array(self.matrix, dtype=float)
 
 
-class InferIn(Request):
+class InferIn(RequestModel):
     """One image. In a multipart form `image` and `depth` are files, the others text or JSON."""
 
     image: str = Field(description="PNG, JPEG or WebP, base64")

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from posebot.service.web.schemas.poses import Request
+from posebot.service.web.schemas.poses import RequestModel
 
 JobKind = Literal["train", "tune", "evaluate", "synth"]
 JobStatus = Literal["pending", "running", "succeeded", "failed", "stopped"]
@@ -29,7 +29,7 @@ class ErrorOut(BaseModel):
     error: ErrorDetail
 
 
-class LoginIn(Request):
+class LoginIn(RequestModel):
     """An API key."""
 
     key: str = Field(max_length=200)
@@ -61,13 +61,13 @@ class InfoOut(BaseModel):
     server_time: float = Field(description="seconds since 1970")
 
 
-class Live(BaseModel):
+class LiveOut(BaseModel):
     """The process responds."""
 
     status: Literal["live"] = "live"
 
 
-class Ready(BaseModel):
+class ReadyOut(BaseModel):
     """Inference works."""
 
     status: Literal["ready"] = "ready"
@@ -144,7 +144,7 @@ class MeshOut(BaseModel):
     extents_m: list[float]
 
 
-class JobIn(Request):
+class JobIn(RequestModel):
     """A job to submit. `GET /v1/jobs` lists the arguments of each kind."""
 
     kind: JobKind

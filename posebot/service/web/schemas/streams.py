@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from posebot.service.web.schemas.poses import EstimateOut, FrameResultOut, PoseIn, Request
+from posebot.service.web.schemas.poses import EstimateOut, FrameResultOut, PoseIn, RequestModel
 
 State = Literal["stopped", "starting", "running", "stale", "reconnecting", "failed"]
 ErrorCode = Literal["auth_failed", "timeout", "not_found", "refused", "codec", "disconnected", "bad_input", "engine",
@@ -71,7 +71,7 @@ class StreamResult(BaseModel):
                                           "out of view, occluded, or missed")
 
 
-class RobotPose(Request):
+class RobotPose(RequestModel):
     """Pose of the robot's gripper. With a hand-eye calibration or `gripper_from_cam` in the configuration the camera's
     pose follows from it; without, it is taken as the camera's own pose."""
 
