@@ -46,7 +46,7 @@ def report(error: BaseException) -> int:
 
 
 def explain(error: BaseException) -> tuple[str, int]:
-    """One line for the user and the exit code. An error that no user can correct is written to a log file."""
+    """One line for the user and the exit code. An internal error is written to a log file."""
     for cause in _causes(error):
         if isinstance(cause, PosebotError):
             return f"error: {_one_line(cause)} [{cause.code}]", exit_code(cause)

@@ -13,7 +13,7 @@ from typer.main import get_command
 
 @dataclass(frozen=True)
 class Entry:
-    """Where a command lives, its line in `posebot --help` and the section it stands in.
+    """Where a command lives, its line in `posebot --help` and its section there.
 
     `module` holds a function named as the command (an underscore for each dash), or a `typer.Typer` named `app`.
     """

@@ -1,4 +1,4 @@
-"""What `posebot doctor` looks at besides packages. Nothing here raises; what may crash runs in a subprocess."""
+"""The checks of `posebot doctor` besides packages. Nothing here raises; what may crash runs in a subprocess."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def examine(quick: bool = False) -> Iterator[Check]:
         advice = "for the path tracer; on Debian: apt-get install libllvm19 libatomic1"
         yield attempt("Mitsuba", _TRY_MITSUBA, "warn", advice)
     if installed("torch"):
-        advice = "torch and torchvision must be the pair that requirements.txt names"
+        advice = "install the versions of torch and torchvision in requirements.txt; they must match"
         yield attempt("torch", _TRY_TORCH, "warn", advice)
 
 
@@ -62,14 +62,14 @@ def system() -> Iterator[Check]:
     memory = _available_memory_gb()
     if memory is not None:
         yield Check("memory", "ok" if memory > 4 else "warn", f"{memory:.1f} GB free",
-                    "" if memory > 4 else "training wants 4 GB and more; inference runs in 1 GB")
+                    "" if memory > 4 else "training needs 4 GB or more; inference needs 1 GB")
     disk = shutil.disk_usage(".").free / 1e9
     yield Check("disk", "ok" if disk > 5 else "warn", f"{disk:.0f} GB free here",
                 "" if disk > 5 else "a data set of 10,000 frames takes about 10 GB")
 
 
 def runtimes() -> Check:
-    """Which runtimes can run the networks, and on what."""
+    """Which runtimes can run the networks, and on which devices."""
     try:
         import onnxruntime
         import openvino
@@ -79,13 +79,13 @@ def runtimes() -> Check:
                             for device in core.available_devices)
         providers = ", ".join(name.removesuffix("ExecutionProvider")
                               for name in onnxruntime.get_available_providers())
-    except Exception as error:  # a broken native library raises what it likes
+    except Exception as error:  # a broken native library may raise anything
         return Check("runtimes", "missing", f"{type(error).__name__}: {error}", "pip install -r requirements.txt")
     return Check("runtimes", "ok", f"OpenVINO: {devices}; ONNX Runtime: {providers}")
 
 
 def attempt(name: str, code: str, failed: Status, advice: str) -> Check:
-    """Run Python code in a process of its own: it may hang or crash. Its last printed line is what was found."""
+    """Run Python code in a subprocess, as it may hang or crash. The last line that it prints is the result."""
     try:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""Installed packages against what posebot asks for and was tested with, from the packages' own metadata."""
+"""Installed packages compared with the requirements and tested versions of posebot, from package metadata."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TWINS = {"onnxruntime": "onnxruntime-gpu", "opencv-python": "opencv-python-headl
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the report: what was looked at, how it stands, what was found, and what to do about it."""
+    """One line of the report: the name of the check, its status, what was found, and how to fix it."""
 
     name: str
     status: Status
@@ -29,7 +29,7 @@ class Check:
 
 
 def packages() -> Iterator[Check]:
-    """What posebot needs against what is installed: missing, outside the allowed range, or not the tested version."""
+    """Packages that are missing, outside the allowed range, or not of the tested version, for each extra."""
     requirements = [Requirement(line) for line in metadata.requires("posebot") or []]
     pins = tested_versions()
     for extra in ("", *EXTRAS):
@@ -46,10 +46,11 @@ def packages() -> Iterator[Check]:
             yield Check(name, "warn" if extra else "missing", "; ".join(clashes), "pip install -r requirements.txt")
         else:
             yield _against_pins(name, wanted, pins)
-    rivals = [name for name in ("opencv-python-headless", "opencv-contrib-python") if installed(name)]
-    if rivals and installed("opencv-python"):
-        yield Check("OpenCV packages", "warn", f"{', '.join(rivals)} beside opencv-python: they overwrite each other",
-                    f"pip uninstall {' '.join(rivals)}; pip install --force-reinstall opencv-python")
+    duplicates = [name for name in ("opencv-python-headless", "opencv-contrib-python") if installed(name)]
+    if duplicates and installed("opencv-python"):
+        yield Check("OpenCV packages", "warn",
+                    f"{', '.join(duplicates)} beside opencv-python: they overwrite each other",
+                    f"pip uninstall {' '.join(duplicates)}; pip install --force-reinstall opencv-python")
 
 
 def conflict(requirement: Requirement) -> str:
@@ -93,7 +94,7 @@ def _against_pins(name: str, wanted: list[Requirement], pins: dict[str, str]) ->
         if pin and version.partition("+")[0] != pin:
             others.append(f"{one.name} {version} (tested: {pin})")
     if others:
-        return Check(name, "warn", ", ".join(others), "allowed, but not the tested versions of requirements.txt")
+        return Check(name, "warn", ", ".join(others), "allowed, but not the tested versions; see requirements.txt")
     return Check(name, "ok", f"{len(wanted)} installed, the tested versions")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from posebot.cli._common import console
+from posebot.cli._common import console, output
 from posebot.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -56,7 +56,6 @@ def picks(bundle: str, scenes: int, depth: bool, out: Path) -> dict[str, Any]:
 def show(report: dict[str, Any], folder: Path) -> None:
     """Print the report as a table."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
     from posebot.picking.report import COLUMNS, table_rows
@@ -64,6 +63,6 @@ def show(report: dict[str, Any], folder: Path) -> None:
     table = Table(*COLUMNS, box=SIMPLE_HEAD, pad_edge=False, caption=f"{report['scenes']} scenes")
     for row in table_rows(report):
         table.add_row(*row)
-    screen = Console(highlight=False)
+    screen = output(soft_wrap=False)
     screen.print(table)
     screen.print(f"report: {folder / 'picks.html'}", markup=False, soft_wrap=True)

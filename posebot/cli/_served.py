@@ -1,4 +1,4 @@
-"""The demo's service: one simulated camera and one key, and a source of frames that reads its results."""
+"""The service of the demo, with one simulated camera and one key, and a source of frames that reads its results."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _RESULT_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True)
 class Served:
-    """Where the service is, and a key for it."""
+    """Address of the service, and a key for it."""
 
     address: str
     key: str

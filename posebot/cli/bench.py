@@ -1,4 +1,4 @@
-"""`posebot bench`: the time of every stage on this machine, beside the bare runtime's."""
+"""`posebot bench`: the time of each stage on this machine, compared with that of the bare networks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from posebot.cli._common import BundleOption, DepthFlag, JsonFlag, SplitOption, print_json
+from posebot.cli._common import BundleOption, DepthFlag, JsonFlag, SplitOption, output, print_json
 from posebot.core.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
     from posebot.models.bundle import Bundle
 
 METHOD = (
-    "Wall-clock time of each stage, one frame after the other in one process; median over the frames after two that do "
-    "not count. Bare: the runtime alone on the same network inputs, with the same threads, straight after each frame."
+    "Wall-clock time of each stage, frame by frame in one process; median and 90th percentile, without two warm-up "
+    "frames. Bare: the networks alone on the same inputs, with the same threads, run after each frame."
 )
 
 
 def bench(
     bundle: BundleOption = "kit",
     dataset: Annotated[
-        Path | None, typer.Option("--dataset", help="BOP data set to take frames from (default: the simulated camera).")
+        Path | None, typer.Option("--dataset", help="BOP data set with the frames; default: the simulated camera.")
     ] = None,
     split: SplitOption = "test",
-    frames: Annotated[int, typer.Option("--frames", min=1, max=1000, help="Frames that count.")] = 20,
+    frames: Annotated[int, typer.Option("--frames", min=1, max=1000, help="Number of frames to measure.")] = 20,
     runtime: Annotated[
         str, typer.Option("--runtime", help="openvino, openvino-bf16, onnxruntime, cuda, auto, or all.")
     ] = "auto",
     threads: Annotated[
-        int, typer.Option("--threads", min=0, help="Of the networks, and objects solved at once; 0: all cores.")
+        int, typer.Option("--threads", min=0, help="Threads of the networks and of the pose stage; 0: all cores.")
     ] = 0,
-    limit: Annotated[int, typer.Option("--limit", min=1, max=100, help="Most objects looked at in one frame.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=100, help="Maximum number of objects in a frame.")] = 20,
     depth: DepthFlag = True,
     json: JsonFlag = False,
 ) -> None:
-    """Milliseconds of detect, localize, pose, certainty and fuse, with the hardware and the method."""
+    """Measure the time of detection, localization, pose, certainty and fusion, with the hardware and the method."""
     from posebot.models.bundle import Bundle
     from posebot.models.runtime import available, choose, has_bfloat16
     from posebot.stages.timing import WARM_UP, time_stages
@@ -49,11 +49,11 @@ def bench(
     else:
         runtimes = [*available(), "openvino-bf16"] if has_bfloat16() else available()
     opened = Bundle.open(bundle)
-    pictures = _frames(opened, dataset, split, frames + WARM_UP)
+    measured = _frames(opened, dataset, split, frames + WARM_UP)
     reports = []
     for name in runtimes:
-        timings, objects = time_stages(opened, pictures, name, threads, depth, limit)
-        reports.append({"runtime": name, "threads": threads, "frames": max(len(pictures) - WARM_UP, 1),
+        timings, objects = time_stages(opened, measured, name, threads, depth, limit)
+        reports.append({"runtime": name, "threads": threads, "frames": max(len(measured) - WARM_UP, 1),
                         "objects_per_frame": round(objects, 2), "stages": [timing.to_dict() for timing in timings]})
         if not json:
             _show(reports[-1], opened.manifest.name)
@@ -62,7 +62,7 @@ def bench(
 
 
 def hardware() -> dict[str, Any]:
-    """Processor, cores, load and versions: what a time depends on."""
+    """Processor, cores, load and versions, which the times depend on."""
     import os
     from importlib.metadata import PackageNotFoundError, version
 
@@ -86,14 +86,14 @@ def _processor() -> str:
 
 
 def _frames(bundle: Bundle, dataset: Path | None, split: str, count: int) -> list[Frame]:
-    """So many frames of a data set (gone round again where it is small), or of the simulated camera."""
+    """Frames of a data set (repeated where it has fewer than `count`), or of the simulated camera."""
     if dataset is not None:
         from posebot.datasets.bop import BopDataset
 
         data = BopDataset(dataset, split)
         keys = data.keys()
         if not keys:
-            raise DatasetError(dataset / split, "has no pictures", "a BOP split")
+            raise DatasetError(dataset / split, "has no images", "a BOP split")
         return [data.frame(key) for key in islice(cycle(keys), count)]
     from posebot.video.simulated_camera import SimulatedCamera
 
@@ -104,14 +104,13 @@ def _frames(bundle: Bundle, dataset: Path | None, split: str, count: int) -> lis
 
 
 def _show(report: dict[str, Any], name: str) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = output()
     machine = hardware()
     console.print(f"{machine['processor']}, {machine['cores']} cores, load {machine['load']}; "
                   f"{report['runtime']}, threads {report['threads'] or 'auto'}")
-    console.print(f"bundle {name}, {report['frames']} frames, {report['objects_per_frame']} objects a frame")
+    console.print(f"bundle {name}, {report['frames']} frames, {report['objects_per_frame']} objects per frame")
     table = Table("stage", *(f"{title} ms" for title in ("median", "p90", "bare")), "ratio")
     for stage in report["stages"]:
         numbers = [stage[key] for key in ("median_ms", "p90_ms", "bare_ms", "ratio")]

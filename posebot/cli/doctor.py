@@ -1,4 +1,4 @@
-"""`posebot doctor`: what this machine can do, and what is missing."""
+"""`posebot doctor`: check this machine for what posebot needs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posebot.cli._common import JsonFlag, print_json
+from posebot.cli._common import JsonFlag, output, print_json
 from posebot.core.errors import EXIT_VERDICT_NO
 
 if TYPE_CHECKING:
@@ -19,10 +19,13 @@ STYLES = {"ok": "green", "warn": "yellow", "missing": "red"}
 def doctor(
     json: JsonFlag = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Only what answers at once: start no renderer, import no torch.")
+        bool, typer.Option("--quick", help="Skip the checks that take seconds: renderers, torch.")
     ] = False,
 ) -> None:
-    """What this machine can do, and what is missing. Exit code 3 where inference would not run."""
+    """Check this machine: Python, packages, libraries, runtimes, renderers, memory and disk.
+
+    Each problem comes with the command that fixes it. Exit code 3 if inference would not run.
+    """
     from posebot.cli._machine import examine
 
     checks = []
@@ -38,10 +41,9 @@ def doctor(
 
 
 def _print(check: Check) -> None:
-    from rich.console import Console
     from rich.text import Text
 
     line = Text.assemble((f"{check.status:8}", STYLES[check.status]), f"{check.name}: {check.found}")
     if check.advice:
         line.append(f"\n        → {check.advice}")
-    Console(highlight=False, soft_wrap=True).print(line)
+    output().print(line)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from posebot.cli._common import DepthFlag, JsonFlag, SplitOption, console, print_json
+from posebot.cli._common import DepthFlag, JsonFlag, SplitOption, console, output, print_json
 from posebot.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -100,7 +100,6 @@ def run(split: EvaluationSplit, bundle: str | None, estimates: Path | None, out:
 def show(report: dict[str, Any], folder: Path) -> None:
     """Summary table on stdout."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table
 
     names = ("AR", *report["metrics"], "AP")
@@ -112,7 +111,7 @@ def show(report: dict[str, Any], folder: Path) -> None:
         median = row["median"]
         table.add_row(str(row["label"]), str(row["targets"]), *(_percent(row[name]) for name in names),
                       _number(median["translation_mm"]), _number(median["rotation_deg"]))
-    screen = Console(highlight=False)
+    screen = output(soft_wrap=False)
     screen.print(table)
     for line in (*_lines(report), *report["notes"], f"report: {folder / 'report.html'}"):
         screen.print(line, markup=False, soft_wrap=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from posebot.cli._common import JsonFlag, console, print_json
+from posebot.cli._common import JsonFlag, console, output, print_json
 
 if TYPE_CHECKING:
     from posebot.service.auth.keys import Key, KeyStore
@@ -45,14 +45,13 @@ def list_keys(config: ConfigOption = None, json: JsonFlag = False) -> None:
     listed = [_summary(key) for key in _store(config).all()]
     if json:
         return print_json(listed)
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("id", "name", "scopes", "created", "expires", "state", box=None, pad_edge=False)
     for key in listed:
         table.add_row(key["id"], key["name"], ", ".join(key["scopes"]), _day(key["created_at"]),
                       _day(key["expires_at"]) or "never", key["state"])
-    Console(highlight=False, soft_wrap=True).print(table)
+    output().print(table)
     return None
 
 

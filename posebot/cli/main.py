@@ -14,7 +14,7 @@ from posebot.cli._errors import report
 from posebot.cli._lazy import Entry, LazyGroup
 from posebot.core.errors import EXIT_INTERRUPTED
 
-LOOK, BUILD, USE = "Look around", "From meshes to a bundle", "From pictures to poses"
+START, BUILD, USE = "Get started", "Train a model", "Estimate poses"
 EPILOG = (
     "Exit codes: 0 done, 1 internal error (a log is written), 2 bad input or usage, 3 the verdict is no, "
     "4 inconclusive, 5 the platform was lost, 130 interrupted. Errors end with their code in brackets."
@@ -25,20 +25,20 @@ class Commands(LazyGroup):
     """All commands of posebot."""
 
     entries: ClassVar[dict[str, Entry]] = {
-        "demo": Entry("posebot.cli.demo", "Simulated wrist camera, bundled model, live table and page, offline.", LOOK),
-        "doctor": Entry("posebot.cli.doctor", "What this machine can do, and what is missing.", LOOK),
-        "bench": Entry("posebot.cli.bench", "The time of every stage on this machine.", LOOK),
+        "demo": Entry("posebot.cli.demo", "Simulated wrist camera, packaged model, live results and web page.", START),
+        "doctor": Entry("posebot.cli.doctor", "Check this machine: packages, libraries, hardware.", START),
+        "bench": Entry("posebot.cli.bench", "Measure the time of each stage on this machine.", START),
         "objects": Entry("posebot.cli.objects", "Check meshes, build BOP models, write the kit's parts.", BUILD),
-        "synth": Entry("posebot.cli.synth", "Render labelled pictures of objects, in BOP format.", BUILD),
+        "synth": Entry("posebot.cli.synth", "Render labelled images of objects, in BOP format.", BUILD),
         "train": Entry("posebot.cli.train", "Train detector and localizer, calibrate, write a bundle.", BUILD),
-        "tune": Entry("posebot.cli.tune", "Look for better settings of training, in parallel.", BUILD),
-        "evaluate": Entry("posebot.cli.evaluate", "Judge a bundle on a BOP split with known poses.", BUILD),
-        "models": Entry("posebot.cli.models", "Look into bundles: objects, networks, calibration, origin.", BUILD),
-        "config": Entry("posebot.cli.config", "JSON Schemas of the configuration files.", BUILD),
-        "calibrate": Entry("posebot.cli.calibrate", "Intrinsics, hand-eye pose, printable targets.", USE),
-        "infer": Entry("posebot.cli.infer", "Poses for a picture, folder, BOP split, video or camera.", USE),
-        "serve": Entry("posebot.cli.serve", "The service: API, live streams, jobs and web page.", USE),
-        "keys": Entry("posebot.cli.keys", "Make, list and revoke API keys of the service.", USE),
+        "tune": Entry("posebot.cli.tune", "Search for better training settings, in parallel.", BUILD),
+        "evaluate": Entry("posebot.cli.evaluate", "Evaluate a bundle on a BOP split with ground truth.", BUILD),
+        "models": Entry("posebot.cli.models", "List, inspect and fetch bundles.", BUILD),
+        "config": Entry("posebot.cli.config", "Print the JSON Schemas of the configuration files.", BUILD),
+        "calibrate": Entry("posebot.cli.calibrate", "Calibrate intrinsics and hand-eye, print targets.", USE),
+        "infer": Entry("posebot.cli.infer", "Estimate poses in images, a BOP split, a video or a camera.", USE),
+        "serve": Entry("posebot.cli.serve", "Run the service: HTTP API, live streams, jobs, web page.", USE),
+        "keys": Entry("posebot.cli.keys", "Create, list and revoke API keys of the service.", USE),
     }
 
 
@@ -66,7 +66,7 @@ def options(
     ] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks (also: POSEBOT_DEBUG=1).")] = False,
 ) -> None:
-    """What lies in front of a robot's camera, where, how it is turned, and how sure that is."""
+    """6-D object pose from CAD meshes, with calibrated certainty."""
     if debug:
         os.environ["POSEBOT_DEBUG"] = "1"  # inherited by worker processes
 

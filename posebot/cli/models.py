@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from posebot.cli._common import JsonFlag, SeedOption, SplitOption, print_json
+from posebot.cli._common import JsonFlag, SeedOption, SplitOption, output, print_json
 
 if TYPE_CHECKING:
     from posebot.core.objects import ObjectModel
@@ -145,10 +145,9 @@ def _object(model: ObjectModel) -> dict[str, Any]:
 
 
 def _print(described: dict[str, Any]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
-    screen = Console(highlight=False, soft_wrap=True)
+    screen = output()
     screen.print(f"{described['name']} {described['version']}, licence {described['licence']}", markup=False)
     for name in ("detector", "localizer"):
         settings = described[name].copy()

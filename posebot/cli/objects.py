@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from posebot.cli._common import JsonFlag, print_json
+from posebot.cli._common import JsonFlag, output, print_json
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -178,8 +178,6 @@ def _line(diagnostic: Diagnostic) -> Text:
 
 
 def _print_lines(lines: list[Text]) -> None:
-    from rich.console import Console
-
-    console = Console(highlight=False, soft_wrap=True)
+    console = output()
     for line in lines:
         console.print(line)

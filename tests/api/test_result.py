@@ -118,5 +118,16 @@ def test_ros(result: posebot.Result) -> None:
 
 def test_a_path_is_never_a_packaged_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(posebot.InputError, match="no such bundle"):
+    with pytest.raises(posebot.InputError, match="no such file or folder") as caught:
         posebot.load(Path("kit"))
+    assert caught.value.code == "file_not_found"
+
+
+@pytest.mark.parametrize(("name", "code"), [
+    ("kit", "ambiguous_bundle"), ("kit@3", "no_registry"), ("kti", "unknown_bundle")])
+def test_names_that_cannot_be_resolved(name: str, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kit").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(posebot.InputError) as caught:
+        posebot.load(name)
+    assert caught.value.code == code

@@ -57,7 +57,7 @@ def test_ctrl_c_ends_it_well(bundle_dir: Path, tmp_path: Path) -> None:  # noqa:
     _, told = process.communicate(timeout=120)
     assert process.returncode == 0, told
     assert "Traceback" not in told
-    assert "against the simulation's truth" in told
+    assert "compared with the ground truth" in told
     assert (out / "still.jpg").exists()
 
 
@@ -68,7 +68,7 @@ def test_the_page_opens_by_the_link_and_shows_the_same_frames(bundle_dir: Path, 
     process = subprocess.Popen([sys.executable, "-m", "posebot.cli.main", "demo", "--bundle", str(bundle_dir), "--out",
                                 str(out), "--port", "8600"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
-    link = next(line for line in process.stderr if line.startswith("the page: ")).split()[2]
+    link = next(line for line in process.stderr if line.startswith("web page: ")).split()[2]
     address, key = link.split("/login#key=")
     assert any(line.startswith("wrist/") for line in process.stderr)
     with httpx.Client(base_url=address, timeout=30) as http:
@@ -80,7 +80,7 @@ def test_the_page_opens_by_the_link_and_shows_the_same_frames(bundle_dir: Path, 
     process.send_signal(signal.SIGINT)
     _, told = process.communicate(timeout=120)
     assert process.returncode == 0, told
-    assert "Traceback" not in told and "against the simulation's truth" in told
+    assert "Traceback" not in told and "compared with the ground truth" in told
     ids = [result.frame_id for result in read_jsonl(out / "results.jsonl")]
     assert len(ids) == len(set(ids)) > 2
     with pytest.raises(httpx.ConnectError):
