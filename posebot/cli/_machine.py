@@ -21,7 +21,7 @@ _TRY_EGL = (
 )
 _TRY_MITSUBA = (
     "from posebot.core.errors import InputError\n"
-    "from posebot.synth.path_tracer import load_mitsuba\n"
+    "from posebot.synth.mitsuba_runtime import load_mitsuba\n"
     "try: print(load_mitsuba().variant())\n"
     "except InputError as error: raise SystemExit(str(error))"
 )

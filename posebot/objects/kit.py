@@ -27,6 +27,7 @@ from posebot.objects.bop_models import METRES_PER_MM, make_object, save_objects
 from posebot.objects.geometry import bounds, scaled, split_sharp_edges, translated
 from posebot.objects.materials import SurfaceMaterial, save_materials
 from posebot.objects.mesh_io import write_mesh
+from posebot.objects.texture_atlas import Atlas
 from posebot.objects.topology import merge_duplicate_vertices
 
 BOX_SIZE = (65.0, 95.0, 140.0)
@@ -96,7 +97,7 @@ def _mug_colors(mesh: Mesh) -> Mesh:
 def _tea_box() -> Mesh:
     mesh, sides = kit_shapes.rounded_box(BOX_SIZE, radius=2.5)
     scale = 3.0
-    atlas = kit_textures.Atlas(1024, 768, scale)
+    atlas = Atlas(1024, 768, scale)
     uv = np.zeros((len(mesh.vertices), 2))
     for side, chart in enumerate(kit_textures.box_sides(BOX_SIZE, scale)):
         to_uv, axes = atlas.add(chart), kit_shapes.side_axes(side)
@@ -108,7 +109,7 @@ def _tea_box() -> Mesh:
 def _can() -> Mesh:
     profile, scale = kit_shapes.can_profile(), 4.6
     heights, around = np.ptp(profile[:, 1]), 2 * np.pi * profile[:, 0].max()
-    atlas = kit_textures.Atlas(1024, 832, scale)
+    atlas = Atlas(1024, 832, scale)
     lid_size = 2 * profile[kit_shapes.CAN_LID][0, 0]
     side = atlas.add(kit_textures.can_label(around, float(heights), scale))
     lid, bottom = atlas.add(kit_textures.can_lid(lid_size, scale)), atlas.add(kit_textures.can_bottom(lid_size, scale))

@@ -14,12 +14,23 @@ import numpy as np
 
 from posebot.core.camera import Camera
 from posebot.core.objects import ObjectModel
-from posebot.core.transforms import Array, apply, make, rotation_from_quaternion, rotation_from_vector
+from posebot.core.transforms import Array, apply, make, rotation_from_quaternion
 from posebot.objects.materials import SurfaceMaterial
 from posebot.synth import domain_randomization
 from posebot.synth.assets import AssetLibrary
 from posebot.synth.config import SynthConfig
 from posebot.synth.physics import Body, drop_bodies
+from posebot.synth.placement import (
+    bounding_radius,
+    free_position,
+    item_depth,
+    place_upright_first,
+    random_camera,
+    random_direction,
+    random_distance,
+    random_upright_rotation,
+    rescaled,
+)
 from posebot.synth.scene import Item, Scene, look_at
 
 VIEWS = 6
@@ -52,7 +63,7 @@ class SceneSampler:
         """The scene of frame `index`; independent of the scenes sampled before."""
         group = index // VIEWS
         rng = np.random.default_rng([self.config.seed, 2, index])
-        camera = _camera(self.config, rng)
+        camera = random_camera(self.config, rng)
         if np.random.default_rng([self.config.seed, 1, group]).random() < _TABLETOP_SHARE:
             scene = self._tabletop_scene(self._layout(group), camera, index % VIEWS, rng)
         else:
@@ -71,12 +82,12 @@ class SceneSampler:
         bodies = [Body(self.library.mesh(item.shape).vertices * item.scale, bool(rng.random() < upright))
                   for item in items]
         if self.config.upright is not None:
-            items, bodies = _place_upright_first(items, bodies, self.config.upright, rng)
+            items, bodies = place_upright_first(items, bodies, self.config.upright, rng)
         widest = float(np.sum([np.ptp(body.vertices, axis=0).max() ** 2 for body in bodies])) ** 0.5
         radius = widest * (rng.uniform(0.26, 0.42) if crowded else rng.uniform(0.45, 0.9))
         poses = drop_bodies(bodies, rng, radius)
         placed = tuple(replace(item, world_from_item=pose) for item, pose in zip(items, poses) if pose is not None)
-        path = (_direction(rng, 0.3), _direction(rng, 0.3)) if rng.random() < 0.5 else None
+        path = (random_direction(rng, 0.3), random_direction(rng, 0.3)) if rng.random() < 0.5 else None
         return _TabletopLayout(placed, path)
 
     def _tabletop_scene(self, layout: _TabletopLayout, camera: Camera, view: int, rng: np.random.Generator) -> Scene:
@@ -85,11 +96,11 @@ class SceneSampler:
         positions = np.array([item.world_from_item[:3, 3] for item in items if item.obj_id] or [np.array([0, 0, 0.05])])
         aim = positions[rng.integers(len(positions))] * rng.uniform(0.2, 1.0) + rng.normal(0, 0.03, 3)
         if layout.path is None:
-            direction = _direction(rng, 0.12)
+            direction = random_direction(rng, 0.12)
         else:  # along an arc, as a wrist camera
             direction = layout.path[0] + (view + rng.uniform(0, 0.5)) / VIEWS * (layout.path[1] - layout.path[0])
             direction /= np.linalg.norm(direction)
-        distance = _distance(self.config, rng)
+        distance = random_distance(self.config, rng)
         eye = aim + direction * distance
         eye[2] = max(eye[2], 0.08)
         world_from_cam = look_at(eye, aim, self._roll(rng))
@@ -105,12 +116,12 @@ class SceneSampler:
         """Clutter on and around the table: flat objects below, distractors around; none in an uncluttered scene."""
         flat_count = int(rng.integers(1, 21)) if rng.random() < _CLUTTER_SHARE else 0
         flat = self.appearance.flat_clutter(flat_count, focus, radius, rng)
-        occupied = [(item.world_from_item[:3, 3], _bounding_radius(self.library, item)) for item in items]
+        occupied = [(item.world_from_item[:3, 3], bounding_radius(self.library, item)) for item in items]
         clutter = []
         for item in self._distractors(rng, int(rng.integers(3, 26)) if rng.random() < _CLUTTER_SHARE else 0):
-            item = _rescaled(item, rng.uniform(-0.3, 0.8))
+            item = rescaled(item, rng.uniform(-0.3, 0.8))
             rotation = make(rotation_from_quaternion(rng.normal(size=4)))
-            extent = _bounding_radius(self.library, item)
+            extent = bounding_radius(self.library, item)
             distance, angle = rng.uniform(0.3, 1.0) * (radius + 0.4), rng.uniform(0, 2 * np.pi)
             low = apply(rotation, self.library.mesh(item.shape).vertices * item.scale)[:, 2].min()
             at = np.array([focus[0] + distance * np.cos(angle), focus[1] + distance * np.sin(angle), -low])
@@ -126,17 +137,17 @@ class SceneSampler:
         """Objects and distractors at random positions in the view, in random orientations."""
         upright_share = self.config.upright
         upright = upright_share is not None and rng.random() < upright_share  # all are upright, with a slight tilt
-        direction = _direction(rng, 0.0 if upright else -0.8)
+        direction = random_direction(rng, 0.0 if upright else -0.8)
         world_from_cam = look_at(direction * 1.0, np.zeros(3), self._roll(rng))
-        base = _distance(self.config, rng)
+        base = random_distance(self.config, rng)
         placed: list[tuple[Array, float]] = []
         items: list[Item] = []
         for item in [*self._targets(rng), *self._distractors(rng, int(rng.integers(1, 9)))]:
-            extent = _bounding_radius(self.library, item)
-            at = _free_position(camera, base, self.config.distance, placed, extent, rng)
+            extent = bounding_radius(self.library, item)
+            at = free_position(camera, base, self.config.distance, placed, extent, rng)
             placed.append((at, extent))
             rotation = world_from_cam[:3, :3] @ rotation_from_quaternion(rng.normal(size=4))
-            rotation = _random_upright_rotation(rng) if upright and item.obj_id else rotation
+            rotation = random_upright_rotation(rng) if upright and item.obj_id else rotation
             pose = make(rotation, apply(world_from_cam, at[None])[0])
             items.append(self.appearance.randomize(replace(item, world_from_item=pose), rng))
         far = max(float(at[2]) for at, _ in placed) + rng.uniform(0.2, 1.0)
@@ -152,7 +163,7 @@ class SceneSampler:
         """Distractors behind all objects; none in an uncluttered scene."""
         items = []
         for item in self._distractors(rng, int(rng.integers(3, 16)) if rng.random() < _CLUTTER_SHARE else 0):
-            item = _rescaled(item, rng.uniform(0, 1.2))
+            item = rescaled(item, rng.uniform(0, 1.2))
             pixel = rng.uniform(-0.05, 1.05, 2) * [camera.width, camera.height]
             at = np.append((pixel - camera.K[:2, 2]) / np.diag(camera.K)[:2], 1.0) * (far - rng.uniform(0.0, 0.1))
             pose = world_from_cam @ make(rotation_from_quaternion(rng.normal(size=4)), at)
@@ -187,7 +198,7 @@ class SceneSampler:
 
     def _occluders(self, scene: Scene, rng: np.random.Generator) -> list[Item]:
         """Distractors between the camera and some of the objects."""
-        targets = [item for item in scene.targets if _depth(scene, item) > 0.25]
+        targets = [item for item in scene.targets if item_depth(scene, item) > 0.25]
         if not targets or rng.random() > 0.35:
             return []
         occluders = []
@@ -196,7 +207,7 @@ class SceneSampler:
             model: ObjectModel = self.library.objects[target.obj_id]
             at = (scene.cam_from_world @ target.world_from_item)[:3, 3]
             depth_ratio = rng.uniform(0.45, 0.85)
-            extent = _bounding_radius(self.library, item)
+            extent = bounding_radius(self.library, item)
             size = float(model.diameter * rng.uniform(0.3, 0.7) * depth_ratio / extent / 2)
             at = at * depth_ratio + np.append(rng.normal(0, 0.45, 2) * model.diameter * depth_ratio, 0)
             pose = scene.world_from_cam @ make(rotation_from_quaternion(rng.normal(size=4)), at)
@@ -204,71 +215,3 @@ class SceneSampler:
             sized = replace(item, world_from_item=pose, scale=(x * size, y * size, z * size))
             occluders.append(self.appearance.randomize(sized, rng))
         return occluders
-
-
-def _camera(config: SynthConfig, rng: np.random.Generator) -> Camera:
-    """The configured camera with a random focal length and principal point."""
-    K, width, height = config.camera.K.copy(), config.camera.width, config.camera.height
-    focal_scale = np.exp(rng.uniform(-config.jitter, config.jitter))
-    K[0, 0] *= focal_scale
-    K[1, 1] *= focal_scale * (1 + 0.1 * config.jitter * rng.uniform(-1, 1))
-    K[:2, 2] += 0.2 * config.jitter * rng.uniform(-1, 1, 2) * [width, height]
-    return Camera(K, width, height)
-
-
-def _distance(config: SynthConfig, rng: np.random.Generator) -> float:
-    near, far = config.distance
-    return float(rng.uniform(near, far))
-
-
-def _place_upright_first(
-    items: list[Item], bodies: list[Body], share: float, rng: np.random.Generator
-) -> tuple[list[Item], list[Body]]:
-    """Keep a random share of the objects upright; they are dropped first, so that they are on the table."""
-    keep_upright = [item.obj_id > 0 and rng.random() < share for item in items]
-    order = sorted(range(len(items)), key=lambda number: not keep_upright[number])
-    return [items[number] for number in order], [
-        replace(bodies[number], upright=True, keep_upright=True) if keep_upright[number] else bodies[number]
-        for number in order]
-
-
-def _random_upright_rotation(rng: np.random.Generator) -> Array:
-    """A random rotation (3, 3) about z, with a tilt of some degrees."""
-    return rotation_from_vector([*rng.normal(0, 0.1, 2), 0]) @ rotation_from_vector([0, 0, rng.uniform(-np.pi, np.pi)])
-
-
-def _direction(rng: np.random.Generator, min_height: float) -> Array:
-    """A random unit vector with z above `min_height`."""
-    height, rotation = rng.uniform(min_height, 0.98), rng.uniform(0, 2 * np.pi)
-    flat = np.sqrt(1 - height**2)
-    return np.array([flat * np.cos(rotation), flat * np.sin(rotation), height])
-
-
-def _rescaled(item: Item, log_size: float) -> Item:
-    """A procedural mesh in another size; scanned meshes keep theirs."""
-    if not item.shape.startswith("shape/"):
-        return item
-    x, y, z = (float(np.exp(log_size)) * part for part in item.scale)
-    return replace(item, scale=(x, y, z))
-
-
-def _bounding_radius(library: AssetLibrary, item: Item) -> float:
-    return float(np.linalg.norm(library.mesh(item.shape).vertices * item.scale, axis=1).max())
-
-
-def _depth(scene: Scene, item: Item) -> float:
-    return float(apply(scene.cam_from_world, item.world_from_item[None, :3, 3])[0, 2])
-
-
-def _free_position(camera: Camera, base: float, limits: tuple[float, float], placed: list[tuple[Array, float]],
-                extent: float, rng: np.random.Generator) -> Array:
-    """A position (3,) in the camera frame, inside or near the view frustum, that is not inside another item."""
-    at = np.zeros(3)
-    for _ in range(12):
-        near, far = max(limits[0], 1.5 * extent), max(limits[1], 1.5 * extent)
-        z = float(np.clip(base * np.exp(rng.normal(0, 0.2)), near, far))
-        pixel = rng.uniform(-0.06, 1.06, 2) * [camera.width, camera.height]
-        at = np.append((pixel - camera.K[:2, 2]) / np.diag(camera.K)[:2], 1.0) * z
-        if all(np.linalg.norm(at - other) > 0.6 * (extent + other_extent) for other, other_extent in placed):
-            break
-    return at

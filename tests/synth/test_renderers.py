@@ -174,9 +174,10 @@ def test_path_gives_the_same_picture_again(path, things: Scene) -> None:
 
 
 def test_an_llvm_that_is_too_old_is_refused_before_it_ends_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    path = pytest.importorskip("posebot.synth.path_tracer")
     pytest.importorskip("mitsuba")
-    monkeypatch.setattr(path, "find_llvm", lambda: None)
-    monkeypatch.setattr(path, "_has_cuda", lambda: False)
+    from posebot.synth import mitsuba_runtime
+
+    monkeypatch.setattr(mitsuba_runtime, "find_llvm", lambda: None)
+    monkeypatch.setattr(mitsuba_runtime, "_has_cuda", lambda: False)
     with pytest.raises(InputError, match="no LLVM 17 or newer"):
-        path.load_mitsuba()
+        mitsuba_runtime.load_mitsuba()
