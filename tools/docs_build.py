@@ -19,6 +19,7 @@ from pathlib import Path
 
 import docs_cli
 import docs_codes
+import docs_config
 import docs_figures
 import docs_http
 import docs_llms
@@ -29,6 +30,7 @@ STAGE, SITE = ROOT / "build" / "docs", ROOT / "site"
 # Page of the site -> what writes its Markdown.
 GENERATED: dict[str, Callable[[], str]] = {
     "reference/cli.md": docs_cli.page,
+    "reference/config.md": docs_config.page,
     "reference/http.md": lambda: docs_http.page(ROOT / "docs" / "openapi.json"),
 }
 # Files of the repository's root that are pages too, and the page each becomes.
@@ -44,7 +46,7 @@ def stage() -> None:
         _write(page, _from_root((ROOT / source).read_text(), page))
     for page, text in GENERATED.items():
         _write(page, text())
-    for page, text in docs_codes.pages().items():
+    for page, text in (docs_codes.pages() | docs_config.files()).items():
         _write(page, text)
     (STAGE / "llms.txt").write_text(docs_llms.text(ROOT / "mkdocs.yml", STAGE))
 

@@ -22,9 +22,10 @@ def example_frame(view: int = 0) -> Frame:
     Raises:
         InputError: there is no such view.
 
-    >>> import posebot
-    >>> posebot.example_frame()
-    Frame('example/0', 640x480, depth 0.429..2.883 m, base_from_cam)
+    Examples:
+        >>> import posebot
+        >>> posebot.example_frame()
+        Frame('example/0', 640x480, depth 0.429..2.883 m, base_from_cam)
     """
     from posebot.video.images import read_depth, read_rgb
 

@@ -34,12 +34,13 @@ def open_camera(source: str | PathLike[str], name: str | None = None, *, intrins
 
     A live camera gives its newest image each time; what was skipped in between is counted in `dropped`.
 
-    >>> import pathlib, posebot
-    >>> _ = pathlib.Path("wrist.yaml").write_text("cameras: {wrist: {kind: sim, fps: 2}}")
-    >>> with posebot.open_camera("wrist.yaml") as camera:
-    ...     frame = next(iter(camera))
-    >>> frame.camera
-    Camera(640x480, fx=615.0, fy=615.0, cx=319.5, cy=239.5)
+    Examples:
+        >>> import pathlib, posebot
+        >>> _ = pathlib.Path("wrist.yaml").write_text("cameras: {wrist: {kind: sim, fps: 2}}")
+        >>> with posebot.open_camera("wrist.yaml") as camera:
+        ...     frame = next(iter(camera))
+        >>> frame.camera
+        Camera(640x480, fx=615.0, fy=615.0, cx=319.5, cy=239.5)
     """
     from posebot.video.open_source import SourceOptions, open_source
 

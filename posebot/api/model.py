@@ -34,10 +34,11 @@ def load(name: str | PathLike[str], *, depth: bool = True, runtime: str = "auto"
     Raises:
         InputError: there is no such bundle, it is damaged, the name is ambiguous, or the runtime is not available.
 
-    >>> import posebot
-    >>> model = posebot.load("kit")
-    >>> model.labels[:3]
-    ('tea_box', 'can', 'mug')
+    Examples:
+        >>> import posebot
+        >>> model = posebot.load("kit")
+        >>> model.labels[:3]
+        ('tea_box', 'can', 'mug')
     """
     from posebot.models.bundle import Bundle
 
@@ -55,12 +56,13 @@ class Model:
     Attributes:
         name, version: of the bundle. objects: meshes, sizes and symmetries, in class order. labels: their names.
 
-    >>> import posebot
-    >>> model = posebot.load("kit")
-    >>> first, second = (model(posebot.example_frame(view)) for view in (0, 1))  # two views of one scene are fused
-    >>> max(pose.views for pose in first), max(pose.views for pose in second)
-    (1, 2)
-    >>> model.reset()
+    Examples:
+        >>> import posebot
+        >>> model = posebot.load("kit")
+        >>> first, second = (model(posebot.example_frame(view)) for view in (0, 1))  # two views of one scene are fused
+        >>> max(pose.views for pose in first), max(pose.views for pose in second)
+        (1, 2)
+        >>> model.reset()
     """
 
     def __init__(self, bundle: Bundle, *, depth: bool = True, runtime: str = "auto", threads: int = 0, limit: int = 20,

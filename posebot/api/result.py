@@ -27,28 +27,29 @@ class Result(FrameResult):
     Iterating, `len` and indexing go over the estimates. `result.to_json()` is one line of results.jsonl, and
     `Result.from_dict(json.loads(line))` reads it.
 
-    Attributes (besides those of `FrameResult`):
+    Attributes:
         objects: the model's objects, for outlines and sizes; empty where a service or a file gave the result.
         image_camera: camera of the image as it was given; None: `camera`. Boxes and poses belong to `camera`, the
             undistorted one.
 
-    >>> import json, posebot
-    >>> frame = posebot.example_frame()
-    >>> result = posebot.load("kit")(frame)
-    >>> [pose.label for pose in result if pose.status == "ok"][:3], str(result.model)[:3]
-    (['spool', 'can', 'tea_box'], 'kit')
-    >>> result[0].cam_from_obj.shape, result[0].region90.translation_mm < 10
-    ((4, 4), True)
-    >>> result.plot(frame).size
-    (640, 504)
-    >>> [row["t"].shape for row in result.to_bop(scene_id=1, im_id=0)][0]
-    (3, 1)
-    >>> sorted(result.to_coco()[0])
-    ['bbox', 'category_id', 'image_id', 'score']
-    >>> result.to_ros()["header"]["frame_id"]  # the example knows where the camera was
-    'base'
-    >>> posebot.Result.from_dict(json.loads(result.to_json()))[0].label
-    'spool'
+    Examples:
+        >>> import json, posebot
+        >>> frame = posebot.example_frame()
+        >>> result = posebot.load("kit")(frame)
+        >>> [pose.label for pose in result if pose.status == "ok"][:3], str(result.model)[:3]
+        (['spool', 'can', 'tea_box'], 'kit')
+        >>> result[0].cam_from_obj.shape, result[0].region90.translation_mm < 10
+        ((4, 4), True)
+        >>> result.plot(frame).size
+        (640, 504)
+        >>> [row["t"].shape for row in result.to_bop(scene_id=1, im_id=0)][0]
+        (3, 1)
+        >>> sorted(result.to_coco()[0])
+        ['bbox', 'category_id', 'image_id', 'score']
+        >>> result.to_ros()["header"]["frame_id"]  # the example knows where the camera was
+        'base'
+        >>> posebot.Result.from_dict(json.loads(result.to_json()))[0].label
+        'spool'
     """
 
     objects: tuple[ObjectModel, ...] = field(default=(), compare=False)
