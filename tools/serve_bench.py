@@ -1,11 +1,11 @@
-"""What the service costs beside the bare pipeline: `python tools/serve_bench.py [--bundle kit] [--seconds 30]`.
+"""Overhead of the service over the bare pipeline: `python tools/serve_bench.py [--bundle kit] [--seconds 30]`.
 
-Draws a few frames of the simulated wrist camera, starts `posebot serve` on them, and prints
+Renders a few frames of the simulated wrist camera, starts `posebot serve` on them, and prints
 
 - the time of POST /v1/infer (from a client on this machine) less decoding and the pipeline's own time,
-- results a second of a stream through the service, against a bare pipeline on the same pictures, in turns.
+- results a second of a stream through the service, and of a bare pipeline on the same images, in turns.
 
-All in one run, so that the ratios mean something on a machine that does other things too.
+All in one run, so that ratios are meaningful on a machine that is shared.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from posebot.video.source import CapturedFrame
 _FRAMES, _PORT = 8, 8917
 
 
-def draw(folder: Path) -> None:
+def render(folder: Path) -> None:
     """rgb/, depth/ and camera.json of some frames of the simulated camera."""
     import cv2
 
@@ -52,23 +52,23 @@ def draw(folder: Path) -> None:
 
 
 def configured(folder: Path, bundle: str, profile: str) -> Path:
-    """A configuration with that folder as a camera that never waits."""
+    """A configuration with that folder as a camera without a frame rate."""
     where = str(Path(bundle).resolve()) if Path(bundle).exists() else bundle
     file = folder / "serve.yaml"
-    camera = {"kind": "folder", "source": str(folder / "pictures"), "intrinsics": str(folder / "camera.json")}
+    camera = {"kind": "folder", "source": str(folder / "images"), "intrinsics": str(folder / "camera.json")}
     file.write_text(yaml.safe_dump({"state": "state", "port": _PORT, "profile": profile, "bundles": {"it": where},
                                     "active": "it", "cameras": {"recorded": camera},
                                     "streams": {"recorded": {"loop": True}}}))
     return file
 
 
-def overhead(client: Client, pictures: Path, seconds: float) -> list[float]:
+def overhead(client: Client, images: Path, seconds: float) -> list[float]:
     """Milliseconds of each request less decoding and pipeline."""
     left: list[float] = []
     end = time.monotonic() + seconds
     while time.monotonic() < end or len(left) < _FRAMES:
         number = len(left) % _FRAMES
-        rgb, depth = ((pictures / kind / f"{number}.png").read_bytes() for kind in ("rgb", "depth"))
+        rgb, depth = ((images / kind / f"{number}.png").read_bytes() for kind in ("rgb", "depth"))
         start = time.perf_counter()
         result = client.infer(rgb, REALSENSE_D435, depth=depth, depth_scale=0.1)
         whole = 1000 * (time.perf_counter() - start)
@@ -93,10 +93,10 @@ def streamed(client: Client, seconds: float) -> float:
 
 
 def bare(pipeline: Pipeline, folder: Path, seconds: float) -> float:
-    """Results a second of a pipeline on the same pictures, as `posebot infer` reads them."""
+    """Results a second of a pipeline on the same images, read as by `posebot infer`."""
     count, start = 0, time.monotonic()
     while time.monotonic() - start < seconds:
-        for shot in ImageSource(folder / "pictures", load_intrinsics(folder / "camera.json")).frames():
+        for shot in ImageSource(folder / "images", load_intrinsics(folder / "camera.json")).frames():
             assert isinstance(shot, CapturedFrame)
             pipeline(shot.frame)
             count += 1
@@ -105,10 +105,10 @@ def bare(pipeline: Pipeline, folder: Path, seconds: float) -> float:
 
 def measure(folder: Path, bundle: str, seconds: float, profile: str) -> None:
     """Print the figures."""
-    draw(folder / "pictures")
+    render(folder / "images")
     config = configured(folder, bundle, profile)
     with serving(config, _PORT) as client:
-        left = overhead(client, folder / "pictures", seconds)
+        left = overhead(client, folder / "images", seconds)
         low, middle, high = (float(np.quantile(left, share)) for share in (0.1, 0.5, 0.9))
         print(f"POST /v1/infer less decoding and pipeline: p50 {middle:.1f} ms (p10 {low:.1f}, p90 {high:.1f}), "
               f"{len(left)} requests", flush=True)

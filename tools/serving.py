@@ -1,4 +1,4 @@
-"""What benchmarks of the service share: `posebot serve` in a process of its own, and a client when it answers."""
+"""Shared by the benchmarks of the service: starts `posebot serve` in a process and connects a client."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from posebot.service.auth.keys import KeyStore
 
 @contextmanager
 def serving(config: Path, port: int) -> Iterator[Client]:
-    """A client of the service that `config` (with `state: state`) describes; it ends with the block."""
+    """A client of a service with this configuration (with `state: state`), which is stopped after the block."""
     key = KeyStore(config.parent / "state").create("bench", ["operate"])[1]
     process = subprocess.Popen([sys.executable, "-m", "posebot.cli.main", "serve", "--config", str(config)])
     try:
         with Client(f"http://127.0.0.1:{port}", key, timeout_s=120) as client:
-            _ready(client, process)
+            _wait_until_ready(client, process)
             yield client
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
 
 
-def _ready(client: Client, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(client: Client, process: subprocess.Popen[bytes]) -> None:
     while process.poll() is None:
         try:
             client.models()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import pickle
 import subprocess
 import sys
 from contextlib import suppress
@@ -14,12 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posebot.core.camera import Camera
-from posebot.core.error_codes import http_status
-from posebot.core.errors import InputError
+from posebot.core.error_codes import ERROR_CODES, http_status
+from posebot.core.errors import InputError, PosebotError
 from posebot.core.frame import Frame
 from posebot.core.results import FrameResult, PoseEstimate
 from posebot.core.transforms import Array, make, rotation_from_vector
 from posebot.models.bundle import Bundle
+from posebot.service import errors
 from posebot.service.auth.rate_limits import RateLimiter
 from posebot.service.errors import RateLimited
 from posebot.service.jobs.arguments import ARGUMENTS, command_options, path_inside
@@ -27,6 +30,7 @@ from posebot.service.settings import Limits, RecordingSettings, load_settings
 from posebot.service.streams.output import StreamOutput
 from posebot.service.streams.pose_buffer import PoseBuffer, load_pose_buffer
 from posebot.service.streams.recorder import Recorder
+from posebot.service.web.error_responses import error_response
 from posebot.video.overlay import Overlay
 from posebot.video.sinks import read_jsonl
 
@@ -223,3 +227,17 @@ def test_ros_messages_say_the_same_as_the_result(tmp_path: Path, tiny_bundle: Pa
     detection = found["/posebot/detections"].detections[0]
     assert detection.results[0].hypothesis.class_id == "box"
     assert detection.header.frame_id == "base"
+
+
+def test_every_error_of_the_service_has_a_registered_code_and_status() -> None:
+    classes = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, PosebotError)
+               and kind not in (PosebotError, errors.Retryable)]
+    assert len(classes) > 12
+    for kind in classes:
+        assert kind.code in ERROR_CODES, kind
+        body = json.loads(bytes(error_response(kind("it failed")).body))
+        assert body == {"error": {"code": kind.code, "message": "it failed"}}
+        assert 400 <= error_response(kind("it failed")).status_code == ERROR_CODES[kind.code].http_status
+    assert error_response(errors.Overloaded("busy")).headers["Retry-After"] == "1"
+    copy = pickle.loads(pickle.dumps(errors.RateLimited("busy", 7)))
+    assert (str(copy), copy.code, copy.retry_after_s) == ("busy", "rate_limited", 7)
