@@ -14,6 +14,7 @@ from posebot.service.engine.activation import ModelActivator, initial_model
 from posebot.service.engine.catalog import ModelCatalog
 from posebot.service.engine.fused import fused_engine
 from posebot.service.engine.interface import InferenceEngine
+from posebot.service.engine.readiness import Readiness
 from posebot.service.engine.remote import remote_engine
 from posebot.service.jobs.manager import JobManager, RayJobManager
 from posebot.service.settings import Replicas, Settings
@@ -23,7 +24,7 @@ from posebot.service.streams.ray_manager import RayStreamManager
 from posebot.service.web.authentication import Authenticator
 from posebot.service.web.image_decoder import ImageDecoder
 from posebot.service.web.metrics import Metrics
-from posebot.service.web.services import Readiness, Services
+from posebot.service.web.services import Services
 
 _COMMON: dict[str, Any] = {"health_check_period_s": 2.0, "health_check_timeout_s": 60.0,
                            "graceful_shutdown_wait_loop_s": 0.5, "graceful_shutdown_timeout_s": 20.0}
