@@ -46,10 +46,11 @@ test: $(INSTALLED)  ## the tests, without the long ones
 test-long: $(INSTALLED)  ## the long tests: synthesise, train, infer; the installed wheel
 	@$(BIN)/python -m pytest -m long $(ARGS)
 
-check: $(INSTALLED)  ## ruff, mypy, the layers of docs/explanation/architecture.md, guards of the repository
+check: $(INSTALLED)  ## ruff, mypy, import layers, dead code, guards of the repository
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@PYTHONPATH=. $(BIN)/lint-imports --no-logo --no-cache
+	@$(BIN)/vulture
 	@$(BIN)/python tools/check_repository.py $(if $(BASE),--base $(BASE))
 
 bench: $(INSTALLED)  ## every stage's time on this machine, beside the bare runtime's

@@ -14,7 +14,6 @@ from posebot.core.transforms import Array, rotation_from_vector
 from posebot.robots.target_detection import Detection
 from posebot.robots.views import planar_target_pose
 
-DISTORTION_MODELS = ("none", "radtan4", "radtan5", "rational")
 _FEWEST, _FEW, _POINTS = 3, 10, 6
 _OUTLIER, _OUTLIER_FROM = 3.0, 0.3  # times the median error, and pixels
 _CELLS = 8  # the image is cut into 8 x 8 cells to judge how much of it was covered
