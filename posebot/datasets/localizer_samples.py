@@ -27,10 +27,7 @@ VISIBLE, AMODAL = 1, 2  # bits of the mask channel
 MIN_VISIBLE, MIN_PIXELS = 0.1, 150  # visible share and pixels below which an instance is skipped
 CROP_META = np.dtype(
     [
-        ("label", "i4"),
-        ("scene", "i4"),
-        ("image", "i4"),
-        ("visible", "f4"),
+        ("label", "i4"), ("scene", "i4"), ("image", "i4"), ("visible", "f4"),
         ("box", "f4", 4),  # amodal box clipped to the image, in pixels of the cached crop
         ("origin", "f4", 2),  # projection of the object origin, in pixels of the cached crop
         ("log_z", "f4"),  # log(z / (f * diameter)), z of the object origin
