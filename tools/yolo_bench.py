@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from posebot.models.manifest import DetectorSpec
 from posebot.models.runtime import Network
 from posebot.stages.detect import OnnxDetector
-from posebot.training import yolo
+from posebot.training.detectors import yolo
 from posebot.training.export import export_onnx
 from posebot.video.simulated_camera import SimulatedCamera
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from posebot.core.errors import InputError
 
@@ -18,7 +18,7 @@ File = str | PathLike[str]
 
 
 def train(dataset: File | None = None, *, out: File, config: File | None = None, minutes: float | None = None,
-          crops: int | None = None, pictures: int | None = None, detector: Literal["head", "yolo"] | None = None,
+          crops: int | None = None, pictures: int | None = None, detector: str | None = None,
           start: File | None = None, add: File | None = None, only: str = "", frames: int = 1500,
           backgrounds: File | None = None, distractors: Sequence[File] = (), models: File | None = None,
           workers: int | None = None, address: str | None = None, ray: bool | None = None, tiny: bool = False,
@@ -82,8 +82,10 @@ def _extended(start: str | Path, out: Path, add: Path | None, only: str, frames:
 
 def _overridden(config: TrainConfig, detector: str | None, workers: int | None, seed: int | None) -> TrainConfig:
     """The settings with what the arguments say."""
+    from posebot.training.detectors import known_kind
+
     if detector is not None:
-        config = replace(config, detector=replace(config.detector, kind=detector))  # type: ignore[arg-type]
+        config = replace(config, detector=replace(config.detector, kind=known_kind(detector)))
     if workers is not None:
         config = replace(config, workers=workers)
     return config if seed is None else replace(config, seed=seed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -12,13 +11,6 @@ import typer
 from posebot.cli._common import JsonFlag, print_json
 
 
-class DetectorKind(StrEnum):
-    """Who trains the detector."""
-
-    head = "head"
-    yolo = "yolo"
-
-
 def train(
     out: Annotated[Path, typer.Option(help="Folder of the bundle; its name is the bundle's.")],
     dataset: Annotated[Path | None, typer.Option(help="BOP data set with models/ and a train split.")] = None,
@@ -26,7 +18,7 @@ def train(
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Time for both networks together.")] = None,
     crops: Annotated[int | None, typer.Option(min=1, help="Samples for the localizer, instead of minutes.")] = None,
     pictures: Annotated[int | None, typer.Option(min=1, help="Samples for the detector, instead of minutes.")] = None,
-    detector: Annotated[DetectorKind | None, typer.Option(help="Which trainer makes the detector.")] = None,
+    detector: Annotated[str | None, typer.Option(help="Trainer of the detector: heatmap or yolo.")] = None,
     start: Annotated[str | None, typer.Option("--from", help="Bundle whose weights training starts with.")] = None,
     add: Annotated[Path | None, typer.Option(help="With --from: models folder of objects to learn as well.")] = None,
     only: Annotated[str, typer.Option(help="With --from: the one object of the bundle that is learnt again.")] = "",
@@ -50,7 +42,7 @@ def train(
     from posebot.api.training import train as run
 
     result = run(dataset, out=out, config=config, minutes=minutes, crops=crops, pictures=pictures,
-                 detector=None if detector is None else detector.value, start=start, add=add, only=only, frames=frames,
+                 detector=detector, start=start, add=add, only=only, frames=frames,
                  backgrounds=backgrounds, distractors=distractors or (), models=models, workers=workers,
                  address=address, ray=ray, tiny=tiny, seed=seed, runs=runs, log=partial(typer.echo, err=True))
     if json:

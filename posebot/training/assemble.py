@@ -27,7 +27,8 @@ from posebot.stages import POSE_STAGE_VERSION
 from posebot.synth.landmark_extraction import extract_landmarks
 from posebot.training.config import TrainConfig
 from posebot.training.export import ExportView, compare_runtimes, export_onnx
-from posebot.training.jobs import Job, trained_view
+from posebot.training.job import Job
+from posebot.training.jobs import trained
 
 _TOLERANCE = 0.05  # relative; 16-bit weights cause up to 0.01
 
@@ -42,7 +43,7 @@ def export_networks(folder: Path, detector: Job, localizer: Job) -> dict[str, An
     """
     worst: dict[str, float] = {}
     for job, name in ((detector, DETECTOR), (localizer, LOCALIZER)):
-        view = trained_view(job)
+        view = trained(job)
         export_onnx(view, folder / name)
         for runtime, differences in compare_runtimes(view, folder / name, _inputs(job, view)).items():
             # boxes of nearly equal scores may change places: the scores tell whether the detector is the same
@@ -95,11 +96,11 @@ def _looked_for(objects: list[ObjectModel]) -> tuple[dict[int, Landmarks], str]:
 def write(out: Path, parts: Path, objects: Sequence[ObjectModel], config: TrainConfig, threshold: float,
           calibration: Calibration, provenance: Mapping[str, Any], name: str = "") -> Path:
     """The bundle of the files that `export_networks` and `write_models` (into `parts/models`) left in `parts`."""
-    kind = "heatmap" if config.detector.kind == "head" else config.detector.kind
     manifest = Manifest(
         name=name or out.name, version=config.version, licence=config.licence,
         objects=tuple(ObjectRef(model.obj_id, model.label) for model in objects),
-        detector=DetectorSpec(config.detector.input_size, threshold, kind, config.calibration.tta_views),
+        detector=DetectorSpec(config.detector.input_size, threshold, config.detector.kind,
+                              config.calibration.tta_views),
         localizer=LocalizerSpec(config.localizer.crop_size, config.localizer.pad, STRIDE, config.localizer.box_jitter),
         calibration=calibration, upright_prior=config.calibration.upright_prior,
         pose_stage=PoseStage(POSE_STAGE_VERSION), provenance=dict(provenance))

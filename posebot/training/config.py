@@ -6,10 +6,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from posebot.config import read_yaml
+from posebot.core.errors import InputError
 from posebot.models.manifest import TtaViews
+from posebot.training.detectors import TRAINERS, known_kind
 
 RENAMED = {"detector.keep": "weight_averaging", "localizer.keep": "weight_averaging", "localizer.jitter": "box_jitter",
            "calibration.looks": "tta_views", "calibration.standing": "upright_prior"}
@@ -22,7 +24,16 @@ _Width = Annotated[int, Field(ge=8, le=512)]
 _Stages = Annotated[int, Field(ge=0, le=6)]
 _Minutes = Annotated[float, Field(ge=0.01, le=1e5)]
 _Samples = Annotated[int, Field(ge=1, le=10**10)]
+_Kind = Annotated[str, AfterValidator(lambda kind: _detector_kind(kind)),
+                  Field(json_schema_extra=lambda schema: schema.update(enum=list(TRAINERS)))]
 _Rate = Annotated[float, Field(ge=1e-6, le=0.1)]
+
+
+def _detector_kind(kind: str) -> str:
+    try:
+        return known_kind(kind)
+    except InputError as error:
+        raise ValueError(f"is not a trainer; {error.expected}") from None
 
 
 @dataclass(frozen=True)
@@ -31,14 +42,14 @@ class DetectorConfig:
 
     __pydantic_config__ = _CONFIG
 
-    kind: Literal["head", "yolo"] = "head"
-    """Trainer: "head" (on the ImageNet encoder) or "yolo" (Ultralytics, from scratch)."""
+    kind: _Kind = "heatmap"
+    """Trainer: "heatmap" (on the ImageNet encoder) or "yolo" (Ultralytics, from scratch), see `training.detectors`."""
     input_size: tuple[_Side, _Side] = (256, 320)
     """(height, width) of the network's input, pixels."""
     width: _Width = 64
-    """Channels of the network (head only)."""
+    """Channels of the network (heatmap only)."""
     frozen_stages: _Stages = 2
-    """Stages of the encoder that are not trained (head only)."""
+    """Stages of the encoder that are not trained (heatmap only)."""
     minutes: _Minutes | None = None
     """Budget of time; training ends at the first budget that is reached."""
     pictures: _Samples | None = None
@@ -46,9 +57,9 @@ class DetectorConfig:
     batch: Annotated[int, Field(ge=1, le=1024)] = 16
     """Images a worker and step."""
     lr: _Rate = 5e-4
-    """Peak learning rate (head only)."""
+    """Peak learning rate (heatmap only)."""
     weight_averaging: _Share = 0.0
-    """Share of the weights that training started from (`--from`) in the mean with the trained ones (head only;
+    """Share of the weights that training started from (`--from`) in the mean with the trained ones (heatmap only;
     Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022); 1 keeps the old weights."""
 
 

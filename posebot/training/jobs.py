@@ -1,212 +1,44 @@
-"""One network to be trained, as plain data that any worker can be sent, and what a worker does with it.
-
-The same functions run in the process of `posebot train --no-ray` and in the workers of Ray Train.
-"""
+"""What a worker does with a job: the localizer's training, or the trainer of the detector's kind."""
 
 from __future__ import annotations
 
 import json
-import math
-import os
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from posebot.core.coordinates import coordinate_symmetries
-from posebot.core.errors import InputError
-from posebot.datasets.sample_cache import SampleCache
-from posebot.datasets.sample_source import Kind, SampleSource, open_dataset
-from posebot.models.detector_net import DetectorExport, DetectorNet
-from posebot.models.localizer_net import LocalizerExport, LocalizerNet
-from posebot.training import detector, localizer
-from posebot.training.config import TrainConfig
+from posebot.training import networks
+from posebot.training.detectors import trainer
 from posebot.training.export import ExportView
-from posebot.training.loading import loaded
-from posebot.training.loop import Batch, Budget, Hooks, LoopConfig, fit, resume_salt
-from posebot.training.start import blended, start_weights, transplanted
-
-Report = Callable[[float, dict[str, float]], None]
-Name = Literal["detector", "localizer"]
-
-
-@dataclass(frozen=True)
-class Job:
-    """Which network to train, on what, and where.
-
-    Attributes:
-        network: which. config: of the whole run. source: the pictures. cache: folder of shards cut from them.
-        out: folder of the checkpoint and of `metrics.jsonl`. start: bundle to begin with; None: ImageNet weights.
-        focus: classes of which the localizer gets as many crops from the cache as of all others together.
-    """
-
-    network: Name
-    config: TrainConfig
-    source: SampleSource
-    cache: Path
-    out: Path
-    start: Path | None = None
-    focus: tuple[int, ...] = ()
-
-    @property
-    def yolo(self) -> bool:
-        return self.network == "detector" and self.config.detector.kind == "yolo"
-
-    @property
-    def kind(self) -> Kind:
-        return "frames" if self.network == "detector" else "crops"
-
-    @property
-    def labels(self) -> list[str]:
-        """Names of the objects in class order."""
-        objects = open_dataset(self.source).objects
-        return [objects[obj_id].label for obj_id, _ in self.source.labels]
+from posebot.training.job import Job, Report
+from posebot.training.loop import Batch, Hooks
 
 
 def run(job: Job, hooks: Hooks, rank: int = 0, stream: Iterator[Batch] | None = None) -> None:
-    """Train, or go on training, until the budget is spent. `stream` takes the place of the cache."""
+    """Train, or continue, until the budget is spent. `stream` replaces the cache."""
     torch.manual_seed(job.config.seed)
     if hooks.first:
         hooks.report = _written(job.out, hooks.report)
-    if job.yolo:
-        run_yolo(job, hooks.report)
-        return
-    config = loop_config(job)
-    torch.backends.cudnn.benchmark = True  # all batches have one size
-    if stream is None:
-        processes = loaders(job.config.loaders, hooks.device)
-        stream = loaded(partial(cached, job, config.batch), [job.config.seed, rank, resume_salt(job.out)], processes,
-                        hooks.device != "cpu")
-    fit(new_network(job), loss_of(job), stream, config, job.out, hooks)
-
-
-def loaders(wanted: int | None, device: str) -> int:
-    """Processes that make batches: as the config says, else none beside a CPU and a core each beside a GPU."""
-    if wanted is not None:
-        return wanted
-    return 0 if device == "cpu" else max(1, (os.cpu_count() or 2) - 1)
-
-
-def cached(job: Job, batch: int, rng: np.random.Generator) -> Iterator[Batch]:
-    """Endless augmented batches from the cache. Raises InputError where nothing is cached."""
-    if not len(SampleCache(job.cache)):
-        raise InputError(job.cache, "holds no samples", "the run's folder on a disk that all workers can reach")
     if job.network == "detector":
-        return detector.batches(job.cache, batch, picture_samples(job), rng)
-    return localizer.batches(job.cache, batch, crop_samples(job), rng, job.focus)
-
-
-def new_network(job: Job) -> DetectorNet | LocalizerNet:
-    """The network with the weights it starts from: those of ImageNet, or those of the bundle `start`."""
-    classes, shape, own = len(job.source.labels), job.config.detector, job.config.localizer
-    net: DetectorNet | LocalizerNet
-    if job.network == "detector":
-        net = DetectorNet(classes, shape.width, shape.frozen_stages)
+        trainer(job.config.detector.kind).train(job, hooks, rank, stream)
     else:
-        net = LocalizerNet(classes, own.bins, own.width, own.crop_size, own.frozen_stages)
-    net.encoder.load_imagenet()
-    if job.start is not None:
-        state, labels = start_weights(job.start, job.network, job.yolo)
-        net.load_state_dict(transplanted(net.state_dict(), state, labels, job.labels, str(job.start)))
-    return net
+        networks.train(job, hooks, rank, stream)
 
 
-def loss_of(job: Job) -> detector.DetectorLoss | localizer.LocalizerLoss:
-    """The loss; the localizer's knows the objects' symmetries and proportions."""
-    if job.network == "detector":
-        return detector.DetectorLoss()
-    objects = [open_dataset(job.source).objects[obj_id] for obj_id, _ in job.source.labels]
-    extents = np.stack([model.extents / model.diameter for model in objects]).astype(np.float32)
-    return localizer.LocalizerLoss([coordinate_symmetries(model) for model in objects], extents)
-
-
-def picture_samples(job: Job) -> detector.SampleConfig:
-    """How pictures are augmented."""
-    return detector.SampleConfig(len(job.source.labels))
-
-
-def crop_samples(job: Job) -> localizer.SampleConfig:
-    """How crops are augmented."""
-    own = job.config.localizer
-    return localizer.SampleConfig(own.crop_size, own.pad, own.box_jitter, own.turn, own.replace_background, own.cover,
-                                  own.relit)
-
-
-def loop_config(job: Job) -> LoopConfig:
-    """Budget, batch, learning rate and how often to checkpoint."""
-    every, pictures, crops = job.config.checkpoint_s, job.config.detector, job.config.localizer
-    if job.network == "detector":
-        budget, batch, lr = Budget(pictures.pictures, pictures.minutes), pictures.batch, pictures.lr
-        batch = min(batch, max(1, len(SampleCache(job.cache)))) if job.config.source == "cache" else batch
-    else:
-        budget, batch, lr = Budget(crops.crops, crops.minutes), crops.batch, crops.lr
-    return LoopConfig(budget, batch, lr, checkpoint_s=every, report_s=min(20.0, every))
-
-
-def augmented(job: Job, batch: Batch) -> Batch:
-    """A batch of cached samples as a batch for the network, newly augmented; what runs in the tasks of a stream."""
-    rng = np.random.default_rng()
-    rows = [dict(zip(batch, row, strict=True)) for row in zip(*batch.values(), strict=True)]
-    pairs = [(row, rows[other]) for row, other in zip(rows, rng.integers(len(rows), size=len(rows)), strict=True)]
-    if job.network == "detector":
-        samples = [detector.sample(row, other, picture_samples(job), rng) for row, other in pairs]
-    else:
-        samples = [localizer.sample(row, other, crop_samples(job), rng) for row, other in pairs]
-    return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
-
-
-def run_yolo(job: Job, report: Report) -> None:
-    """Train the YOLO detector, in this process alone."""
-    from posebot.training import yolo
-
-    own, samples = job.config.detector, SampleCache(job.cache)
-    data = yolo.write_yolo_dataset(job.out / "yolo", samples, job.labels)
-    epochs = math.ceil(own.pictures / max(len(samples), 1)) if own.pictures else 10_000
-    seconds = own.minutes * 60 if own.minutes else math.inf
-    start = start_weights(job.start, job.network, job.yolo)[0] if job.start is not None else {}
-    yolo.train(data, job.out, own.input_size, seconds, own.batch, epochs, job.config.seed, yolo.start_state(start),
-               on_epoch=lambda epoch, metrics: report((epoch + 1) / epochs, dict(metrics)))
-
-
-def trained_view(job: Job) -> ExportView:
+def trained(job: Job) -> ExportView:
     """The trained network as it is exported, from the files in `job.out`."""
-    if job.yolo:
-        from posebot.training import yolo
-
-        return yolo.trained(job.out, job.config.detector.input_size)
-    net = new_network(Job(job.network, job.config, job.source, job.cache, job.out))
-    learnt = torch.load(job.out / "checkpoint.pt", map_location="cpu", weights_only=True)["averaged"]
-    keep = getattr(job.config, job.network).weight_averaging
-    if keep and job.start is not None:
-        learnt = blended(learnt, new_network(job).state_dict(), keep)
-    net.load_state_dict(learnt)
-    if isinstance(net, DetectorNet):
-        return DetectorExport(net, job.config.detector.input_size)
-    return LocalizerExport(net)
+    if job.network == "detector":
+        return trainer(job.config.detector.kind).trained(job)
+    return networks.trained(job)
 
 
 def spent(job: Job) -> dict[str, float]:
-    """Samples seen and minutes used, as far as the trainer tells, for the bundle's provenance."""
-    if job.yolo:
-        return {"minutes": round(float((job.out / "seconds").read_text()) / 60, 2)}
-    done = torch.load(job.out / "checkpoint.pt", map_location="cpu", weights_only=True)["progress"]
-    waited = done["waited"] / max(done["seconds"], 1e-9)
-    return {"samples": done["samples"], "minutes": round(done["seconds"] / 60, 2), "waited_share": round(waited, 3)}
-
-
-def mosaic(job: Job, rows: int = 4) -> NDArray[np.uint8]:
-    """rows x rows augmented samples beside each other, uint8 RGB."""
-    batch = next(cached(job, 1, np.random.default_rng(0))) if len(SampleCache(job.cache)) < rows**2 else \
-        next(cached(job, rows**2, np.random.default_rng(0)))
-    pictures = batch["image" if job.network == "detector" else "crop"].transpose(0, 2, 3, 1)
-    side = int(len(pictures) ** 0.5)
-    return np.concatenate([np.concatenate(list(pictures[row * side:(row + 1) * side]), axis=1) for row in range(side)])
+    """Samples seen and minutes used, as far as the trainer knows them, for the bundle's provenance."""
+    if job.network == "detector":
+        return trainer(job.config.detector.kind).spent(job)
+    return networks.spent(job)
 
 
 def _written(out: Path, report: Report) -> Report:

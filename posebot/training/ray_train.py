@@ -20,8 +20,8 @@ import numpy as np
 
 from posebot.core.errors import DatasetError
 from posebot.datasets import ray_data
-from posebot.training import jobs
-from posebot.training.jobs import Job
+from posebot.training import jobs, networks
+from posebot.training.job import Job
 from posebot.training.loop import Batch, Hooks
 from posebot.training.ray_start import connect
 
@@ -72,13 +72,14 @@ def train(job: Job, use_gpu: bool) -> None:
     import ray.train
     from ray.train.torch import TorchTrainer
 
-    streamed = job.config.source == "stream" and not job.yolo
+    streamed = job.config.source == "stream" and job.distributed
     data: dict[str, Any] = {}
     if streamed:
-        data["train"] = ray_data.streaming_dataset(job.source, job.kind, partial(jobs.augmented, job))
+        data["train"] = ray_data.streaming_dataset(job.source, job.kind, partial(networks.augmented, job))
+    workers = job.config.workers if job.distributed else 1
     trainer = TorchTrainer(
         _worker, train_loop_config={"job": job}, datasets=data,
-        scaling_config=ray.train.ScalingConfig(num_workers=1 if job.yolo else job.config.workers, use_gpu=use_gpu),
+        scaling_config=ray.train.ScalingConfig(num_workers=workers, use_gpu=use_gpu),
         run_config=ray.train.RunConfig(
             name=job.network, storage_path=str((job.out.parent / "ray").resolve()),
             failure_config=ray.train.FailureConfig(max_failures=MAX_FAILURES),
@@ -103,8 +104,8 @@ def _worker(settings: dict[str, Any]) -> None:
     meeting = Meeting(job.out, rank, workers, str(device))
     hooks = Hooks(report=meeting.note, mean=meeting.mean, wrap=ray.train.torch.prepare_model, first=rank == 0,
                   workers=workers, device=str(device))
-    streamed = job.config.source == "stream" and not job.yolo
-    batches = endless(ray.train.get_dataset_shard("train"), jobs.loop_config(job).batch) if streamed else None
+    streamed = job.config.source == "stream" and job.distributed
+    batches = endless(ray.train.get_dataset_shard("train"), networks.loop_config(job).batch) if streamed else None
     jobs.run(job, hooks, rank, batches)
     meeting.tell()
 

@@ -27,10 +27,10 @@ from posebot.datasets.sample_source import Kind, SampleSource
 from posebot.models.bundle import MODELS, Bundle
 from posebot.models.calibration import Calibration
 from posebot.models.reference import resolve
-from posebot.training import assemble, calibrate, jobs
+from posebot.training import assemble, calibrate, jobs, networks
 from posebot.training.calibrate import Boxes
 from posebot.training.config import TrainConfig
-from posebot.training.jobs import Job, Name
+from posebot.training.job import Job, Name
 from posebot.training.loop import Hooks
 from posebot.training.progress import Say, followed
 from posebot.training.state import RunState, locked, token
@@ -179,7 +179,7 @@ class _Run:
     def _show(self, job: Job) -> None:
         """A picture of what the network is about to see."""
         if self.config.source == "cache":
-            self.tracker.picture(f"{job.network}_samples", jobs.mosaic(job))
+            self.tracker.picture(f"{job.network}_samples", networks.mosaic(job))
 
     def _export(self) -> dict[str, Any]:
         self.say(f"{'export':<10} ONNX, meshes, landmarks")

@@ -16,16 +16,16 @@ PER_CLASS = ("map_weight", "map_bias", "center_weight", "center_bias", "score.we
 """Parameters whose first axis is the class."""
 
 
-def start_weights(path: Path, network: str, yolo: bool) -> tuple[dict[str, Tensor], list[str]]:
+def start_weights(path: Path, network: str, kind: str) -> tuple[dict[str, Tensor], list[str]]:
     """A network's weights in a bundle, and the labels of its classes.
 
     Args:
-        network: "detector" or "localizer". yolo: whether a YOLO detector is wanted; no weights come from another kind.
+        network: "detector" or "localizer". kind: of the detector; one of another kind gives no weights.
     Raises:
         BundleError: the bundle's network holds none.
     """
     bundle = Bundle.open(path)
-    if network == "detector" and (bundle.manifest.detector.kind == "yolo") != yolo:
+    if network == "detector" and bundle.manifest.detector.kind != kind:
         return {}, []
     file, data = (DETECTOR, bundle.detector) if network == "detector" else (LOCALIZER, bundle.localizer)
     return state_from_onnx(data, path / file), [reference.label for reference in bundle.manifest.objects]

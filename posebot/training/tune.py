@@ -27,9 +27,9 @@ from posebot.datasets.bop import BopDataset
 from posebot.datasets.sample_cache import SampleCache
 from posebot.datasets.sample_source import SampleSource
 from posebot.models.reference import resolve
-from posebot.training import jobs
+from posebot.training import networks
 from posebot.training.config import TrainConfig
-from posebot.training.jobs import Job, Name
+from posebot.training.job import Job, Name
 from posebot.training.loop import Hooks, fit
 from posebot.training.progress import Say
 from posebot.training.run import split_scenes
@@ -178,13 +178,13 @@ def _trial(values: dict[str, Any], study: Study) -> None:
     job = study.job(values, out)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(job.config.seed)
-    net, config = jobs.new_network(job), jobs.loop_config(job)
+    net, config = networks.new_network(job), networks.loop_config(job)
     looked = held_loss(study, device)
     hooks = Hooks(report=lambda progress, metrics: search.report({"loss": looked(net), "progress": progress}),
                   device=device)
     config = replace(config, report_s=60 * study.minutes / LOOKS)
-    fit(net, jobs.loss_of(job), jobs.cached(job, config.batch, np.random.default_rng(job.config.seed)), config, out,
-        hooks)
+    batches = networks.cached(job, config.batch, np.random.default_rng(job.config.seed))
+    fit(net, networks.loss_of(job), batches, config, out, hooks)
     search.report({"loss": looked(net), "progress": 1.0})  # of the averaged weights
 
 
@@ -193,7 +193,7 @@ def held_loss(study: Study, device: str = "cpu") -> Callable[[torch.nn.Module], 
     no trial may make its own examination easier.
     """
     job = study.job(study.first(), study.folder, held=True)
-    loss, source = jobs.loss_of(job), jobs.cached(job, _BATCH, np.random.default_rng(0))
+    loss, source = networks.loss_of(job), networks.cached(job, _BATCH, np.random.default_rng(0))
     batches = [{name: torch.as_tensor(array) for name, array in next(source).items()} for _ in range(_HELD // _BATCH)]
 
     @torch.no_grad()

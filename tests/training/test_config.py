@@ -34,7 +34,7 @@ def test_an_empty_file_changes_nothing(tmp_path: Path) -> None:
     ("localizer:\n  bins: 16\n  lr: fast\n", 3, "localizer.lr: fast is not valid; a number from 1e-06 to 0.1"),
     ("localizer:\n  lr: 5\n", 2, "localizer.lr: 5 is not valid; a number from 1e-06 to 0.1"),
     ("calibration:\n  tta_views: 4\n", 2, "calibration.tta_views: 4 is not valid; one of 1, 2, 3"),
-    ("detector:\n  kind: ssd\n", 2, "detector.kind: ssd is not valid; one of head, yolo"),
+    ("detector:\n  kind: ssd\n", 2, "detector.kind: ssd: is not a trainer; one of heatmap, yolo"),
     ("detector:\n  input_size: 320\n", 2, "a list of 2 whole numbers from 32 to 2048"),
     ("detector:\n  batch: true\n", 2, "detector.batch: true is not valid; a whole number from 1 to 1024"),
     ("- a\n- b\n", 1, "the document is a list; it must be a mapping"),
@@ -48,8 +48,9 @@ def test_mistakes_are_named_with_their_line(tmp_path: Path, text: str, line: int
 
 
 def test_deprecated_keys_are_read(tmp_path: Path) -> None:
-    config = load_config(written(tmp_path, "detector: {keep: 0.5}\nlocalizer: {keep: 0.25, jitter: 0.1}\n"
+    config = load_config(written(tmp_path, "detector: {keep: 0.5, kind: head}\nlocalizer: {keep: 0.25, jitter: 0.1}\n"
                                            "calibration: {looks: 3, standing: 0.75}\n"))
+    assert config.detector.kind == "heatmap"
     assert (config.detector.weight_averaging, config.localizer.weight_averaging, config.localizer.box_jitter,
             config.calibration.tta_views, config.calibration.upright_prior) == (0.5, 0.25, 0.1, 3, 0.75)
 

@@ -13,8 +13,8 @@ from posebot.core.camera import project
 from posebot.core.transforms import apply, make, rotation_from_vector
 from posebot.datasets.bop import BopDataset
 from posebot.datasets.detector_samples import BOX_DTYPE, MAX_BOXES, OUTLINE_POINTS, detector_sample
-from posebot.training import detector
-from posebot.training.detector import IGNORED, NOTHING, SampleConfig
+from posebot.training.detectors import heatmap_samples as detector
+from posebot.training.detectors.heatmap_samples import IGNORED, NOTHING, SampleConfig
 from tests.training.scenes import write_scenes
 
 HEIGHT, WIDTH = 96, 128

@@ -41,9 +41,9 @@ def test_parameters_that_are_equal_are_all_found(tmp_path: Path) -> None:
 
 def test_start_weights_name_the_classes_and_never_cross_kinds() -> None:
     path = resolve("kit")
-    state, labels = start_weights(path, "localizer", yolo=False)
+    state, labels = start_weights(path, "localizer", "heatmap")
     assert len(labels) == state["map_weight"].shape[0] == 8
-    assert start_weights(path, "detector", yolo=True) == ({}, [])
+    assert start_weights(path, "detector", "yolo") == ({}, [])
 
 
 @pytest.mark.parametrize("data", [b"", b"not ONNX at all"])

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from posebot.training.jobs import loaders
 from posebot.training.loading import loaded
 from posebot.training.loop import Batch
+from posebot.training.networks import loaders
 
 
 def numbers(rng: np.random.Generator) -> Iterator[Batch]:

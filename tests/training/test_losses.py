@@ -14,7 +14,8 @@ from posebot.datasets.detector_samples import BOX_DTYPE, MAX_BOXES, OUTLINE_POIN
 from posebot.datasets.localizer_samples import AMODAL, CROP_META, MAP_SIZE, VISIBLE
 from posebot.models.detector_net import boxes_from_map
 from posebot.models.localizer_net import RawMaps
-from posebot.training import detector, localizer
+from posebot.training import localizer
+from posebot.training.detectors import heatmap_samples as detector
 
 IDENTITY = np.eye(3, 4, dtype=np.float32)[None]
 

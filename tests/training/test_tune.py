@@ -16,9 +16,9 @@ import yaml
 
 from posebot.cli.main import run
 from posebot.datasets.sample_source import fill_cache
-from posebot.training import jobs
+from posebot.training import networks
 from posebot.training.config import TINY, load_config
-from posebot.training.jobs import Name
+from posebot.training.job import Name
 from posebot.training.tune import SPACES, Study, held_loss, shown
 from tests.training.scenes import write_scenes
 
@@ -58,7 +58,7 @@ def test_the_examination_is_the_same_for_all(scenes: Path, tmp_path: Path) -> No
     job = study.job(study.first(), tmp_path, held=True)
     for scene in job.source.scenes:
         fill_cache(job.source, scene, {job.kind: job.cache})
-    net = jobs.new_network(job)
+    net = networks.new_network(job)
     assert set(study.data[0].scenes).isdisjoint(study.data[1].scenes)
     assert held_loss(study)(net) == held_loss(study)(net)
 

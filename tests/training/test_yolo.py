@@ -15,7 +15,8 @@ if find_spec("ultralytics") is None:  # asked without importing it: that would c
 from posebot.datasets.bop import BopDataset  # noqa: E402
 from posebot.datasets.detector_samples import BOX_DTYPE, scene_detector_samples  # noqa: E402
 from posebot.datasets.sample_cache import SampleCache, write_shard  # noqa: E402
-from posebot.training import export, yolo  # noqa: E402
+from posebot.training import export  # noqa: E402
+from posebot.training.detectors import yolo  # noqa: E402
 from posebot.training.initializers import state_from_onnx  # noqa: E402
 from tests.training.scenes import write_scenes  # noqa: E402
 

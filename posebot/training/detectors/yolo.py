@@ -1,4 +1,4 @@
-"""The second trainer of the detector: Ultralytics YOLO, nano, from scratch. Only this file imports ultralytics.
+"""A trainer of the detector: Ultralytics YOLO, nano, from scratch. Only this file imports ultralytics.
 
 The network is built from the YAML file inside the package and starts without weights; nothing is downloaded, and
 settings, caches and runs stay in the folder that is given. What comes out obeys the detector's contract
@@ -9,9 +9,10 @@ duplicates to remove.
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +26,35 @@ from torch import Tensor, nn
 from posebot.core.errors import PosebotError
 from posebot.datasets.detector_samples import MIN_VISIBLE
 from posebot.datasets.sample_cache import SampleCache
+from posebot.training.export import ExportView
+from posebot.training.job import Job
+from posebot.training.loop import Batch, Hooks
+from posebot.training.start import start_weights
 
 NETWORK = "yolo26n.yaml"
 CANDIDATES = 100
 OnEpoch = Callable[[int, Mapping[str, float]], None]
+
+
+class YoloTrainer:
+    """Trains YOLO in one process; several of them would write the same files."""
+
+    distributed = False
+
+    def train(self, job: Job, hooks: Hooks, rank: int = 0, stream: Iterator[Batch] | None = None) -> None:
+        own, samples = job.config.detector, SampleCache(job.cache)
+        data = write_yolo_dataset(job.out / "yolo", samples, job.labels)
+        epochs = math.ceil(own.pictures / max(len(samples), 1)) if own.pictures else 10_000
+        seconds = own.minutes * 60 if own.minutes else math.inf
+        start = start_weights(job.start, job.network, "yolo")[0] if job.start is not None else {}
+        train(data, job.out, own.input_size, seconds, own.batch, epochs, job.config.seed, start_state(start),
+              on_epoch=lambda epoch, metrics: hooks.report((epoch + 1) / epochs, dict(metrics)))
+
+    def trained(self, job: Job) -> ExportView:
+        return trained(job.out, job.config.detector.input_size)
+
+    def spent(self, job: Job) -> dict[str, float]:
+        return {"minutes": round(float((job.out / "seconds").read_text()) / 60, 2)}
 
 
 class YoloExport(nn.Module):
