@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -14,6 +15,8 @@ JsonFlag = Annotated[bool, typer.Option("--json", help="Print the result as JSON
 BundleOption = Annotated[str, typer.Option("--bundle", help="A bundle: a name (kit), a folder or a zip.")]
 DepthFlag = Annotated[bool, typer.Option("--depth/--no-depth", help="Use depth images where there are any.")]
 SplitOption = Annotated[str, typer.Option("--split", help="Split of the BOP data set, such as test.")]
+PoseSettingsOption = Annotated[Path | None, typer.Option(
+    "--pose-settings", help="YAML of pose stage settings that differ from the bundle's.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of the random numbers.")]
 
 

@@ -18,10 +18,12 @@ from posebot.models.bundle import Bundle, file_sha256
 from posebot.models.calibration import LEVELS, ModeCalibration
 from posebot.models.reference import resolve
 from posebot.stages.certainty import radii
+from posebot.stages.pipeline import Pipeline, bundle_settings
+from posebot.stages.settings import PoseSettings, read_settings
 
 
-def estimate_source(split: EvaluationSplit, bundle: str | None, estimates: Path | None,
-                    threads: int) -> tuple[Callable[[], EstimateSource], dict[str, Any]]:
+def estimate_source(split: EvaluationSplit, bundle: str | None, estimates: Path | None, threads: int,
+                    pose_settings: Path | None = None) -> tuple[Callable[[], EstimateSource], dict[str, Any]]:
     """A factory of the source, called in each process, and the subject of the evaluation for its report.
 
     Raises:
@@ -29,6 +31,8 @@ def estimate_source(split: EvaluationSplit, bundle: str | None, estimates: Path 
     """
     if (bundle is None) == (estimates is None):
         raise InputError("evaluate", "needs a bundle or estimates", "either --bundle BUNDLE or --estimates FILE.csv")
+    if estimates is not None and pose_settings is not None:
+        raise InputError("--pose-settings", "applies to a bundle, not to a csv", "--bundle")
     if estimates is not None:
         CsvEstimates(estimates, split)  # fails early
         path = estimates.resolve()
@@ -38,8 +42,12 @@ def estimate_source(split: EvaluationSplit, bundle: str | None, estimates: Path 
     if not known & targets:
         raise ResultFileError(path, f"knows objects {sorted(known)}", f"one of the data set's: {sorted(targets)}")
     sums = file_sha256(path / "SHA256SUMS" if path.is_dir() else path)
-    return (partial(BundleEstimates, str(path.resolve()), split, threads),
-            {"bundle": f"{opened.manifest.name} {opened.manifest.version}", "sha256": sums, "depth": split.depth})
+    subject = {"bundle": f"{opened.manifest.name} {opened.manifest.version}", "sha256": sums, "depth": split.depth}
+    settings = bundle_settings(opened)
+    if pose_settings is not None:
+        settings = read_settings(pose_settings, settings)
+        subject["pose_settings"] = settings.overrides()
+    return partial(BundleEstimates, str(path.resolve()), split, threads, settings), subject
 
 
 class BundleEstimates:
@@ -48,11 +56,10 @@ class BundleEstimates:
     Objects without a model in the data set are left out: they cannot be evaluated.
     """
 
-    def __init__(self, path: str, split: EvaluationSplit, threads: int) -> None:
-        from posebot.stages.pipeline import Pipeline
-
+    def __init__(self, path: str, split: EvaluationSplit, threads: int, settings: PoseSettings | None = None) -> None:
         self.evaluable = set(split.open().objects)
-        self.pipeline = Pipeline(Bundle.open(path), depth=split.depth, threads=threads, fuse=False)
+        self.pipeline = Pipeline(Bundle.open(path), depth=split.depth, threads=threads, fuse=False,
+                                 settings=settings)
 
     def estimate(self, key: ImageKey, frame: Frame) -> ImageEstimates:
         """Run the pipeline."""

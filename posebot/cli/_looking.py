@@ -27,28 +27,37 @@ class Looking:
     digest: str
 
 
-def look_with(bundle: str | None, folder: Path | None, depth: bool, fuse: bool, error: CameraError | None) -> Looking:
+def look_with(bundle: str | None, folder: Path | None, depth: bool, fuse: bool, error: CameraError | None,
+              pose_settings: Path | None = None) -> Looking:
     """The bundle of a name; without one, the meshes of a folder.
 
     Raises:
         InputError: neither, both, or one that cannot be read.
     """
+    if bundle is None and pose_settings is not None:
+        raise InputError("--pose-settings", "without a bundle", "leave it out with --no-training")
     if bundle is None:
         return with_meshes(folder, depth, fuse, error)
     if folder is not None:
         raise InputError("--objects", "a bundle has objects of its own", "--no-training, or leave --objects out")
-    return with_bundle(bundle, depth, fuse, error)
+    return with_bundle(bundle, depth, fuse, error, pose_settings)
 
 
-def with_bundle(name: str, depth: bool, fuse: bool, error: CameraError | None) -> Looking:
+def with_bundle(name: str, depth: bool, fuse: bool, error: CameraError | None, pose_settings: Path | None = None
+                ) -> Looking:
     """A bundle's networks. Raises InputError where it cannot be opened."""
     from posebot.models.bundle import Bundle
-    from posebot.stages.pipeline import Pipeline
+    from posebot.stages.pipeline import Pipeline, bundle_settings
+    from posebot.stages.settings import read_settings
 
     bundle = Bundle.open(name)
+    settings = bundle_settings(bundle)
+    if pose_settings is not None:
+        settings = read_settings(pose_settings, settings)
     digest = hashlib.sha256(bundle.detector + bundle.localizer)
     digest.update(json.dumps(bundle.manifest.to_dict(), sort_keys=True, default=str).encode())
-    pipeline = Pipeline(bundle, depth=depth, fuse=fuse, error=error)
+    digest.update(json.dumps(settings.overrides(), sort_keys=True).encode() if pose_settings is not None else b"")
+    pipeline = Pipeline(bundle, depth=depth, fuse=fuse, error=error, settings=settings)
     return Looking(pipeline, bundle.objects, digest.hexdigest())
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from posebot.cli._common import DepthFlag, JsonFlag, SplitOption, console, output, print_json
+from posebot.cli._common import DepthFlag, JsonFlag, PoseSettingsOption, SplitOption, console, output, print_json
 from posebot.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def evaluate(
     shifted: Annotated[
         bool, typer.Option("--shifted", help="Apply a domain shift: darker, noisier, another camera.")
     ] = False,
+    pose_settings: PoseSettingsOption = None,
     processes: Annotated[int, typer.Option("--processes", min=0, help="0: one per core.")] = 0,
     ray: Annotated[bool, typer.Option("--ray", help="Run on a Ray cluster; without --address, a new one.")] = False,
     address: Annotated[str | None, typer.Option("--address", help="A running Ray cluster.")] = None,
@@ -58,7 +59,8 @@ def evaluate(
     chosen = EvaluationSplit(dataset.resolve() if on_cluster else dataset, split, depth, _numbers(objects), shifted)
     cores = os.cpu_count() or 1
     threads = 1 if on_cluster else max(1, cores // (processes or cores))
-    report = run(chosen, bundle, estimates, folder, _executor(on_cluster, address, processes), partial_truth, threads)
+    report = run(chosen, bundle, estimates, folder, _executor(on_cluster, address, processes), partial_truth, threads,
+                 pose_settings)
     if json:
         print_json(report)
     else:
@@ -77,11 +79,12 @@ def _picks(bundle: str, scenes: int, depth: bool, out: Path | None, json: bool) 
 
 
 def run(split: EvaluationSplit, bundle: str | None, estimates: Path | None, out: Path, executor: Executor,
-        partial_truth: bool = False, threads: int = 1) -> dict[str, Any]:
+        partial_truth: bool = False, threads: int = 1, pose_settings: Path | None = None) -> dict[str, Any]:
     """Evaluate and write the report; returns what report.json holds.
 
     Args:
-        executor: see `posebot.evaluation.run`. threads: of the networks, per worker.
+        executor: see `posebot.evaluation.run`. threads: of the networks, per worker. pose_settings:
+            YAML of settings that differ from the bundle's.
     Raises:
         InputError: bundle, csv or data set cannot be used, or `out` holds another evaluation.
     """
@@ -89,7 +92,7 @@ def run(split: EvaluationSplit, bundle: str | None, estimates: Path | None, out:
     from posebot.evaluation.report import write_report
     from posebot.evaluation.run import evaluate as evaluate_images
 
-    source, subject = estimate_source(split, bundle, estimates, threads)
+    source, subject = estimate_source(split, bundle, estimates, threads, pose_settings)
     subject |= {"dataset": str(split.root.resolve()), "split": split.name, "objects": list(split.objects),
                 "shifted": split.shifted}
     with _progress() as advance:

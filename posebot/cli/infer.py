@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from posebot.cli._common import BundleOption, DepthFlag, JsonFlag, console, print_json
+from posebot.cli._common import BundleOption, DepthFlag, JsonFlag, PoseSettingsOption, console, print_json
 from posebot.cli._stream import until_interrupted
 from posebot.core.errors import ImageError, InputError
 
@@ -47,6 +47,7 @@ def infer(
     no_training: Annotated[bool, typer.Option("--no-training", help="Look for meshes that nothing was trained on: on a "
                                               "table, by depth, slowly; with --objects.")] = False,
     objects: Annotated[Path | None, typer.Option("--objects", help="BOP models folder, for --no-training.")] = None,
+    pose_settings: PoseSettingsOption = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew where --out holds results.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
@@ -66,7 +67,8 @@ def infer(
     if bop is not None and split is None:
         raise InputError("--bop", "a BOP csv needs scene and image numbers", "a BOP data set as --source, with --split")
     joined = _fuses(opened, mount, fuse)
-    looking = look_with(None if no_training else bundle, objects, depth, joined, None if mount is None else mount.error)
+    looking = look_with(None if no_training else bundle, objects, depth, joined, None if mount is None else mount.error,
+                        pose_settings)
     made_from = _made_from(source, looking, split, depth, joined, camera, mount, scale_camera)
     known = resume(out, made_from, overwrite, opened.live)
     summary = RunSummary()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +16,18 @@ from posebot.core.results import FrameResult, ModelVersion, PoseEstimate
 from posebot.models.bundle import Bundle
 from posebot.models.calibration import ModeCalibration
 from posebot.models.runtime import Network
+from posebot.stages import POSE_STAGE_VERSION
 from posebot.stages.certainty import assess
 from posebot.stages.detect import Detector, OnnxDetector
 from posebot.stages.fuse import CameraError, Fuser, suppress
 from posebot.stages.localize import Localization, Localizer, OnnxLocalizer, refine_crops
 from posebot.stages.pose import PoseSolver
 from posebot.stages.recrop import recrop
+from posebot.stages.settings import DEFAULTS, PoseSettings, read_overrides
 from posebot.stages.solution import PoseSolution
 from posebot.stages.undistort import undistort
+
+_log = logging.getLogger(__name__)
 
 
 class Pipeline:
@@ -33,16 +38,26 @@ class Pipeline:
             networks, and objects solved concurrently; 0: the number of cores.
         fuse: fuse views where the frame has `base_from_cam`. limit: maximum number of objects per frame.
         masks: fill `PoseEstimate.mask`. error: uncertainty of `base_from_cam`, for fusion; default: exact.
+        settings: of the pose stage; default: the bundle's (`bundle_settings`).
         stages: detector, localizer and solver to use; default: the bundle's, in this process.
     """
 
     def __init__(self, bundle: Bundle, *, depth: bool = True, runtime: str = "auto", threads: int = 0,
                  fuse: bool = True, limit: int = 20, masks: bool = False, error: CameraError | None = None,
+                 settings: PoseSettings | None = None,
                  stages: tuple[Detector, Localizer, PoseSolver] | None = None) -> None:
         self.bundle, self.depth, self.fuse, self.masks, self._error = bundle, depth, fuse, masks, error
-        self.detector, self.localizer, self.solver = stages or _stages(bundle, runtime, threads, limit)
+        self.settings = bundle_settings(bundle) if settings is None else settings
+        self.detector, self.localizer, self.solver = stages or self._own_stages(runtime, threads, limit)
         self._model = ModelVersion(bundle.manifest.name, bundle.manifest.version)
         self.reset()
+
+    def _own_stages(self, runtime: str, threads: int, limit: int) -> tuple[Detector, Localizer, PoseSolver]:
+        """The bundle's networks and solver, in this process."""
+        bundle, manifest = self.bundle, self.bundle.manifest
+        return (OnnxDetector(Network(bundle.detector, runtime, threads, "detector.onnx"), manifest.detector, limit),
+                OnnxLocalizer(Network(bundle.localizer, runtime, threads, "localizer.onnx"), manifest.localizer),
+                PoseSolver(bundle.objects, threads, manifest.upright_prior, self.settings))
 
     def reset(self) -> None:
         """Clear all tracks: a new scene or another camera."""
@@ -86,10 +101,10 @@ class Pipeline:
 
     def _recropped(self, frame: Frame, solutions: list[PoseSolution], clock: dict[str, float]) -> list[PoseSolution]:
         """The solutions, replaced by those of a re-crop where that scores higher."""
-        recrops, threshold = {}, self.bundle.manifest.detector.threshold
+        recrops, threshold, settings = {}, self.bundle.manifest.detector.threshold, self.settings.recrop
         for index, solution in enumerate(solutions):
             model = self.bundle.objects[solution.localization.detection.class_index]
-            if (detection := recrop(solution, model, frame.camera.K, threshold)) is not None:
+            if (detection := recrop(solution, model, frame.camera.K, threshold, settings)) is not None:
                 recrops[index] = detection
         if not recrops:
             return solutions
@@ -118,12 +133,19 @@ class Pipeline:
         return self._fuser(frame, estimates, mode)
 
 
-def _stages(bundle: Bundle, runtime: str, threads: int, limit: int) -> tuple[Detector, Localizer, PoseSolver]:
-    """The bundle's networks and solver, in this process."""
-    manifest = bundle.manifest
-    return (OnnxDetector(Network(bundle.detector, runtime, threads, "detector.onnx"), manifest.detector, limit),
-            OnnxLocalizer(Network(bundle.localizer, runtime, threads, "localizer.onnx"), manifest.localizer),
-            PoseSolver(bundle.objects, threads, manifest.upright_prior))
+def bundle_settings(bundle: Bundle) -> PoseSettings:
+    """The settings that a bundle records. Its calibration is valid for the version of the pose stage that it names:
+    another one, or none, is logged as a warning.
+
+    Raises:
+        ConfigError: an unknown setting, or a value that does not fit.
+    """
+    recorded, name = bundle.manifest.pose_stage, f"{bundle.manifest.name} {bundle.manifest.version}"
+    if recorded.version != POSE_STAGE_VERSION:
+        _log.warning("bundle %s was calibrated with pose stage %s, this is %d: its certainty may be off; run `posebot "
+                     "models recalibrate %s --dataset DATASET`", name, recorded.version or "unknown",
+                     POSE_STAGE_VERSION, bundle.manifest.name)
+    return read_overrides(recorded.settings, f"{name}: pose_stage.settings") if recorded.settings else DEFAULTS
 
 
 def image_mask(localization: Localization, shape: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -19,7 +19,7 @@ from posebot.stages.geometry.surface import Surface
 from posebot.stages.hypotheses import colour as colour_hypotheses
 from posebot.stages.hypotheses import depth as depth_hypotheses
 from posebot.stages.localize import Localization
-from posebot.stages.observation.depth_readings import MIN_READINGS, depth_readings
+from posebot.stages.observation.depth_readings import depth_readings
 from posebot.stages.observation.evidence import Evidence, gather
 from posebot.stages.observation.upright import Upright
 from posebot.stages.refinement import colour as colour_refinement
@@ -27,10 +27,9 @@ from posebot.stages.refinement import contour
 from posebot.stages.refinement import depth as depth_refinement
 from posebot.stages.refinement.ground import GroundContact, ground_corrections
 from posebot.stages.refinement.upright import UprightVote, common_upright
+from posebot.stages.settings import DEFAULTS, PoseSettings
 from posebot.stages.solution import PoseSolution, best_solution
 from posebot.stages.surface_builder import build_surface
-
-_MIN_VISIBLE = 12  # working pixels (of 64 x 64) in the visible mask
 
 
 class PoseSolver:
@@ -39,10 +38,13 @@ class PoseSolver:
     Args:
         threads: number of objects solved concurrently; 0: one more than there are cores, since a thread sometimes waits
             for the GIL. upright_prior: share of the objects that are upright, 0: unknown, see `observation.upright`.
+        settings: of the pose stage.
     """
 
-    def __init__(self, objects: Sequence[ObjectModel], threads: int = 0, upright_prior: float = 0.0) -> None:
-        self.surfaces = [build_surface(model) for model in objects]
+    def __init__(self, objects: Sequence[ObjectModel], threads: int = 0, upright_prior: float = 0.0,
+                 settings: PoseSettings = DEFAULTS) -> None:
+        self.settings = settings
+        self.surfaces = [build_surface(model, settings) for model in objects]
         self.threads, self.upright_prior = threads or cores() + 1, upright_prior
 
     def __call__(self, frame: Frame, localization: Localization, use_depth: bool = True) -> PoseSolution:
@@ -53,7 +55,8 @@ class PoseSolver:
         """The same for all objects of one frame, which share the up direction and the ground."""
         def begin(localization: Localization) -> _Pending | PoseSolution:
             surface = self.surfaces[localization.detection.class_index]
-            return _begin(gather(frame, localization, surface.model, use_depth), surface, localization)
+            evidence = gather(frame, localization, surface.model, use_depth, self.settings)
+            return _begin(evidence, surface, localization)
 
         with SINGLE_THREADED_BLAS, ExitStack() as stack:
             mapped: Any = map
@@ -61,14 +64,15 @@ class PoseSolver:
                 mapped = stack.enter_context(ThreadPoolExecutor(min(self.threads, len(localizations)))).map
             pending = list(mapped(begin, localizations))
             votes = [one.vote for one in pending if isinstance(one, _Pending)]
-            upright = common_upright(votes, self.upright_prior)
+            upright = common_upright(votes, self.upright_prior, self.settings.upright)
             solutions = list(mapped(partial(_finish, upright=upright), pending))
         return solutions if upright is None else self._on_ground(solutions, upright)
 
     def _on_ground(self, solutions: list[PoseSolution], upright: Upright) -> list[PoseSolution]:
         """The solutions, those from colour alone corrected by the ground that upright objects have in common."""
         chosen = [index for index, one in enumerate(solutions) if one.pose is not None and not one.with_depth]
-        corrections = ground_corrections([self._contact(solutions[index], upright) for index in chosen])
+        contacts = [self._contact(solutions[index], upright) for index in chosen]
+        corrections = ground_corrections(contacts, self.settings.upright)
         for index, correction in zip(chosen, corrections, strict=True):
             solutions[index] = solutions[index].corrected(correction)
         return solutions
@@ -104,11 +108,12 @@ class _Pending:
 
 def _begin(evidence: Evidence, surface: Surface, localization: Localization) -> _Pending | PoseSolution:
     """All steps that do not need the up direction: with depth, all."""
-    if float((evidence.visible > 0.5).sum()) < _MIN_VISIBLE:
+    limits = evidence.settings.observation
+    if float((evidence.visible > 0.5).sum()) < limits.min_visible_pixels:
         return PoseSolution(localization, reason="too few pixels in the box look like the object")
     if evidence.points is not None:
         points, weights = depth_readings(evidence)
-        if len(points) >= MIN_READINGS:
+        if len(points) >= limits.min_readings:
             poses = depth_hypotheses.generate(evidence, surface, points, weights)
             candidates, scores = depth_refinement.refine(poses, evidence, surface, points, weights)
             best = candidates[int(np.argmax(scores.total))]

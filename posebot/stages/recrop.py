@@ -14,21 +14,20 @@ from posebot.core.camera import box_iou, project
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array, apply
 from posebot.stages.detect import Detection
+from posebot.stages.settings import DEFAULTS
+from posebot.stages.settings.scoring import RecropSettings
 from posebot.stages.solution import PoseSolution
 
-_MIN_IOU, _MAX_IOU = 0.3, 0.7  # of box and pose: below, the pose is nonsense; above, the crop was good enough
-_MAX_TOTAL = 0.69  # total score from which a pose is right whatever its box was
-_MIN_SCORE_RATIO = 2.0  # to the detector's threshold: most boxes below are false, and a re-crop costs time
 
-
-def recrop(solution: PoseSolution, model: ObjectModel, K: Array, threshold: float) -> Detection | None:
+def recrop(solution: PoseSolution, model: ObjectModel, K: Array, threshold: float,
+           settings: RecropSettings = DEFAULTS.recrop) -> Detection | None:
     """The detection with the box (xyxy, pixels) of its pose, or None where a re-crop is not worth its time.
 
     threshold: score threshold of the detector.
     """
     detection = solution.localization.detection
-    doubtful = solution.with_depth and solution.total < _MAX_TOTAL and detection.score >= _MIN_SCORE_RATIO * threshold
-    if solution.pose is None or not doubtful:
+    doubtful = solution.with_depth and solution.total < settings.max_total
+    if solution.pose is None or not doubtful or detection.score < settings.min_score_ratio * threshold:
         return None
     points = apply(solution.pose, model.mesh.vertices)
     if points[:, 2].min() < 1e-3:
@@ -36,4 +35,4 @@ def recrop(solution: PoseSolution, model: ObjectModel, K: Array, threshold: floa
     pixels = project(K, points)
     box = np.concatenate([pixels.min(axis=0), pixels.max(axis=0)])
     iou = float(box_iou(detection.box_xyxy, box)[0, 0])
-    return replace(detection, box_xyxy=box) if _MIN_IOU < iou < _MAX_IOU else None
+    return replace(detection, box_xyxy=box) if settings.min_iou < iou < settings.max_iou else None

@@ -30,7 +30,7 @@ class PoseSolution:
         covariance: 6x6 of the weighted Hessian alone, as if all pixels were independent; None without a pose.
         scores: by name, 0..1, see `scoring.table`; empty without a pose. total: their weighted total.
         margin: `total` minus that of the best clearly different pose. alternatives: the other poses where that is less
-            than `alternatives.AMBIGUOUS_MARGIN`.
+            than `AlternativeSettings.margin`.
         visibility: visible / amodal mask area, 0..1. sigma: median expected coordinate error, diameters.
         with_depth: whether depth was used. upright: how well the pose fits the ground that other objects stand on,
             0..1; 0 where that is not known.

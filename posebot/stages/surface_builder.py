@@ -14,36 +14,36 @@ from posebot.stages.geometry.mesh_edges import mesh_edges
 from posebot.stages.geometry.surface import NearestTable, Surface
 from posebot.stages.geometry.templates import build_templates
 from posebot.stages.hypotheses.near_symmetries import near_symmetries
-
-_MARGIN = 0.3  # of the diameter: how far the table extends beyond the bounding box
-_CLOSED = 0.97  # share of a silhouette that front faces must cover for a surface to count as closed
-
-
-def build_surface(model: ObjectModel, count: int = 6000, cells: int = 48) -> Surface:
-    """A surface of `count` points with its table (`cells` along the longest side), templates and near symmetries."""
-    surface = sampled_surface(model, count, cells)
-    templates = build_templates(model, surface.points, surface.normals, surface.closed)
-    return replace(surface, templates=templates, near_symmetries=near_symmetries(surface))
+from posebot.stages.settings import DEFAULTS, PoseSettings
+from posebot.stages.settings.observation import SurfaceSettings
 
 
-def sampled_surface(model: ObjectModel, count: int, cells: int) -> Surface:
+def build_surface(model: ObjectModel, settings: PoseSettings = DEFAULTS) -> Surface:
+    """The surface model with its table, templates and near symmetries."""
+    surface = sampled_surface(model, settings.surface)
+    templates = build_templates(model, surface.points, surface.normals, surface.closed, settings.surface)
+    return replace(surface, templates=templates, near_symmetries=near_symmetries(surface, settings))
+
+
+def sampled_surface(model: ObjectModel, settings: SurfaceSettings) -> Surface:
     """Points of a mesh and the table of the nearest, without templates and near symmetries."""
-    points, faces, weights = sample_surface(model.mesh, count)
-    order = np.random.default_rng(0).permutation(count)
+    points, faces, weights = sample_surface(model.mesh, settings.points)
+    order = np.random.default_rng(0).permutation(settings.points)
     points, faces, weights = points[order], faces[order], weights[order]
     vectors = face_area_vectors(model.mesh)[faces]
     normals = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-20)
     colors = surface_colors(model.mesh, faces, weights)
     return Surface(model, points.astype(np.float32), normals.astype(np.float32),
-                   None if colors is None else colors.astype(np.float32), _closed(points, normals, model.diameter),
-                   _nearest_table(model, points, cells), mesh_edges(model.mesh))
+                   None if colors is None else colors.astype(np.float32),
+                   _closed(points, normals, model.diameter, settings.closed_share),
+                   _nearest_table(model, points, settings), mesh_edges(model.mesh))
 
 
-def _nearest_table(model: ObjectModel, points: Array, cells: int) -> NearestTable:
+def _nearest_table(model: ObjectModel, points: Array, settings: SurfaceSettings) -> NearestTable:
     from scipy.spatial import cKDTree
 
-    margin = _MARGIN * model.diameter
-    cell = (float(model.extents.max()) + 2 * margin) / cells
+    margin = settings.table_margin * model.diameter
+    cell = (float(model.extents.max()) + 2 * margin) / settings.table_cells
     origin = model.box_min - margin
     shape = np.ceil((model.extents + 2 * margin) / cell).astype(int)
     centers = origin + cell * (np.stack(np.meshgrid(*[np.arange(n) for n in shape], indexing="ij"), axis=-1) + 0.5)
@@ -51,7 +51,7 @@ def _nearest_table(model: ObjectModel, points: Array, cells: int) -> NearestTabl
     return NearestTable(origin.astype(np.float32), cell, nearest)
 
 
-def _closed(points: Array, normals: Array, diameter: float, views: int = 12, cells: int = 20) -> bool:
+def _closed(points: Array, normals: Array, diameter: float, share: float, views: int = 12, cells: int = 20) -> bool:
     """Whether front faces cover as much of the image as all faces do, from any direction."""
     rotations = rotation_from_vector(np.random.default_rng(0).normal(size=(views, 3)) * 2)
     covered = front = 0
@@ -59,4 +59,4 @@ def _closed(points: Array, normals: Array, diameter: float, views: int = 12, cel
         place = np.floor((points @ rotation[:2].T) * (cells / diameter)).astype(int) @ [4 * cells, 1]
         covered += len(np.unique(place))
         front += len(np.unique(place[normals @ rotation[2] < 0]))
-    return front >= _CLOSED * covered
+    return front >= share * covered

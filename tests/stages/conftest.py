@@ -17,6 +17,7 @@ from posebot.core.frame import Frame
 from posebot.core.objects import Mesh, ObjectModel
 from posebot.core.transforms import Array, inverse, make, rotation_from_vector
 from posebot.objects.bop_models import make_object
+from posebot.stages import POSE_STAGE_VERSION
 from posebot.stages.detect import Detection
 from posebot.stages.geometry.surface import Surface
 from posebot.stages.localize import Localization, cut
@@ -172,7 +173,7 @@ def make_bundle(tmp_path_factory) -> Callable[..., Path]:
     """Writes a real bundle whose networks give constant outputs: `make_bundle(model, localizations, scale)`."""
     from posebot.models.bundle import write_bundle
     from posebot.models.calibration import Calibration
-    from posebot.models.manifest import DetectorSpec, LocalizerSpec, Manifest, ObjectRef
+    from posebot.models.manifest import DetectorSpec, LocalizerSpec, Manifest, ObjectRef, PoseStage
     from posebot.objects.bop_models import save_objects
 
     def write(model: ObjectModel, localizations: Sequence[Localization], scale: float,
@@ -180,7 +181,8 @@ def make_bundle(tmp_path_factory) -> Callable[..., Path]:
         folder = tmp_path_factory.mktemp("bundle")
         save_objects(folder / "models", {model.obj_id: model})
         manifest = Manifest("test", "1", (ObjectRef(model.obj_id, model.label),), DetectorSpec((240, 320), 0.3),
-                            LocalizerSpec(), "CC0-1.0", calibration or Calibration())
+                            LocalizerSpec(), "CC0-1.0", calibration or Calibration(),
+                            pose_stage=PoseStage(POSE_STAGE_VERSION))
         return write_bundle(folder / "bundle", manifest, constant_detector(localizations, scale),
                             constant_localizer(localizations), folder / "models")
 

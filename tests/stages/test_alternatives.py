@@ -13,8 +13,8 @@ from posebot.evaluation.pose_errors import mssd
 from posebot.models.calibration import Calibration, ModeCalibration
 from posebot.stages.certainty import assess
 from posebot.stages.fuse import Fuser
-from posebot.stages.hypotheses.alternatives import AMBIGUOUS_MARGIN
 from posebot.stages.pose import PoseSolver
+from posebot.stages.settings import DEFAULTS
 from posebot.stages.solution import PoseSolution
 from tests.stages import mugs
 
@@ -54,8 +54,8 @@ def test_alternatives_are_near_in_score_and_clearly_different(mug: ObjectModel,
     for solution, _ in hidden:
         gaps = [other.gap for other in solution.alternatives]
         assert gaps == sorted(gaps)
-        assert all(0 <= gap < AMBIGUOUS_MARGIN for gap in gaps)
-        assert (solution.margin < AMBIGUOUS_MARGIN) == bool(gaps)
+        assert all(0 <= gap < DEFAULTS.hypotheses.alternatives.margin for gap in gaps)
+        assert (solution.margin < DEFAULTS.hypotheses.alternatives.margin) == bool(gaps)
         poses = [solution.pose, *(other.cam_from_obj for other in solution.alternatives)]
         assert not any(right(a, b, mug) for i, a in enumerate(poses) for b in poses[:i])
 

@@ -15,6 +15,7 @@ from posebot.stages.observation.region import region_of_crop
 from posebot.stages.refinement import contour
 from posebot.stages.scoring.contour import contour_agreement
 from posebot.stages.scoring.total import score
+from posebot.stages.settings import DEFAULTS
 
 START = np.array([0.004, -0.004, 0.03, 0.12, -0.12, 0.12])
 NEAR = range(6)
@@ -67,7 +68,7 @@ def test_a_silhouette_knows_the_colours_that_a_mask_leaves_out(scenes, seed):
     spoiled = replace(found, **dict(zip(("visible", "amodal"), masks, strict=True)))
     evidence = replace(evidence, region=region_of_crop(spoiled, frame.camera.K))
     start = perturb(pose, START / 4)
-    by_mask = contour.refine(start[None], evidence, scenes.surface, contour.FINE)[0]
+    by_mask = contour.refine(start[None], evidence, scenes.surface, DEFAULTS.refinement.contour.fine)[0]
     settled = contour.refine_own_colours(start[None], evidence, scenes.surface)[0]
     assert scenes.error(settled, pose) < 0.2 * scenes.error(by_mask, pose)
 
@@ -85,8 +86,9 @@ def test_each_pose_has_the_colours_of_its_own_silhouette(scenes):
 def test_many_poses_at_once_are_refined_as_each_alone(scenes, seed):
     evidence, pose = colour_evidence(scenes, seed)
     starts = perturb(pose, np.random.default_rng(seed).normal(size=(3, 6)) * [0.004, 0.004, 0.01, 0.1, 0.1, 0.1])
-    together = contour.refine(starts, evidence, scenes.surface, contour.FINE)
-    alone = np.stack([contour.refine(start[None], evidence, scenes.surface, contour.FINE)[0] for start in starts])
+    together = contour.refine(starts, evidence, scenes.surface, DEFAULTS.refinement.contour.fine)
+    alone = np.stack([contour.refine(start[None], evidence, scenes.surface, DEFAULTS.refinement.contour.fine)[0]
+                      for start in starts])
     np.testing.assert_allclose(together, alone, atol=1e-7)
 
 

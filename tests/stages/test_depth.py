@@ -20,6 +20,7 @@ from posebot.stages.observation.evidence import SIZE, gather
 from posebot.stages.refinement import depth, icp
 from posebot.stages.refinement.selection import distinct
 from posebot.stages.scoring.total import score
+from posebot.stages.settings import DEFAULTS
 from posebot.stages.surface_builder import build_surface
 
 
@@ -92,7 +93,7 @@ def test_icp_returns_to_the_surface(scenes, seed):
 def test_search_keeps_a_pose_that_icp_would_spoil(scenes, evidence):
     seen, pose = evidence
     nowhere = np.zeros((40, 3), np.float32) + np.float32([0, 0, 0.9])  # readings of something else
-    kept = depth._refined(pose[None], scenes.surface, nowhere, np.ones(40, np.float32))
+    kept = depth._refined(pose[None], scenes.surface, nowhere, np.ones(40, np.float32), DEFAULTS.refinement.depth)
     best = kept[np.argmax(score(kept, seen, scenes.surface).total)]
     assert scenes.error(best, pose) < 0.02
 
@@ -103,7 +104,7 @@ def test_a_template_is_near_the_truth(scenes, seed, with_depth):
     pose = scenes.pose(seed)
     frame = scenes.frame(pose, noise=0.001)
     seen = gather(frame, scenes.localization(frame, pose, noise=0.05), scenes.model, with_depth)
-    guesses = match_templates(scenes.surface.templates, seen, with_depth, 8)
+    guesses = match_templates(scenes.surface.templates, seen, with_depth)[:8]
     turned = [np.degrees(rotation_angle(found[:3, :3], pose[:3, :3])) for found in guesses]
     best = int(np.argmin(turned))
     assert turned[best] < 25

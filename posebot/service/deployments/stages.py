@@ -21,6 +21,7 @@ from posebot.models.runtime import Arrays, Network
 from posebot.service.engine.model_cache import ModelCache, ModelKey
 from posebot.service.settings import Settings
 from posebot.stages.localize import Localization
+from posebot.stages.pipeline import bundle_settings
 from posebot.stages.pose import PoseSolver
 from posebot.stages.solution import PoseSolution
 
@@ -84,7 +85,8 @@ class SolverStage:
 
     def __init__(self, settings: Settings) -> None:
         def build(bundle: Bundle, name: str, digest: str) -> PoseSolver:
-            return PoseSolver(bundle.objects, settings.inference.threads, bundle.manifest.upright_prior)
+            return PoseSolver(bundle.objects, settings.inference.threads, bundle.manifest.upright_prior,
+                              bundle_settings(bundle))
 
         self._models = ModelCache(settings.bundles, build)
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="solver")

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array, sphere
 from posebot.stages.geometry.symmetry import symmetries
+from posebot.stages.settings.observation import SurfaceSettings
 
 Map = NDArray[np.float32]
 CELLS = 16
 SPAN = 1.15  # side of a drawing, in diameters
-_VIEWS = 200
-_POINTS = 2500
 
 
 @dataclass(frozen=True)
@@ -36,10 +35,12 @@ class Templates:
     squares: Map
 
 
-def build_templates(model: ObjectModel, points: Map, normals: Map, closed: bool) -> Templates:
+def build_templates(model: ObjectModel, points: Map, normals: Map, closed: bool, settings: SurfaceSettings
+                    ) -> Templates:
     """Draw an object's surface points (P, 3) from all directions, symmetric views once. Some hundredths of a second."""
-    rotations = _views(model)
-    points, normals = points[:_POINTS] / np.float32(model.diameter), normals[:_POINTS]
+    rotations = _views(model, settings.template_views)
+    count = settings.template_points
+    points, normals = points[:count] / np.float32(model.diameter), normals[:count]
     view_points = np.einsum("vij,pj->vpi", rotations, points).astype(np.float32)
     front = (np.einsum("vj,pj->vp", rotations[:, 2], normals) < 0) if closed else np.ones(view_points.shape[:2], bool)
     fine = 2 * CELLS  # drawn at twice the resolution, then averaged
@@ -88,12 +89,12 @@ def _coarse(image: Map, shift: NDArray[np.int64]) -> Map:
     return image.reshape(-1, CELLS, 2, CELLS, 2).mean(axis=(2, 4)).reshape(-1, CELLS * CELLS).astype(np.float32)
 
 
-def _views(model: ObjectModel) -> Array:
+def _views(model: ObjectModel, count: int) -> Array:
     """Rotations (V, 3, 3), object to view, from all directions; of symmetric views, one."""
     same = symmetries(model)[:, :3, :3]
-    near = np.cos(np.sqrt(4 * np.pi / _VIEWS) * 0.6)
+    near = np.cos(np.sqrt(4 * np.pi / count) * 0.6)
     kept: list[Array] = []
-    for direction in sphere(_VIEWS):
+    for direction in sphere(count):
         if len(same) == 1 or not kept or (np.stack(kept) @ (same @ direction).T).max() < near:
             kept.append(direction)
     z = -np.stack(kept)  # the camera looks along -direction

@@ -15,42 +15,38 @@ from posebot.stages.geometry.surface import Surface
 from posebot.stages.geometry.symmetry import canonical, symmetries
 from posebot.stages.observation.evidence import Evidence
 from posebot.stages.scoring.total import score
-
-AMBIGUOUS_MARGIN = 0.02  # of the total: closer than this, the better pose is wrong in half of the cases
-_MIN_DISTANCE = 0.1  # of the diameter, somewhere on the surface: makes two poses clearly different
-_MAX_ALTERNATIVES = 4
-_STEP = 0.14  # of the diameter, at the point that moves most
-_STEPS = np.array([-4.0, -3, -2, -1, 1, 2, 3, 4])
+from posebot.stages.settings.hypotheses import AlternativeSettings
 
 
 def alternative_poses(candidates: Array, totals: Array, best: int, covariance: Array, evidence: Evidence,
                       surface: Surface) -> tuple[float, tuple[Alternative, ...]]:
     """Margin of the best of the candidates (H, 4, 4) over any clearly different one, and the alternatives to it.
 
-    Alternatives are listed where the margin is below `AMBIGUOUS_MARGIN`: at most four that score within it, each
+    Alternatives are listed where the margin is below `AlternativeSettings.margin`: those that score within it, each
     clearly different from all others modulo symmetry. They are sought among the candidates, the best pose mapped by
     every near symmetry, and the best pose moved along the direction that the evidence constrains least (`covariance`,
     6x6, of the best pose).
     """
-    gaps, free = totals[best] - totals, _different(candidates, candidates[best], surface)
+    settings = evidence.settings.hypotheses.alternatives
+    gaps, free = totals[best] - totals, _different(candidates, candidates[best], surface, settings)
     margin = float(gaps[free].min()) if free.any() else 1.0
-    if margin >= AMBIGUOUS_MARGIN:
+    if margin >= settings.margin:
         return margin, ()
     more = np.concatenate([candidates[best] @ surface.near_symmetries[1:],
-                           _least_constrained(candidates[best], covariance, surface)])
+                           _least_constrained(candidates[best], covariance, surface, settings)])
     gaps = np.concatenate([gaps, totals[best] - score(more, evidence, surface).total])
     candidates = np.concatenate([candidates, more])
-    free = _different(candidates, candidates[best], surface)
+    free = _different(candidates, candidates[best], surface, settings)
     alternatives: list[Alternative] = []
-    while len(alternatives) < _MAX_ALTERNATIVES and (free & (gaps < AMBIGUOUS_MARGIN)).any():
+    while len(alternatives) < settings.max_count and (free & (gaps < settings.margin)).any():
         chosen = int(np.argmin(np.where(free, gaps, np.inf)))
         alternatives.append(Alternative(canonical(candidates[chosen], surface.model), max(0.0, float(gaps[chosen]))))
-        free &= _different(candidates, candidates[chosen], surface)
+        free &= _different(candidates, candidates[chosen], surface, settings)
     return margin, tuple(alternatives)
 
 
-def _least_constrained(pose: Array, covariance: Array, surface: Surface) -> Array:
-    """The pose (8, 4, 4) moved back and forth along its least certain screw, in steps that can just be told apart."""
+def _least_constrained(pose: Array, covariance: Array, surface: Surface, settings: AlternativeSettings) -> Array:
+    """The pose (K, 4, 4) moved back and forth along its least certain screw, in steps that can just be told apart."""
     from scipy.linalg import expm
 
     diameter, points = surface.model.diameter, apply(pose, surface.points[:100].astype(float))
@@ -59,13 +55,13 @@ def _least_constrained(pose: Array, covariance: Array, surface: Surface) -> Arra
     screw = np.zeros((4, 4))  # of the camera's frame; `shift` is that of the object's origin
     screw[:3, :3], screw[:3, 3] = skew(rotation), shift - np.cross(rotation, pose[:3, 3])
     speed = np.linalg.norm(points @ screw[:3, :3].T + screw[:3, 3], axis=1).max()
-    return np.asarray(expm(_STEPS[:, None, None] * (_STEP * diameter / speed) * screw) @ pose)
+    return np.asarray(expm(np.array(settings.steps)[:, None, None] * (settings.step * diameter / speed) * screw) @ pose)
 
 
-def _different(poses: Array, other: Array, surface: Surface) -> NDArray[np.bool_]:
+def _different(poses: Array, other: Array, surface: Surface, settings: AlternativeSettings) -> NDArray[np.bool_]:
     """Which of the poses (H, 4, 4) move some point of the surface away from every equivalent of the other pose."""
     points = surface.points[:20].astype(float)
     images = apply(symmetries(surface.model), points)  # (S, 20, 3)
     equal = apply(other, images.reshape(-1, 3)).reshape(images.shape)
     distance = np.linalg.norm(apply(poses, points)[:, None] - equal[None], axis=-1).max(axis=2).min(axis=1)
-    return np.asarray(distance > _MIN_DISTANCE * surface.model.diameter)
+    return np.asarray(distance > settings.min_distance * surface.model.diameter)

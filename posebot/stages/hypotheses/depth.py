@@ -10,12 +10,9 @@ from posebot.stages.hypotheses.kabsch import kabsch
 from posebot.stages.hypotheses.landmark_poses import landmark_poses
 from posebot.stages.hypotheses.template_matching import match_templates
 from posebot.stages.observation.evidence import Evidence
-from posebot.stages.refinement import icp
-from posebot.stages.refinement.depth import COARSE_READINGS, COARSE_WIDTHS, ROUGH_POINTS
+from posebot.stages.refinement.depth import coarse_icp
 from posebot.stages.refinement.selection import distinct
 from posebot.stages.scoring.total import score
-
-_TEMPLATES, _KEPT = 32, 6
 
 
 def generate(evidence: Evidence, surface: Surface, points: Points, weights: Points) -> Array:
@@ -23,11 +20,12 @@ def generate(evidence: Evidence, surface: Surface, points: Points, weights: Poin
 
     points, weights: see `observation.depth_readings`.
     """
-    diameter = surface.model.diameter
-    seeds = np.concatenate([match_templates(surface.templates, evidence, True, _TEMPLATES), *kabsch(evidence)])
-    moved = icp.refine(seeds, surface, points[:COARSE_READINGS], weights[:COARSE_READINGS], COARSE_WIDTHS * diameter)
-    rough = score(moved, evidence.half_resolution(), surface, ROUGH_POINTS).total
-    chosen = moved[distinct(moved, rough, diameter)[:_KEPT]]
+    settings, coarse = evidence.settings, evidence.settings.refinement.depth
+    seeds = np.concatenate([match_templates(surface.templates, evidence, True), *kabsch(evidence)])
+    moved = coarse_icp(seeds, surface, points, weights, coarse)
+    rough = score(moved, evidence.half_resolution(), surface, coarse.rough_points).total
+    best = distinct(moved, rough, surface.model.diameter, settings.refinement)[:settings.hypotheses.kept]
     if evidence.matches is None:
-        return chosen
-    return np.concatenate([chosen, landmark_poses(evidence.matches, evidence.K)])
+        return moved[best]
+    return np.concatenate([
+        moved[best], landmark_poses(evidence.matches, evidence.K, settings.observation.landmarks)])

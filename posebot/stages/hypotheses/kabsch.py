@@ -8,29 +8,27 @@ from __future__ import annotations
 import numpy as np
 
 from posebot.core.transforms import Array, apply, orthonormal
-from posebot.stages.observation.depth_readings import MIN_READINGS
 from posebot.stages.observation.evidence import Evidence
 
-_MIN_ERROR = 0.03  # of the diameter: least expected error of a coordinate
 
-
-def kabsch(evidence: Evidence, samples: int = 64, rounds: int = 4) -> list[Array]:
+def kabsch(evidence: Evidence) -> list[Array]:
     """Pose (1, 4, 4) from random triples, then reweighted fits. Empty with too few readings."""
     assert evidence.points is not None
+    settings = evidence.settings.hypotheses.ransac
     at = np.clip(np.rint(evidence.pixels).astype(int), 0, len(evidence.visible) - 1)
     camera = evidence.points[at[:, 1], at[:, 0]].astype(float)
     read = camera[:, 2] > 0
     camera, points = camera[read], evidence.coordinates[read]
-    if len(camera) < MIN_READINGS:
+    if len(camera) < evidence.settings.observation.min_readings:
         return []
     trust = (evidence.weight / evidence.sigma**2)[read]
-    sigma = np.maximum(evidence.sigma[read], _MIN_ERROR * evidence.model.diameter)
+    sigma = np.maximum(evidence.sigma[read], settings.kabsch_min_error * evidence.model.diameter)
     rng = np.random.default_rng(0)
-    picks = rng.choice(len(camera), size=(samples, 3), p=trust / trust.sum())
+    picks = rng.choice(len(camera), size=(settings.kabsch_samples, 3), p=trust / trust.sum())
     poses = fit_rigid(points[picks], camera[picks], np.ones(picks.shape))
     errors = np.linalg.norm(apply(poses, points) - camera, axis=-1) / sigma
     pose = poses[np.argmax((trust / (1 + errors**2)).sum(axis=1))]
-    for _ in range(rounds):
+    for _ in range(settings.kabsch_rounds):
         error = np.linalg.norm(apply(pose, points) - camera, axis=-1) / sigma
         pose = fit_rigid(points, camera, trust / (1 + error**2) ** 2)
     return [pose[None]]

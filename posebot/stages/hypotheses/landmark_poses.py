@@ -7,23 +7,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.transforms import Array, make, rotation_from_vector
-from posebot.stages.observation.texture_landmarks import MIN_MATCHES, LandmarkMatches
+from posebot.stages.observation.texture_landmarks import LandmarkMatches
+from posebot.stages.settings import DEFAULTS
+from posebot.stages.settings.observation import LandmarkSettings
 
-_MAX_POSES = 2
-_ITERATIONS = 400
 _MIN_Z = 0.01  # metres
 
 
-def landmark_poses(matches: LandmarkMatches, K: Array) -> Array:
+def landmark_poses(matches: LandmarkMatches, K: Array, settings: LandmarkSettings = DEFAULTS.observation.landmarks
+                   ) -> Array:
     """Poses (H, 4, 4) that enough of the unique matches agree on; a second one from those that the first leaves."""
     rest = np.flatnonzero(matches.unique)
     poses: list[Array] = []
-    while len(rest) >= MIN_MATCHES and len(poses) < _MAX_POSES:
+    while len(rest) >= settings.min_matches and len(poses) < settings.max_poses:
         cv2.setRNGSeed(len(poses) + 1)  # the same image gives the same pose
         solved, _, _, inside = cv2.solvePnPRansac(
-            matches.points[rest], matches.pixels[rest], K, None, iterationsCount=_ITERATIONS,
+            matches.points[rest], matches.pixels[rest], K, None, iterationsCount=settings.iterations,
             reprojectionError=matches.tolerance, confidence=0.999, flags=cv2.SOLVEPNP_AP3P)
-        if not solved or inside is None or len(inside) < MIN_MATCHES:
+        if not solved or inside is None or len(inside) < settings.min_matches:
             break
         inliers = rest[inside[:, 0]]
         poses += _solved(matches, inliers, K)

@@ -14,44 +14,40 @@ from posebot.core.transforms import Array, make, rotation_from_vector
 from posebot.stages.geometry.surface import Surface
 from posebot.stages.geometry.symmetry import symmetries
 from posebot.stages.refinement import icp
-
-_ROTATIONS = 12  # about each axis of the bounding box, alone and after a half turn about another
-_MAX_DISTANCE = 0.035  # of the diameter: mean distance below which two poses are easily confused
-_CLIP = 0.1  # of the diameter: larger distances count as this
-_WIDTHS = np.array([0.2, 0.15, 0.1, 0.08, 0.06, 0.05, 0.04])  # of the diameter, see `icp.refine`
-_MIN_ANGLE_DEG = 14  # between near symmetries
-_POINTS = 300
+from posebot.stages.settings import DEFAULTS, PoseSettings
 
 
-def near_symmetries(surface: Surface) -> Array:
+def near_symmetries(surface: Surface, settings: PoseSettings = DEFAULTS) -> Array:
     """Transforms (A, 4, 4), object frame, the identity first and true symmetries excluded. About 0.1 s."""
-    model = surface.model
+    model, own = surface.model, settings.near_symmetries
     rotations = np.stack([make(rotation[:3, :3], model.center - rotation[:3, :3] @ model.center)
-                          for rotation in _rotations()])
+                          for rotation in _rotations(own.rotations)])
     # the axis need not go through the center of the box (a mug's does not): ICP of the shape to itself finds it
-    points = surface.points[:_POINTS]
+    points = surface.points[:own.points]
     ones = np.ones(len(points), np.float32)
-    mapped = icp.refine(rotations, surface, points, ones, _WIDTHS * model.diameter, front=False)
+    mapped = icp.refine(rotations, surface, points, ones, np.array(own.icp_widths) * model.diameter, False,
+                        settings.refinement.depth)
     there = np.einsum("hji,hnj->hni", mapped[:, :3, :3], points[None] - mapped[:, None, :3, 3]).astype(np.float32)
     distance = np.linalg.norm(there - surface.points[surface.nearest(there)], axis=-1)
-    cost = np.minimum(distance, _CLIP * model.diameter).mean(axis=1)
+    cost = np.minimum(distance, own.max_point_distance * model.diameter).mean(axis=1)
     order = np.argsort(cost)
-    return _distinct(mapped[order[cost[order] < _MAX_DISTANCE * model.diameter]], symmetries(model))
+    accepted = mapped[order[cost[order] < own.max_distance * model.diameter]]
+    return _distinct(accepted, symmetries(model), own.min_angle_deg)
 
 
-def _rotations() -> list[Array]:
+def _rotations(count: int) -> list[Array]:
     axes = np.eye(3)
-    turns = [make(rotation_from_vector(axis * 2 * np.pi * k / _ROTATIONS)) for axis in axes for k in range(_ROTATIONS)]
+    turns = [make(rotation_from_vector(axis * 2 * np.pi * k / count)) for axis in axes for k in range(count)]
     flips = [make(rotation_from_vector(axis * np.pi)) for axis in axes]
     return turns + [turn @ flip for turn, flip in product(turns, flips)]
 
 
-def _distinct(poses: Array, same: Array) -> Array:
+def _distinct(poses: Array, same: Array, min_angle_deg: float) -> Array:
     """The identity and those poses that are rotated against all earlier ones and their symmetric images."""
     kept = [np.eye(4)]
     for pose in poses:
         rotations = np.stack(kept)[:, None, :3, :3] @ same[None, :, :3, :3]
         cosine = (np.einsum("ksij,ij->ks", rotations, pose[:3, :3]) - 1) / 2
-        if cosine.max() < np.cos(np.radians(_MIN_ANGLE_DEG)):
+        if cosine.max() < np.cos(np.radians(min_angle_deg)):
             kept.append(pose)
     return np.stack(kept)

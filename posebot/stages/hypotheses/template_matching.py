@@ -18,25 +18,19 @@ from posebot.core.transforms import Array, rotation_from_vector
 from posebot.stages.geometry.compiled import compiled
 from posebot.stages.geometry.templates import CELLS, SPAN, Templates
 from posebot.stages.observation.evidence import Evidence
+from posebot.stages.settings.hypotheses import TemplateSettings
 
 Map = NDArray[np.float32]
 _SIZE = 32  # of the maps that are resampled
-_ROTATIONS = 20  # in the image plane
-_SHIFT = 1.5  # cells
-_SCALES = (0.88, 1.0, 1.13)  # where the distance is only predicted
-_MAX_DEPTH = 0.5  # of the diameter: depth readings are clipped this far from their median
-_DEPTH_ERROR, _COORDINATE_ERROR = 0.06, 0.10  # of the diameter: difference to a neighbouring template
-_MASK_WEIGHT, _COORDINATE_WEIGHT, _DEPTH_WEIGHT = 2.0, 1.0, 2.0
-_MIN_ANGLE_DEG = 24  # between hypotheses
-_RANKED = 400  # best matches among which distinct ones are chosen
 
 
-def match_templates(templates: Templates | None, evidence: Evidence, depth: bool, count: int) -> Array:
-    """The `count` best poses (H, 4, 4) that differ by more than 24 degrees, best first, or as many as there are.
+def match_templates(templates: Templates | None, evidence: Evidence, depth: bool) -> Array:
+    """The best poses (H, 4, 4) that differ by more than 24 degrees, best first; H as in `TemplateSettings`, or less.
 
     With depth, the distance is that of the readings in the visible mask, otherwise the one that the network predicts.
     """
     assert templates is not None
+    settings = evidence.settings.hypotheses.templates
     factor, diameter = len(evidence.visible) / _SIZE, evidence.model.diameter
     amodal, visible = (cv2.resize(mask, (_SIZE, _SIZE), interpolation=cv2.INTER_AREA).astype(np.float32)
                        for mask in (evidence.amodal, evidence.visible))
@@ -44,33 +38,36 @@ def match_templates(templates: Templates | None, evidence: Evidence, depth: bool
     ray = rays(evidence.K, (centroid + 0.5) * factor - 0.5)
     cam_from_ray = _rotation_to_ray(ray)
     maps, distance = _maps(evidence, visible, amodal, cam_from_ray, depth)
-    scales = (1.0,) if depth else _SCALES
-    angles, shifts, places = _placements(scales)
+    scales = (1.0,) if depth else settings.scales
+    angles, shifts, places = _placements(scales, settings.rotations, settings.shift)
     cell_px = evidence.focal / factor * np.linalg.norm(ray) * diameter * SPAN / CELLS / distance
-    total, offset = _agreement(templates, _columns(maps, places, float(cell_px), centroid), depth)
+    total, offset = _agreement(templates, _columns(maps, places, float(cell_px), centroid), depth, settings)
     per_angle = len(scales) * 5
-    best = total.reshape(len(total), _ROTATIONS, per_angle).argmax(axis=2)  # shift and scale for each view and rotation
-    column = np.arange(_ROTATIONS) * per_angle + best
+    # shift and scale for each view and rotation
+    best = total.reshape(len(total), settings.rotations, per_angle).argmax(axis=2)
+    column = np.arange(settings.rotations) * per_angle + best
     value = np.take_along_axis(total, column, axis=1)
-    order = np.argsort(-value, axis=None)[:_RANKED]
+    order = np.argsort(-value, axis=None)[:settings.ranked]
     view, rotation = np.unravel_index(order, value.shape)
     chosen = column[view, rotation]
     poses = _poses(templates, view, angles[chosen], shifts[chosen] * (SPAN / CELLS), offset[view, chosen], cam_from_ray,
                    distance, diameter)
-    return poses[_distinct(poses[:, :3, :3], count)]
+    count = settings.with_depth if depth else settings.from_colour
+    return poses[_distinct(poses[:, :3, :3], count, settings.min_angle_deg)]
 
 
 @cache
-def _placements(scales: tuple[float, ...]) -> tuple[Array, Array, Map]:
-    """All rotations, shifts and scales that are tried: angles (T,), shifts (T, 2) and places of the cells (T, C, 2)."""
+def _placements(scales: tuple[float, ...], rotations: int, cells: float) -> tuple[Array, Array, Map]:
+    """All rotations, scales and shifts (by `cells`) that are tried: angles (T,), shifts (T, 2) and places
+    of the cells (T, C, 2)."""
     cell = np.arange(CELLS) - (CELLS - 1) / 2
     grid = np.stack(np.meshgrid(cell, cell), axis=-1).reshape(-1, 2)
     angles, shifts, places = [], [], []
-    for angle in np.arange(_ROTATIONS) * 2 * np.pi / _ROTATIONS:
+    for angle in np.arange(rotations) * 2 * np.pi / rotations:
         cos, sin = np.cos(angle), np.sin(angle)
         rotated = grid @ np.array([[cos, sin], [-sin, cos]])  # rows: Rot(angle) @ cell
         for scale in scales:
-            for shift in np.array([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]]) * _SHIFT:
+            for shift in np.array([[0, 0], [1, 0], [-1, 0], [0, 1], [0, -1]]) * cells:
                 angles.append(angle)
                 shifts.append(shift)
                 places.append(scale * rotated + shift)
@@ -100,11 +97,11 @@ def _gather(maps: Map, places: Map, pixel: float, centroid: Array, columns: Map)
 
 def _maps(evidence: Evidence, visible: Map, amodal: Map, cam_from_ray: Array, depth: bool) -> tuple[Map, float]:
     """Channels (S, S, N) of the evidence, and the distance along the ray, metres."""
-    size, diameter = len(visible), evidence.model.diameter
+    size, diameter, settings = len(visible), evidence.model.diameter, evidence.settings.hypotheses.templates
     weight, points = np.zeros((size, size), np.float32), np.zeros((size, size, 3), np.float32)
     at = np.rint((evidence.pixels + 0.5) * (size / len(evidence.visible)) - 0.5).astype(int).clip(0, size - 1)
     error = evidence.sigma / diameter
-    weight[at[:, 1], at[:, 0]] = evidence.weight / (error**2 + _COORDINATE_ERROR**2)
+    weight[at[:, 1], at[:, 0]] = evidence.weight / (error**2 + settings.coordinate_error**2)
     points[at[:, 1], at[:, 0]] = evidence.coordinates / diameter
     channels = [amodal, weight, *np.moveaxis(weight[..., None] * points, 2, 0), weight * (points**2).sum(axis=-1)]
     if not depth:
@@ -122,11 +119,12 @@ def _relative_depth(evidence: Evidence, visible: Map, cam_from_ray: Array) -> tu
     if not read.any():
         read = z > 0
     distance = float(np.median(z[read]))
-    relative = np.clip((z - distance) / evidence.model.diameter, -_MAX_DEPTH, _MAX_DEPTH)
+    limit = evidence.settings.hypotheses.templates.max_depth
+    relative = np.clip((z - distance) / evidence.model.diameter, -limit, limit)
     return relative, visible**2 * (z > 0), distance
 
 
-def _agreement(templates: Templates, columns: Map, depth: bool) -> tuple[Map, Map]:
+def _agreement(templates: Templates, columns: Map, depth: bool, settings: TemplateSettings) -> tuple[Map, Map]:
     """Score (V, T) of each template and column, and how much farther (V, T) the object is than assumed, diameters."""
     amodal, weight = columns[:2]
     common, covered, error = (templates.mask @ np.concatenate([amodal, weight, columns[5]], axis=1)).reshape(
@@ -138,22 +136,22 @@ def _agreement(templates: Templates, columns: Map, depth: bool) -> tuple[Map, Ma
     error = error + templates.squares @ columns[1:5].reshape(-1, columns.shape[-1])
     # weights are 1 / variance, so that this is the mean of squared errors in units of their own variance
     trusted = np.maximum(weight.sum(axis=0), 1e-6)
-    fit = 1 / (1 + error / covered / _COORDINATE_ERROR**2 / 4)
-    total = _MASK_WEIGHT * overlap + _COORDINATE_WEIGHT * fit * covered / trusted
+    fit = 1 / (1 + error / covered / settings.coordinate_error**2 / 4)
+    total = settings.mask_weight * overlap + settings.coordinate_weight * fit * covered / trusted
     if not depth:
         return total, np.zeros_like(total)
-    agree, offset = _depth_agreement(templates, columns[6:])
-    return total + _DEPTH_WEIGHT * agree, offset
+    agree, offset = _depth_agreement(templates, columns[6:], settings.depth_error)
+    return total + settings.depth_weight * agree, offset
 
 
-def _depth_agreement(templates: Templates, columns: Map) -> tuple[Map, Map]:
+def _depth_agreement(templates: Templates, columns: Map, depth_error: float) -> tuple[Map, Map]:
     """Agreement (V, T) of depth, 0..1, and the mean difference (V, T), diameters. columns: trust, it times z, z^2."""
     trust, first, second = columns
     count = np.maximum(templates.mask @ trust, 1e-6)
     measured, drawn = (templates.mask @ first) / count, (templates.depth @ trust) / count
     square = (templates.mask @ second + templates.depth2 @ trust - 2 * templates.depth @ first) / count
     variance = np.maximum(square - (measured - drawn) ** 2, 0)
-    agree = np.exp(-0.5 * variance / _DEPTH_ERROR**2) * count / np.maximum(trust.sum(axis=0), 1e-6)
+    agree = np.exp(-0.5 * variance / depth_error**2) * count / np.maximum(trust.sum(axis=0), 1e-6)
     return agree, measured - drawn
 
 
@@ -182,10 +180,10 @@ def _centroid(mask: Map) -> Array:
     return np.array([mask.sum(axis=0) @ steps, mask.sum(axis=1) @ steps]) / max(float(mask.sum()), 1e-6)
 
 
-def _distinct(rotations: Array, count: int) -> list[int]:
+def _distinct(rotations: Array, count: int, min_angle_deg: float) -> list[int]:
     """Indices of the first `count` rotations, in order, without those near an earlier one."""
     flat = rotations.reshape(-1, 9).astype(np.float32)
-    same = (flat @ flat.T - 1) / 2 > np.cos(np.radians(_MIN_ANGLE_DEG))
+    same = (flat @ flat.T - 1) / 2 > np.cos(np.radians(min_angle_deg))
     kept: list[int] = []
     free = np.ones(len(flat), bool)
     while free.any() and len(kept) < count:

@@ -7,15 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.stages.geometry.compiled import compiled
+from posebot.stages.settings import DEFAULTS
+from posebot.stages.settings.observation import ColourSettings
 
 Map = NDArray[np.float32]
 _BINS = 20  # of each colour channel
-_MIN_PROBABILITY = 0.02  # a mask's probability is clipped to this and 1 - this
-_COLOUR_WEIGHT = 1.5  # of the colours' log likelihood ratio, since neighbouring pixels are not independent
 _MAX_LOG_RATIO = 3.0  # of one pixel's likelihoods
 
 
-def colour_posterior(mask: Map, rgb: Map) -> Map:
+def colour_posterior(mask: Map, rgb: Map, settings: ColourSettings = DEFAULTS.observation.colour) -> Map:
     """The probability (S, S) of a mask given the colours (S, S, 3), 0..255.
 
     The mask gives a colour histogram of the object and one of its surroundings; Bayes' rule gives each pixel's
@@ -23,7 +23,7 @@ def colour_posterior(mask: Map, rgb: Map) -> Map:
     "Robust real-time visual tracking using pixel-wise posteriors", 2008.
     """
     ratio = colour_ratio(colour_cells(rgb), mask, 1 - mask)
-    odds = log_odds(mask) + _COLOUR_WEIGHT * cv2.blur(ratio, (3, 3))
+    odds = log_odds(mask, settings.min_probability) + settings.posterior_weight * cv2.blur(ratio, (3, 3))
     return np.asarray(1 / (1 + np.exp(-odds)), np.float32)
 
 
@@ -38,9 +38,9 @@ def colour_ratio(cell: NDArray[np.int32], inside: Map, outside: Map) -> Map:
     return _ratio(cell, np.asarray(inside, np.float32), np.asarray(outside, np.float32))
 
 
-def log_odds(mask: Map) -> Map:
-    """Log odds (S, S) of probabilities, none of them taken as certain."""
-    clipped = np.clip(mask, _MIN_PROBABILITY, 1 - _MIN_PROBABILITY)
+def log_odds(mask: Map, min_probability: float) -> Map:
+    """Log odds (S, S) of probabilities, clipped to `min_probability` and 1 - this."""
+    clipped = np.clip(mask, min_probability, 1 - min_probability)
     return np.asarray(np.log(clipped / (1 - clipped)), np.float32)
 
 

@@ -21,7 +21,6 @@ from posebot.stages.geometry.surface import Surface
 from posebot.stages.observation.region import Region
 
 Map = NDArray[np.float32]
-SILHOUETTE_POINTS = 4000  # surface points of a silhouette: 1500 leave holes that cost five points of accuracy
 _COUNT = 160  # lines across one contour
 _MIN_RIM_POINTS = 12  # below, a contour has no lines
 _RIM_OFFSET = 3.0  # pixels to either side, where a contour has the object on one and nothing of it on the other
@@ -44,15 +43,16 @@ class ContourLines(NamedTuple):
     trust: Array
 
 
-def silhouettes(poses: Array, region: Region, surface: Surface) -> Map:
-    """Coverage (H, S/2, S/2) of the crop by poses (H, 4, 4), at half resolution."""
-    return coverage(poses, surface, resize_K(region.K, 0.5, 0.5), len(region.hidden) // 2, SILHOUETTE_POINTS)
+def silhouettes(poses: Array, region: Region, surface: Surface, count: int) -> Map:
+    """Coverage (H, S/2, S/2) of the crop by poses (H, 4, 4), at half resolution. count: surface points to draw."""
+    return coverage(poses, surface, resize_K(region.K, 0.5, 0.5), len(region.hidden) // 2, count)
 
 
-def contour_lines(poses: Array, region: Region, surface: Surface) -> ContourLines:
-    """Lines across the contours of poses (H, 4, 4)."""
+def contour_lines(poses: Array, region: Region, surface: Surface, count: int) -> ContourLines:
+    """Lines across the contours of poses (H, 4, 4). count: surface points of their silhouettes."""
     lines = no_lines(len(poses))
-    draw_lines(poses, region.K, surface.mesh_edges, silhouettes(poses, region, surface), region.hidden, lines)
+    draw_lines(poses, region.K, surface.mesh_edges, silhouettes(poses, region, surface, count), region.hidden,
+               lines)
     return lines
 
 

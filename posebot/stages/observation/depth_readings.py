@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from posebot.stages.observation.evidence import Evidence
 
 Points = NDArray[np.float32]
-MIN_READINGS = 30
 
 
 def depth_readings(evidence: Evidence) -> tuple[Points, Points]:

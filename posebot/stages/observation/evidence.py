@@ -21,11 +21,10 @@ from posebot.stages.observation.colour_posterior import colour_posterior
 from posebot.stages.observation.region import Region, region_of_crop
 from posebot.stages.observation.texture_landmarks import LandmarkMatches, match_landmarks
 from posebot.stages.observation.upright import Upright
+from posebot.stages.settings import DEFAULTS, PoseSettings
 
 SIZE = 64
 Map = NDArray[np.float32]
-_HALF_EDGE = np.float32(15.0)  # gradient, of 255 a pixel, that counts as half an edge
-_MIN_VISIBLE = 0.35  # probability from which a pixel's coordinates are used
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Evidence:
         origin: (3,) camera-frame position of the object's origin that the network predicts from the whole crop.
         region, bins: the crop at full resolution and the network's probabilities (M, M, 3, B), see `for_colour`; None
             with depth, `bins` also for a network without them. matches: texture landmarks, if the object has any.
-        upright: the up direction, where it is known.
+        upright: the up direction, where it is known. settings: those that the pose is solved with.
     """
 
     model: ObjectModel
@@ -62,6 +61,7 @@ class Evidence:
     matches: LandmarkMatches | None = field(default=None, repr=False)
     bins: Map | None = field(default=None, repr=False)
     upright: Upright | None = None
+    settings: PoseSettings = field(default=DEFAULTS, repr=False)
 
     @property
     def focal(self) -> float:
@@ -72,7 +72,8 @@ class Evidence:
         """The same without depth and with the crop at full resolution: for poses from colour alone."""
         K = np.linalg.inv(localization.resampled(len(self.visible))) @ self.K
         bins = None if localization.bins is None else np.ascontiguousarray(localization.bins.transpose(2, 3, 0, 1))
-        return replace(self, points=None, region=region_of_crop(localization, K), bins=bins)
+        return replace(self, points=None, region=region_of_crop(localization, K, self.settings.observation.colour),
+                       bins=bins)
 
     def subsampled(self, max_coordinates: int) -> Evidence:
         """The same with at most this many coordinates, weighted accordingly."""
@@ -91,36 +92,40 @@ class Evidence:
                        sigma=self.sigma[::4], weight=self.weight[::4], region=None, matches=None)
 
 
-def gather(frame: Frame, localization: Localization, model: ObjectModel, use_depth: bool = True) -> Evidence:
+def gather(frame: Frame, localization: Localization, model: ObjectModel, use_depth: bool = True,
+           settings: PoseSettings = DEFAULTS) -> Evidence:
     """Resample one crop's maps, its image and the frame's depth to the working image. The frame is undistorted."""
-    matrix = localization.resampled(SIZE)
+    matrix, own = localization.resampled(SIZE), settings.observation
     visible, amodal = (cv2.resize(m, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR).astype(np.float32)
                        for m in (localization.visible, localization.amodal))
     amodal = np.clip(2 * amodal - 0.5, 0, 1)  # a probability says where the edge is; inside it coverage is 1
     rgb = cv2.resize(localization.crop, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    visible = colour_posterior(visible, rgb)
+    visible = colour_posterior(visible, rgb, own.colour)
     points = None
     if use_depth and frame.depth is not None:
         points = _depth_points(frame.depth, frame.camera.K, matrix)
-    matches = None if model.landmarks is None else match_landmarks(frame.rgb, localization, model.landmarks)
-    chosen = localization.visible > _MIN_VISIBLE
+    matches = None
+    if model.landmarks is not None:
+        matches = match_landmarks(frame.rgb, localization, model.landmarks, own.landmarks)
+    chosen = localization.visible > own.min_visible
     rows, columns = np.nonzero(chosen)
     factor = SIZE / localization.visible.shape[0]
     return Evidence(
-        model=model, K=matrix @ frame.camera.K, visible=visible, amodal=amodal, rgb=rgb, edges=_edge_strength(rgb),
-        points=points, pixels=np.stack([columns, rows], axis=1) * factor + (factor - 1) / 2,
+        model=model, K=matrix @ frame.camera.K, visible=visible, amodal=amodal, rgb=rgb,
+        edges=_edge_strength(rgb, own.half_edge), points=points,
+        pixels=np.stack([columns, rows], axis=1) * factor + (factor - 1) / 2,
         coordinates=model.denormalise(localization.coordinates[:, chosen].T.astype(float)),
         sigma=np.maximum(localization.scale[chosen].astype(float), 1e-3) * model.diameter,
         weight=localization.visible[chosen].astype(float), origin=_origin(localization, frame.camera.K, model.diameter),
         matches=None if matches is None else matches.resampled(matrix),
-    )
+        settings=settings)
 
 
-def _edge_strength(rgb: Map) -> Map:
-    """Edge strength of each pixel: the steepest channel's gradient g, as g / (g + `_HALF_EDGE`)."""
+def _edge_strength(rgb: Map, half_edge: float) -> Map:
+    """Edge strength of each pixel: the steepest channel's gradient g, as g / (g + half_edge)."""
     across, down = (cv2.Sobel(rgb, cv2.CV_32F, x, 1 - x) * np.float32(0.25) for x in (1, 0))
     steepness = np.sqrt((across**2 + down**2).max(axis=-1))
-    return np.asarray(steepness / (steepness + _HALF_EDGE), np.float32)
+    return np.asarray(steepness / (steepness + np.float32(half_edge)), np.float32)
 
 
 def _depth_points(depth: NDArray[np.float32], K: Array, matrix: Array) -> Map:

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from posebot.core.transforms import Array
 from posebot.stages.localize import Localization
 from posebot.stages.observation.colour_posterior import colour_cells, colour_ratio, log_odds
+from posebot.stages.settings import DEFAULTS
+from posebot.stages.settings.observation import ColourSettings
 
 Map = NDArray[np.float32]
-_MASK_WEIGHT = 0.5  # of the mask's log odds, relative to those of the colours
-_SURROUNDINGS = np.ones((25, 25), np.uint8)  # kernel that grows a silhouette into the surroundings that count
-_MARGIN = np.ones((3, 3), np.uint8)  # kernel of the rim that may be either
 
 
 @dataclass(frozen=True)
@@ -33,6 +32,7 @@ class Region:
     odds: Map = field(repr=False)
     hidden: Map = field(repr=False)
     colours: NDArray[np.int32] = field(repr=False)
+    settings: ColourSettings = DEFAULTS.observation.colour
 
     def from_silhouettes(self, silhouettes: Sequence[Map]) -> Region:
         """The region of each pose by itself: colours inside its silhouette (S, S), 0..1, against those around it.
@@ -43,17 +43,20 @@ class Region:
         return replace(self, odds=np.stack([self._odds(silhouette) for silhouette in silhouettes]))
 
     def _odds(self, silhouette: Map) -> Map:
-        around = cv2.dilate(silhouette, _SURROUNDINGS) * (1 - cv2.dilate(silhouette, _MARGIN))
+        surroundings, margin = (np.ones((side, side), np.uint8) for side in (
+            self.settings.surroundings_px, self.settings.margin_px))
+        around = cv2.dilate(silhouette, surroundings) * (1 - cv2.dilate(silhouette, margin))
         return colour_ratio(self.colours, silhouette * (1 - self.hidden), np.asarray(around, np.float32))
 
 
-def region_of_crop(localization: Localization, K: Array) -> Region:
+def region_of_crop(localization: Localization, K: Array, settings: ColourSettings = DEFAULTS.observation.colour
+                   ) -> Region:
     """The region of a crop. K: 3x3 of the (undistorted) image that it was cut from."""
     size = localization.crop.shape[0]
     visible, amodal = (cv2.resize(m, (size, size), interpolation=cv2.INTER_LINEAR).astype(np.float32)
                        for m in (localization.visible, localization.amodal))
     colours = colour_cells(localization.crop.astype(np.float32))
     ratio = colour_ratio(colours, visible, 1 - np.maximum(visible, amodal))
-    odds = ratio + np.float32(_MASK_WEIGHT) * log_odds(visible)
+    odds = ratio + np.float32(settings.mask_weight) * log_odds(visible, settings.min_probability)
     return Region(localization.resampled(size) @ K, odds[None], np.clip(amodal - visible, 0, 1).astype(np.float32),
-                  colours)
+                  colours, settings)

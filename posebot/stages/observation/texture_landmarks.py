@@ -16,16 +16,10 @@ from posebot.core.objects import Landmarks
 from posebot.core.transforms import Array
 from posebot.objects.texture_landmarks import detect_and_compute, normalise_descriptors
 from posebot.stages.localize import Localization
+from posebot.stages.settings import DEFAULTS
+from posebot.stages.settings.observation import LandmarkSettings
 
-MIN_MATCHES = 6
-_MARGIN = 0.1  # around the box, of its longer side
-_MAX_SIDE, _MAX_SCALE = 320, 2.0  # of the resized part of the image that is searched: pixels, and enlargement
 _MIN_SIDE = 8  # pixels of the image
-_MAX_KEYPOINTS = 600
-_MIN_SIMILARITY = 0.88  # of a keypoint and a landmark, to be a match
-_RATIO_TEST = 0.85  # distance of the best match relative to that of the best elsewhere on the object
-_ELSEWHERE = 0.2  # of the landmarks' extent
-_TOLERANCE_PX, _TOLERANCE_SHARE = 4.0, 0.02  # of reprojection: image pixels, and share of the box's longer side
 
 
 @dataclass(frozen=True)
@@ -51,46 +45,49 @@ class LandmarkMatches:
                        tolerance=self.tolerance * float(matrix[0, 0]))
 
 
-def match_landmarks(rgb: NDArray[np.uint8], localization: Localization, landmarks: Landmarks) -> LandmarkMatches | None:
+def match_landmarks(rgb: NDArray[np.uint8], localization: Localization, landmarks: Landmarks,
+                    settings: LandmarkSettings = DEFAULTS.observation.landmarks) -> LandmarkMatches | None:
     """Matches inside a localization's box, in image pixels; None where there are too few keypoints."""
-    part, corner, longer = _searched(rgb, localization.detection.box_xyxy)
+    part, corner, longer = _searched(rgb, localization.detection.box_xyxy, settings.margin)
     if min(part.shape[:2]) < _MIN_SIDE:
         return None
-    scale = min(_MAX_SCALE, _MAX_SIDE / max(part.shape[:2]))
+    scale = min(settings.max_scale, settings.max_side_px / max(part.shape[:2]))
     method = cv2.INTER_CUBIC if scale > 1 else cv2.INTER_AREA
     resized = cv2.resize(part, None, fx=scale, fy=scale, interpolation=method)
-    pixels, _, descriptors = detect_and_compute(resized, _MAX_KEYPOINTS)
-    if len(pixels) < MIN_MATCHES:
+    pixels, _, descriptors = detect_and_compute(resized, settings.max_keypoints)
+    if len(pixels) < settings.min_matches:
         return None
     similarity = normalise_descriptors(descriptors) @ normalise_descriptors(landmarks.descriptors).T
-    matched = similarity.max(axis=1) > _MIN_SIMILARITY
+    matched = similarity.max(axis=1) > settings.min_similarity
     similarity, places = similarity[matched], (pixels[matched].astype(float) + 0.5) / scale - 0.5 + corner
     if not len(similarity):
         return None
-    keypoint, landmark = np.nonzero(similarity > _MIN_SIMILARITY)
+    keypoint, landmark = np.nonzero(similarity > settings.min_similarity)
+    unique = _unique(similarity, landmarks.points, settings)[keypoint, landmark]
     return LandmarkMatches(
         keypoint, places[keypoint], landmarks.points[landmark].astype(float),
-        landmarks.directions[landmark].astype(float), _unique(similarity, landmarks.points)[keypoint, landmark],
-        max(_TOLERANCE_PX, _TOLERANCE_SHARE * float(longer)))
+        landmarks.directions[landmark].astype(float), unique,
+        max(settings.tolerance_px, settings.tolerance_share * float(longer)))
 
 
-def _searched(rgb: NDArray[np.uint8], box: Array) -> tuple[NDArray[np.uint8], list[int], float]:
+def _searched(rgb: NDArray[np.uint8], box: Array, margin: float) -> tuple[NDArray[np.uint8], list[int], float]:
     """The part of an image in and around a box, its left upper corner (x, y), and the box's longer side."""
     x0, y0, x1, y1 = box
     longer = max(x1 - x0, y1 - y0)
-    margin, (height, width) = _MARGIN * longer, rgb.shape[:2]
+    margin, (height, width) = margin * longer, rgb.shape[:2]
     left, top = max(int(x0 - margin), 0), max(int(y0 - margin), 0)
     part = rgb[top:max(min(int(y1 + margin), height), top), left:max(min(int(x1 + margin), width), left)]
     return part, [left, top], longer
 
 
-def _unique(similarity: NDArray[np.float32], points: NDArray[np.float32]) -> NDArray[np.bool_]:
+def _unique(similarity: NDArray[np.float32], points: NDArray[np.float32], settings: LandmarkSettings
+            ) -> NDArray[np.bool_]:
     """Which matches (N, K) pass the ratio test against landmarks elsewhere on the object."""
     best = similarity.argmax(axis=1)
-    radius = _ELSEWHERE * float(np.linalg.norm(np.ptp(points, axis=0)))
+    radius = settings.elsewhere * float(np.linalg.norm(np.ptp(points, axis=0)))
     elsewhere = np.linalg.norm(points[None] - points[best][:, None], axis=2) > radius
     first, second = similarity.max(axis=1), np.where(elsewhere, similarity, 0).max(axis=1)
-    passed = np.sqrt(np.maximum(1 - first, 0)) < _RATIO_TEST * np.sqrt(np.maximum(1 - second, 0))
+    passed = np.sqrt(np.maximum(1 - first, 0)) < settings.ratio_test * np.sqrt(np.maximum(1 - second, 0))
     unique = np.zeros(similarity.shape, bool)
     unique[np.flatnonzero(passed), best[passed]] = True
     return unique

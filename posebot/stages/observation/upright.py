@@ -13,7 +13,6 @@ from posebot.core.transforms import Array
 
 LEAN_SIGMA = float(np.radians(6))  # sigma of the apparent lean of an upright object
 OTHER_DENSITY = LEAN_SIGMA**2 / 2  # density of all other attitudes, uniform over the sphere, relative to the peak
-_WEIGHT = 0.02  # of the log probability of a pose's lean, in its total score
 
 
 class Upright(NamedTuple):
@@ -49,6 +48,9 @@ def log_probability(poses: Array, up_axes: Array, upright: Upright) -> Array:
     return np.asarray(np.log((upright.share * likelihood + other) / (upright.share + other)))
 
 
-def with_upright_prior(totals: Array, poses: Array, up_axes: Array, upright: Upright | None) -> Array:
-    """Total scores (H,) of poses (H, 4, 4), reduced for leaning poses where `upright` is known."""
-    return totals if upright is None else totals + _WEIGHT * log_probability(poses, up_axes, upright)
+def with_upright_prior(totals: Array, poses: Array, up_axes: Array, upright: Upright | None, weight: float) -> Array:
+    """Total scores (H,) of poses (H, 4, 4), reduced for leaning poses where `upright` is known.
+
+    weight: of the log probability of a lean.
+    """
+    return totals if upright is None else totals + weight * log_probability(poses, up_axes, upright)

@@ -14,9 +14,6 @@ from posebot.stages.refinement import contour
 from posebot.stages.refinement.selection import distinct
 from posebot.stages.scoring.total import Scores, score
 
-ROUGH_POINTS = 1600  # surface points drawn at half resolution
-_REFINED, _NEAR_SYMMETRIC = 3, 2  # hypotheses, and near symmetries of the best, that are refined
-
 
 @dataclass(frozen=True)
 class ColourHypotheses:
@@ -41,13 +38,15 @@ def refine(hypotheses: ColourHypotheses, surface: Surface, upright: Upright | No
     silhouettes and, where the up direction is known, by the upright prior."""
     full, subsampled, rough = (replace(each, upright=upright) for each in (
         hypotheses.evidence, hypotheses.subsampled, hypotheses.rough))
-    totals = with_upright_prior(hypotheses.totals, hypotheses.poses, surface.up_axes, upright)
-    chosen = hypotheses.poses[distinct(hypotheses.poses, totals, surface.model.diameter)[:_REFINED]]
+    settings, diameter = full.settings.refinement, surface.model.diameter
+    totals = with_upright_prior(hypotheses.totals, hypotheses.poses, surface.up_axes, upright,
+                                full.settings.upright.weight)
+    chosen = hypotheses.poses[distinct(hypotheses.poses, totals, diameter, settings)[:settings.refined]]
     candidates = np.concatenate([contour.refine_own_colours(chosen, subsampled, surface), hypotheses.unrefined])
     scores = score(candidates, full, surface)
     mapped = candidates[int(np.argmax(scores.total))] @ surface.near_symmetries[1:]
     if len(mapped):
-        order = np.argsort(-score(mapped, rough, surface, ROUGH_POINTS).total)[:_NEAR_SYMMETRIC]
-        mapped = contour.refine(mapped[order], subsampled, surface, contour.FINEST)
+        order = np.argsort(-score(mapped, rough, surface, settings.rough_points).total)[:settings.near_symmetric]
+        mapped = contour.refine(mapped[order], subsampled, surface, settings.contour.finest)
         candidates, scores = np.concatenate([candidates, mapped]), scores.joined(score(mapped, full, surface))
     return candidates, scores

@@ -30,7 +30,6 @@ from posebot.stages.geometry.normal_equations import (
 from posebot.stages.geometry.splat import draw_coverage
 from posebot.stages.geometry.surface import Surface
 from posebot.stages.observation.contour_lines import (
-    SILHOUETTE_POINTS,
     ContourLines,
     contour_lines,
     draw_lines,
@@ -55,9 +54,6 @@ from posebot.stages.refinement.upright import add_upright
 Map = NDArray[np.float32]
 _COORDINATE_WEIGHT = 0.3  # of the coordinates' terms: their errors are correlated
 _MAX_ROTATION = 0.35  # radians: of one step
-COARSE, NEAR, FINE, FINEST = (16, 12, 9), (8, 6), (6, 5, 4, 3, 3), (5, 4, 3)
-"""Half lengths of the lines in pixels, step by step: for rough poses, for less rough ones, after either, and for nearly
-correct ones."""
 
 
 class _Cameras(NamedTuple):
@@ -68,18 +64,22 @@ class _Cameras(NamedTuple):
     coordinates: Array
 
 
-def refine(poses: Array, evidence: Evidence, surface: Surface, widths: Sequence[int] = COARSE + FINE) -> Array:
+def refine(poses: Array, evidence: Evidence, surface: Surface, widths: Sequence[int] | None = None) -> Array:
     """Move poses (H, 4, 4) so that their contours fit the image, constrained by the coordinates and, where the up
-    direction is known, by the upright prior (Gauss-Newton)."""
-    region = evidence.region
+    direction is known, by the upright prior (Gauss-Newton).
+
+    widths: half lengths of the lines, step by step, pixels; default: coarse, then fine.
+    """
+    region, settings = evidence.region, evidence.settings.refinement.contour
     assert region is not None
     poses, half = np.array(poses, float), len(region.hidden) // 2
-    origins, tolerance = prior_arrays(OriginPrior(evidence.origin), len(poses))
+    origins, tolerance = prior_arrays(OriginPrior.of(evidence), len(poses))
     cameras = _Cameras(region.K, resize_K(region.K, 0.5, 0.5), evidence.K)
-    points = np.ascontiguousarray(surface.points[:SILHOUETTE_POINTS].T)
+    points = np.ascontiguousarray(surface.points[:settings.silhouette_points].T)
     cover = np.empty((len(poses), half, half), np.float32)
+    steps = np.array(settings.coarse + settings.fine if widths is None else widths)
     _refine(poses, cameras, correspondences(evidence), origins, tolerance, surface.mesh_edges, points, region.odds,
-            region.hidden, np.array(widths), surface.model.diameter / 4, cover, no_lines(len(poses)), surface.up_axes,
+            region.hidden, steps, surface.model.diameter / 4, cover, no_lines(len(poses)), surface.up_axes,
             evidence.upright or UNKNOWN)
     return poses
 
@@ -130,14 +130,14 @@ def _projections(K: Array, poses: Array, projections: Map) -> None:
                 projections[h, i, k] = K[i, 0] * poses[h, 0, k] + K[i, 1] * poses[h, 1, k] + K[i, 2] * poses[h, 2, k]
 
 
-def refine_own_colours(poses: Array, evidence: Evidence, surface: Surface, rounds: int = 2) -> Array:
+def refine_own_colours(poses: Array, evidence: Evidence, surface: Surface) -> Array:
     """Refine nearly correct poses (H, 4, 4), each by the colours inside its own silhouette."""
-    region = evidence.region
+    region, settings = evidence.region, evidence.settings.refinement.contour
     assert region is not None
-    for _ in range(rounds):
+    for _ in range(settings.rounds):
         own = region.from_silhouettes([_full_size(cover, len(region.hidden))
-                                       for cover in silhouettes(poses, region, surface)])
-        poses = refine(poses, replace(evidence, region=own), surface, FINE)
+                                       for cover in silhouettes(poses, region, surface, settings.silhouette_points)])
+        poses = refine(poses, replace(evidence, region=own), surface, settings.fine)
     return poses
 
 
@@ -147,12 +147,12 @@ def _full_size(cover: Map, size: int) -> Map:
 
 def information(pose: Array, evidence: Evidence, surface: Surface) -> Array:
     """Gauss-Newton Hessian (6, 6) of contour, coordinates and upright prior at a pose, as in `refine`."""
-    region = evidence.region
+    region, settings = evidence.region, evidence.settings.refinement.contour
     assert region is not None
-    lines = contour_lines(pose[None], region, surface)
-    _, matrices, rights = linearise(pose[None], evidence, OriginPrior(evidence.origin))
+    lines = contour_lines(pose[None], region, surface, settings.silhouette_points)
+    _, matrices, rights = linearise(pose[None], evidence, OriginPrior.of(evidence))
     matrices *= _COORDINATE_WEIGHT
-    _add(pose[None], region.K, lines, *measure(lines, region, FINE[-1]), matrices, rights)
+    _add(pose[None], region.K, lines, *measure(lines, region, settings.fine[-1]), matrices, rights)
     add_upright(pose, surface.up_axes, evidence.upright or UNKNOWN, matrices[0], rights[0])
     return np.asarray(matrices[0])
 

@@ -10,13 +10,7 @@ from posebot.stages.observation.evidence import Evidence
 from posebot.stages.refinement import icp, pnp
 from posebot.stages.refinement.selection import distinct
 from posebot.stages.scoring.total import Scores, score
-
-COARSE_READINGS, FINE_READINGS = 96, 500  # depth readings for many and for few hypotheses
-COARSE_WIDTHS = np.array([0.10, 0.08, 0.06, 0.05, 0.04])  # of the robust kernel, diameters
-ROUGH_POINTS = 1200  # surface points drawn for a rough score of many poses
-_FINE_WIDTHS = np.array([0.04, 0.03, 0.02, 0.015, 0.012, 0.01, 0.01])
-_MIN_WIDTH = 0.003  # metres
-_BEST, _NEAR_SYMMETRIC = 2, 4  # candidates whose near symmetries are tried, and how many of these are refined
+from posebot.stages.settings.refinement import DepthRefinementSettings
 
 
 def refine(hypotheses: Array, evidence: Evidence, surface: Surface, points: Points, weights: Points
@@ -30,30 +24,38 @@ def refine(hypotheses: Array, evidence: Evidence, surface: Surface, points: Poin
     Args:
         points, weights: see `observation.depth_readings`.
     """
-    diameter = surface.model.diameter
-    candidates = _refined(hypotheses, surface, points, weights)
+    diameter, own = surface.model.diameter, evidence.settings.refinement.depth
+    candidates = _refined(hypotheses, surface, points, weights, own)
     scores = score(candidates, evidence, surface)
-    best = candidates[distinct(candidates, scores.total, diameter)[:_BEST]]
+    best = candidates[distinct(candidates, scores.total, diameter, evidence.settings.refinement)[:own.best]]
     mapped = (best[:, None] @ surface.near_symmetries[1:]).reshape(-1, 4, 4)
     if len(mapped):
-        order = np.argsort(-score(mapped, evidence, surface, ROUGH_POINTS).total)[:_NEAR_SYMMETRIC]
-        mapped = icp.refine(mapped[order], surface, points[:COARSE_READINGS], weights[:COARSE_READINGS],
-                            COARSE_WIDTHS[2:] * diameter)
-        mapped = _refined(mapped, surface, points, weights)
+        order = np.argsort(-score(mapped, evidence, surface, own.rough_points).total)[:own.near_symmetric]
+        mapped = coarse_icp(mapped[order], surface, points, weights, own, 2)
+        mapped = _refined(mapped, surface, points, weights, own)
         candidates, scores = np.concatenate([candidates, mapped]), scores.joined(score(mapped, evidence, surface))
     return candidates, scores
 
 
-def _refined(poses: Array, surface: Surface, points: Points, weights: Points) -> Array:
+def coarse_icp(poses: Array, surface: Surface, points: Points, weights: Points, settings: DepthRefinementSettings,
+               skipped: int = 0) -> Array:
+    """Poses (H, 4, 4) after ICP on few readings. skipped: number of first steps that are left out."""
+    widths, count = np.array(settings.coarse_widths)[skipped:] * surface.model.diameter, settings.coarse_readings
+    return icp.refine(poses, surface, points[:count], weights[:count], widths, True, settings)
+
+
+def _refined(poses: Array, surface: Surface, points: Points, weights: Points, settings: DepthRefinementSettings
+             ) -> Array:
     """Poses, followed by each refined (2 H, 4, 4)."""
-    widths = np.maximum(_FINE_WIDTHS * surface.model.diameter, _MIN_WIDTH)
-    return np.concatenate([poses, icp.refine(poses, surface, points[:FINE_READINGS], weights[:FINE_READINGS], widths)])
+    widths = np.maximum(np.array(settings.fine_widths) * surface.model.diameter, settings.min_width_m)
+    count = settings.fine_readings
+    return np.concatenate([poses, icp.refine(poses, surface, points[:count], weights[:count], widths, True, settings)])
 
 
 def information(pose: Array, evidence: Evidence, surface: Surface, points: Points, weights: Points) -> Array:
     """Information (6, 6) of depth readings and coordinates together, camera axes."""
     distance = icp.residuals(pose[None], surface, points)[0][0]
-    known = np.isfinite(distance).any()
-    width = max(_MIN_WIDTH, 1.5 * float(np.nanmedian(np.abs(distance)))) if known else 0.01
+    known, min_width = np.isfinite(distance).any(), evidence.settings.refinement.depth.min_width_m
+    width = max(min_width, 1.5 * float(np.nanmedian(np.abs(distance)))) if known else 0.01
     matrix = icp.information(pose[None], surface, points, weights, width)[0] / width**2
-    return rotate_covariance(pose[:3, :3], matrix) + pnp.information(pose, evidence, pnp.OriginPrior(evidence.origin))
+    return rotate_covariance(pose[:3, :3], matrix) + pnp.information(pose, evidence, pnp.OriginPrior.of(evidence))

@@ -13,12 +13,10 @@ from numpy.typing import NDArray
 
 from posebot.core.transforms import Array
 from posebot.stages.observation.upright import LEAN_SIGMA, lean_cosines
+from posebot.stages.settings import DEFAULTS
+from posebot.stages.settings.refinement import UprightSettings
 
 Points = NDArray[np.float32]
-_DISTANCE_SIGMA = 0.04  # of a distance from colour alone, as a share of it
-_BOTTOM_SIGMA = 0.05  # of an upright object's lowest point, diameters
-_MAX_SIGMAS = 3.0  # from the ground, beyond which an object stands on something else
-_MIN_CONTACTS = 3  # that define a ground
 
 
 class GroundContact(NamedTuple):
@@ -51,21 +49,22 @@ class GroundCorrection(NamedTuple):
     upright: float = 0.0
 
 
-def ground_corrections(contacts: Sequence[GroundContact]) -> list[GroundCorrection]:
+def ground_corrections(contacts: Sequence[GroundContact], settings: UprightSettings = DEFAULTS.upright
+                       ) -> list[GroundCorrection]:
     """The correction of each object by the common ground; zero for objects that do not stand on it.
 
     The ground is the weighted median of the lowest points of upright objects. Distances err by a share of themselves
-    (`_DISTANCE_SIGMA`), so that a camera that looks along the ground gains nothing.
+    (`distance_sigma`), so that a camera that looks along the ground gains nothing.
     """
     level, lowest, lean, diameter, trust = np.array(contacts, float).reshape(-1, 5).T
-    own = (_DISTANCE_SIGMA * level) ** 2
-    spread = own + (_BOTTOM_SIGMA * diameter) ** 2
+    own = (settings.distance_sigma * level) ** 2
+    spread = own + (settings.bottom_sigma * diameter) ** 2
     weight = np.where(lean < 2 * LEAN_SIGMA, trust / np.maximum(spread, 1e-12), 0.0)
-    if (weight > 0).sum() < _MIN_CONTACTS:
+    if (weight > 0).sum() < settings.min_contacts:
         return [GroundCorrection()] * len(contacts)
     offset = _weighted_median(lowest, weight) - lowest
     spread = spread + np.pi / 2 * (weight**2 @ spread) / weight.sum() ** 2  # plus that of a median
-    grounded = (weight > 0) & (np.abs(offset) < _MAX_SIGMAS * np.sqrt(spread)) & (level != 0)
+    grounded = (weight > 0) & (np.abs(offset) < settings.max_ground_sigmas * np.sqrt(spread)) & (level != 0)
     explained = np.where(grounded, own / spread, 0.0)
     upright = np.exp(-0.5 * ((lean / LEAN_SIGMA) ** 2 + offset**2 / spread))
     return [GroundCorrection(float(share * off / height) if share else 0.0, float(share), float(fit))

@@ -13,14 +13,14 @@ from posebot.core.transforms import Array, exp
 from posebot.stages.geometry.compiled import compiled
 from posebot.stages.geometry.normal_equations import add_residual, symmetrize
 from posebot.stages.geometry.surface import NearestTable, Surface, nearest
+from posebot.stages.settings import DEFAULTS
+from posebot.stages.settings.refinement import DepthRefinementSettings
 
 Points = NDArray[np.float32]
-_DAMPING = 0.02  # of the mean diagonal of the normal matrix: holds directions that the points do not constrain
-_MAX_SHIFT, _MAX_ROTATION = 0.2, 0.5  # of one step: diameters, radians
 
 
-def refine(poses: Array, surface: Surface, points_cam: Points, weights: Points, widths: Array, front: bool = True
-           ) -> Array:
+def refine(poses: Array, surface: Surface, points_cam: Points, weights: Points, widths: Array, front: bool = True,
+           settings: DepthRefinementSettings = DEFAULTS.refinement.depth) -> Array:
     """Move poses (H, 4, 4) so that the points (N, 3), camera frame, lie on the surface.
 
     Args:
@@ -28,7 +28,7 @@ def refine(poses: Array, surface: Surface, points_cam: Points, weights: Points, 
         front: use only surfaces that face the camera.
     """
     for width in widths:
-        poses = poses @ exp(_step(poses, surface, points_cam, weights, float(width), front))
+        poses = poses @ exp(_step(poses, surface, points_cam, weights, float(width), front, settings))
     return poses
 
 
@@ -55,15 +55,16 @@ def information(poses: Array, surface: Surface, points_cam: Points, weights: Poi
     return _normal_equations(poses, surface, points_cam, weights, width, True)[0]
 
 
-def _step(poses: Array, surface: Surface, points_cam: Points, weights: Points, width: float, front: bool) -> Array:
+def _step(poses: Array, surface: Surface, points_cam: Points, weights: Points, width: float, front: bool,
+          settings: DepthRefinementSettings) -> Array:
     """Damped Gauss-Newton steps (H, 6), object frame, of limited length."""
     matrix, right = _normal_equations(poses, surface, points_cam, weights, width, front)
     radius = surface.model.diameter / 2
     unit = np.array([1, 1, 1, radius, radius, radius])  # translation and rotation in the same unit, for the damping
     matrix, right = matrix / np.outer(unit, unit), right / unit
-    damping = _DAMPING * np.trace(matrix, axis1=1, axis2=2) / 6 + 1e-9
+    damping = settings.damping * np.trace(matrix, axis1=1, axis2=2) / 6 + 1e-9
     step = np.linalg.solve(matrix + damping[:, None, None] * np.eye(6), right[..., None])[..., 0] / unit
-    limits = np.array([_MAX_SHIFT * surface.model.diameter, _MAX_ROTATION])[:, None]
+    limits = np.array([settings.max_shift * surface.model.diameter, settings.max_rotation_rad])[:, None]
     for part, limit in zip((step[:, :3], step[:, 3:]), limits):
         part *= np.minimum(1, limit / np.maximum(np.linalg.norm(part, axis=1, keepdims=True), 1e-12))
     return step

@@ -10,8 +10,6 @@ from posebot.stages.geometry.splat import coverage
 from posebot.stages.geometry.surface import Surface
 from posebot.stages.observation.evidence import Evidence
 
-_MIN_SCALE, _MAX_SCALE = 0.7, 1.4  # of the distance, in one round
-
 
 def fit_mask(poses: Array, evidence: Evidence, surface: Surface, rounds: int, count: int) -> Array:
     """Translate poses (H, 4, 4) so that their silhouettes have the amodal mask's centroid and area.
@@ -23,11 +21,11 @@ def fit_mask(poses: Array, evidence: Evidence, surface: Surface, rounds: int, co
         return poses
     goal = _centroids(evidence.amodal[None])[0]
     focal = np.array([evidence.K[0, 0], evidence.K[1, 1]])
-    poses = poses.copy()
+    poses, settings = poses.copy(), evidence.settings.refinement
     for _ in range(rounds):
         cover = coverage(poses, surface, evidence.K, len(evidence.visible), count)
         growth = np.sqrt(np.maximum(cover.sum(axis=(1, 2)), 1) / area)
-        poses[:, :3, 3] *= np.clip(growth, _MIN_SCALE, _MAX_SCALE)[:, None]
+        poses[:, :3, 3] *= np.clip(growth, settings.mask_min_scale, settings.mask_max_scale)[:, None]
         poses[:, :2, 3] += (goal - _centroids(cover)) / focal * poses[:, 2:3, 3]
     return poses
 

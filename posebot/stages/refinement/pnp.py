@@ -17,7 +17,8 @@ from posebot.stages.geometry.normal_equations import (
     solve_cholesky,
     symmetrize,
 )
-from posebot.stages.observation.evidence import SIZE, Evidence
+from posebot.stages.observation.evidence import Evidence
+from posebot.stages.settings import DEFAULTS
 
 _PIXEL_ERROR = 0.7  # working pixels: error of a perfect coordinate, from the map's grid
 _MIN_DIAGONAL = 1e-9  # in the damping
@@ -35,12 +36,18 @@ class OriginPrior:
     """
 
     position: Array
-    shift: float = 0.05 * SIZE
-    depth: float = 0.08
-    weight: float = 10.0
+    shift: float = DEFAULTS.refinement.origin.shift_px
+    depth: float = DEFAULTS.refinement.origin.depth
+    weight: float = DEFAULTS.refinement.origin.weight
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> OriginPrior:
+        """The network's prediction."""
+        settings = evidence.settings.refinement.origin
+        return cls(evidence.origin, settings.shift_px, settings.depth, settings.weight)
 
 
-def refine(poses: Array, evidence: Evidence, prior: OriginPrior, steps: int = 10) -> tuple[Array, Array]:
+def refine(poses: Array, evidence: Evidence, prior: OriginPrior, steps: int | None = None) -> tuple[Array, Array]:
     """Poses (H, 4, 4) refined by the coordinates and a prior of the origin, and their information (H, 6, 6).
 
     Minimises the Cauchy loss of the reprojection errors, each in units of its own expected error, for all poses at
@@ -49,7 +56,8 @@ def refine(poses: Array, evidence: Evidence, prior: OriginPrior, steps: int = 10
     """
     poses, matrices = poses.copy(), np.empty((len(poses), 6, 6))
     origins, tolerance = prior_arrays(prior, len(poses))
-    _refine(poses, evidence.K, correspondences(evidence), origins, tolerance, steps, matrices)
+    _refine(poses, evidence.K, correspondences(evidence), origins, tolerance,
+            evidence.settings.refinement.pnp_steps if steps is None else steps, matrices)
     return poses, matrices
 
 

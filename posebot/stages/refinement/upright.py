@@ -21,12 +21,10 @@ from posebot.stages.observation.upright import (
     lean_likelihood,
     up_directions,
 )
+from posebot.stages.settings import DEFAULTS
+from posebot.stages.settings.refinement import UprightSettings
 
 _STIFFNESS = float(1 / np.radians(2) ** 2)  # cost of a squared radian of lean, relative to pixels of the contour
-_SHARPNESS = 30.0  # of totals: a candidate that is worse by one over this has a third of the weight
-_SEEDS, _SEED_AXES = 3, 8  # candidates of each object, and up axes of each, that are tried as the common direction
-_AGREES = float(np.cos(2.5 * LEAN_SIGMA))  # half of an object's candidates within this angle make it agree
-_MIN_AGREEMENT = 0.2  # of all trust (half of which may belong to false detections) for a common direction
 
 
 class UprightVote(NamedTuple):
@@ -39,7 +37,8 @@ class UprightVote(NamedTuple):
     trust: float
 
 
-def common_upright(votes: Sequence[UprightVote], share: float) -> Upright | None:
+def common_upright(votes: Sequence[UprightVote], share: float, settings: UprightSettings = DEFAULTS.upright
+                   ) -> Upright | None:
     """The direction that is up for most objects; None where fewer than two objects agree, or too few of all.
 
     share: of the objects that are upright, 0..1; 0: unknown.
@@ -48,36 +47,38 @@ def common_upright(votes: Sequence[UprightVote], share: float) -> Upright | None
     if share <= 0 or len(votes) < 2:
         return None
     directions = [up_directions(vote.poses, vote.up_axes) for vote in votes]
-    weights = [_softmax(vote.totals) for vote in votes]
+    weights = [_softmax(vote.totals, settings.sharpness) for vote in votes]
     trust = np.array([vote.trust for vote in votes])
-    up = _best_seed(directions, weights, trust, share)
+    up = _best_seed(directions, weights, trust, share, settings)
     for _ in range(3):
         closest = [_closest(each, up) for each in directions]
         along = [weight * lean_likelihood(each @ up) for each, weight in zip(closest, weights, strict=True)]
         up = sum(own * weight @ each for own, weight, each in zip(trust, along, closest, strict=True))
         up = up / np.linalg.norm(up)
-    agree = np.array([weight[each @ up > _AGREES].sum() for weight, each in zip(weights, closest, strict=True)]) > 0.5
-    accepted = agree.sum() > 1 and trust[agree].sum() > _MIN_AGREEMENT * trust.sum()
+    within = float(np.cos(settings.agreement_sigmas * LEAN_SIGMA))
+    agree = np.array([weight[each @ up > within].sum() for weight, each in zip(weights, closest, strict=True)]) > 0.5
+    accepted = agree.sum() > 1 and trust[agree].sum() > settings.min_agreement * trust.sum()
     return Upright(up, share) if accepted else None
 
 
-def _best_seed(directions: Sequence[Array], weights: Sequence[Array], trust: Array, share: float) -> Array:
+def _best_seed(directions: Sequence[Array], weights: Sequence[Array], trust: Array, share: float,
+               settings: UprightSettings) -> Array:
     """Of the best candidates' directions, the one (3,) that is most likely up for all objects."""
-    seeds = np.concatenate([_seeds(each, weight) for each, weight in zip(directions, weights, strict=True)])
+    seeds = np.concatenate([_seeds(each, weight, settings) for each, weight in zip(directions, weights, strict=True)])
     support = np.stack([weight @ lean_likelihood(np.einsum("hui,si->hsu", each, seeds).max(axis=2))
                         for each, weight in zip(directions, weights, strict=True)])
     return np.asarray(seeds[int(np.argmax(trust @ np.log(share * support + (1 - share) * OTHER_DENSITY)))])
 
 
-def _softmax(totals: Array) -> Array:
-    weights = np.exp(_SHARPNESS * (totals - totals.max()))
+def _softmax(totals: Array, sharpness: float) -> Array:
+    weights = np.exp(sharpness * (totals - totals.max()))
     return np.asarray(weights / weights.sum())
 
 
-def _seeds(directions: Array, weights: Array) -> Array:
+def _seeds(directions: Array, weights: Array, settings: UprightSettings) -> Array:
     """Directions (S, 3) of the best candidates, of (H, U, 3)."""
     axes = directions.shape[1]
-    return directions[np.argsort(-weights)[:_SEEDS], ::-(-axes // _SEED_AXES)].reshape(-1, 3)
+    return directions[np.argsort(-weights)[:settings.seeds], ::-(-axes // settings.seed_axes)].reshape(-1, 3)
 
 
 def _closest(directions: Array, up: Array) -> Array:

@@ -9,9 +9,6 @@ from posebot.stages.geometry.compiled import compiled
 from posebot.stages.observation.evidence import Evidence
 from posebot.stages.scoring.inputs import ScoreInputs
 
-_MAX_COORDINATES = 300  # compared
-_MIN_ERROR = 0.02  # of the diameter: least expected error of a coordinate
-
 
 def coordinates(inputs: ScoreInputs) -> Array:
     """Share (H,), 0..1, see `coordinate_fit`."""
@@ -24,13 +21,14 @@ def coordinate_fit(poses: Array, evidence: Evidence) -> Array:
     Compared up to scale and shift in the image: coordinates of an uncertain network are too small or too large by some
     percent, so they tell the attitude, and masks and depth tell the position better.
     """
-    step = 1 + len(evidence.pixels) // _MAX_COORDINATES
+    settings = evidence.settings.scoring
+    step = 1 + len(evidence.pixels) // settings.max_coordinates
     pixels, points, weight, error = (np.ascontiguousarray(each[::step]) for each in (
         evidence.pixels, evidence.coordinates, evidence.weight, evidence.sigma))
     if not len(pixels):
         return np.zeros(len(poses))
     fits = np.empty(len(poses))
-    floor = _MIN_ERROR * evidence.model.diameter
+    floor = settings.min_coordinate_error * evidence.model.diameter
     _fit(evidence.K @ poses[:, :3], pixels, points, weight, np.maximum(error, floor) * evidence.focal, fits)
     return fits
 

@@ -7,9 +7,6 @@ import numpy as np
 from posebot.core.transforms import Array
 from posebot.stages.scoring.inputs import ScoreInputs
 
-_UNMASKED_WEIGHT = 0.4  # of a depth reading that agrees where the mask is empty
-_THROUGH = 3  # tolerances by which a reading is farther where the sensor sees through the drawn object
-
 
 def geometry(inputs: ScoreInputs) -> Array:
     """Share (H,), 0..1.
@@ -22,9 +19,10 @@ def geometry(inputs: ScoreInputs) -> Array:
     assert inputs.evidence.points is not None
     visible, read = inputs.evidence.visible, inputs.evidence.points[..., 2] > 0
     difference, measured = inputs.depth_difference, inputs.measured
-    weight = np.where(read, _UNMASKED_WEIGHT + (1 - _UNMASKED_WEIGHT) * visible, 0).astype(np.float32)
+    unmasked = inputs.settings.unmasked_weight
+    weight = np.where(read, unmasked + (1 - unmasked) * visible, 0).astype(np.float32)
     gain = np.where(measured, np.exp(np.float32(-0.5) * np.minimum(difference**2, 40)), 0) * weight
-    cost = np.where(inputs.hidden, visible, np.where(difference > _THROUGH, np.float32(1), weight))
+    cost = np.where(inputs.hidden, visible, np.where(difference > inputs.settings.through, np.float32(1), weight))
     missed = np.where(read & (visible > 0.5), visible, 0)
     total = np.where(inputs.covered, np.where(measured, cost, 0), missed)
     return np.asarray(gain.sum(axis=(1, 2)) / np.maximum(total.sum(axis=(1, 2)), 1.0), dtype=float)

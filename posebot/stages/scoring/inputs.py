@@ -13,12 +13,10 @@ from posebot.core.transforms import Array
 from posebot.stages.geometry.splat import Splats, splat
 from posebot.stages.geometry.surface import Surface
 from posebot.stages.observation.evidence import Evidence
+from posebot.stages.settings.scoring import ScoringSettings
 
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]
-_DEPTH_NOISE = 0.003  # metres: always tolerated
-_DEPTH_TOLERANCE = 0.015  # of the diameter, on top
-_HIDDEN, _AGREES = 3, 2  # tolerances by which a reading is nearer where something hides the object; or may differ
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,11 @@ class ScoreInputs:
         """Draw the poses. count: number of surface points to draw; default: all."""
         return cls(poses, evidence, surface, splat(poses, surface, evidence.K, len(evidence.visible), count))
 
+    @property
+    def settings(self) -> ScoringSettings:
+        """Settings of the scores."""
+        return self.evidence.settings.scoring
+
     @cached_property
     def covered(self) -> Mask:
         """(H, S, S) where the pose is drawn."""
@@ -48,7 +51,7 @@ class ScoreInputs:
     def depth_difference(self) -> Map:
         """(H, S, S) depth reading minus drawn depth, in tolerances of sensor and pose."""
         assert self.evidence.points is not None
-        tolerance = _DEPTH_NOISE + _DEPTH_TOLERANCE * self.evidence.model.diameter
+        tolerance = self.settings.depth_noise_m + self.settings.depth_tolerance * self.evidence.model.diameter
         return (self.evidence.points[..., 2] - self.drawn.depth) * np.float32(1 / tolerance)
 
     @cached_property
@@ -62,7 +65,7 @@ class ScoreInputs:
         """(H or 1, S, S) where the pose is hidden. With depth: something is nearer. Without: no pixel within two is
         visible, so that a rim there cannot be judged."""
         if self.evidence.points is not None:
-            return self.measured & (self.depth_difference < -_HIDDEN)
+            return self.measured & (self.depth_difference < -self.settings.hidden)
         return (cv2.dilate(self.evidence.visible, np.ones((5, 5), np.uint8)) < 0.5)[None]
 
     @cached_property
@@ -70,4 +73,5 @@ class ScoreInputs:
         """(H, S, S) where the drawn object is visible by the mask and, with depth, by the depth reading."""
         if self.evidence.points is None:
             return self.covered & (self.evidence.visible > 0.5)
-        return self.measured & (np.abs(self.depth_difference) < _AGREES) & (self.evidence.visible > 0.5)
+        agrees = np.abs(self.depth_difference) < self.settings.agrees
+        return self.measured & agrees & (self.evidence.visible > 0.5)

@@ -13,6 +13,8 @@ from posebot.stages.observation.evidence import Evidence
 from posebot.stages.observation.upright import with_upright_prior
 from posebot.stages.scoring.inputs import ScoreInputs
 from posebot.stages.scoring.table import SCORES, Mode
+from posebot.stages.settings import DEFAULTS
+from posebot.stages.settings.scoring import ScoringSettings
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,9 @@ def score(poses: Array, evidence: Evidence, surface: Surface, count: int | None 
     """Score poses (H, 4, 4). count: number of surface points to draw; default: all."""
     inputs = ScoreInputs.of(poses, evidence, surface, count)
     values = {one.name: one.function(inputs) if one.applies(evidence) else np.zeros(len(poses)) for one in SCORES}
-    total = weighted_total(values, mode_of(evidence))
-    return Scores(values, with_upright_prior(total, poses, surface.up_axes, evidence.upright))
+    settings = evidence.settings
+    total = weighted_total(values, mode_of(evidence), settings.scoring)
+    return Scores(values, with_upright_prior(total, poses, surface.up_axes, evidence.upright, settings.upright.weight))
 
 
 def mode_of(evidence: Evidence) -> Mode:
@@ -50,12 +53,13 @@ def mode_of(evidence: Evidence) -> Mode:
     return "rough_bins" if evidence.region is None else "refined_bins"
 
 
-def weighted_total(values: Mapping[str, Array], mode: Mode) -> Array:
+def weighted_total(values: Mapping[str, Array], mode: Mode, settings: ScoringSettings = DEFAULTS.scoring) -> Array:
     """The weighted mean (H,) of scores (H,) by name, plus bonuses."""
-    used = [one for one in SCORES if one.weights.get(mode)]
-    mean = [one for one in used if not one.bonus]
-    total = sum(one.weights[mode] * values[one.name] for one in mean) / sum(one.weights[mode] for one in mean)
-    for one in used:
-        if one.bonus:
-            total = total + one.weights[mode] * values[one.name]
+    changed = settings.weights.get(mode, {})
+    weights = {one.name: changed.get(one.name, one.weights.get(mode, 0.0)) for one in SCORES}
+    mean = [one.name for one in SCORES if weights[one.name] and not one.bonus]
+    total = sum(weights[name] * values[name] for name in mean) / sum(weights[name] for name in mean)
+    for one in SCORES:
+        if weights[one.name] and one.bonus:
+            total = total + weights[one.name] * values[one.name]
     return np.asarray(total)
