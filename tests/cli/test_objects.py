@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from posebot.cli.main import run
+from posebot.core import deprecation
 from posebot.core.objects import Mesh
 from posebot.objects.bop_models import load_objects
 from posebot.objects.geometry import scaled
@@ -115,3 +116,13 @@ def test_kit(tmp_path: Path, capsys: Capture) -> None:
 @pytest.mark.parametrize("command", [["check"], ["build", "a.stl"], ["kit"], ["check", "--unit", "inch", "a.stl"]])
 def test_wrong_usage(command: list[str]) -> None:
     assert run(["objects", *command]) == 2
+
+
+def test_the_old_name_of_diameter_is_still_read(
+    bracket: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    deprecation.reset()
+    out = tmp_path / "models"
+    assert run(["objects", "build", bracket, "--out", str(out), "--no-symmetries", "--across", "110"]) == 0
+    assert load_objects(out)[1].diameter == pytest.approx(0.11)
+    assert "--across is now called --diameter" in caplog.text

@@ -17,6 +17,7 @@ from posebot.core.errors import InputError
 from posebot.core.transforms import inverse
 from posebot.datasets.bop import BopDataset
 from posebot.synth import SynthConfig, generate
+from posebot.synth.config import require_same
 from posebot.synth.frame_renderer import load_assets
 from posebot.synth.opengl import OpenGLContext
 
@@ -94,6 +95,14 @@ def test_a_split_is_not_continued_with_other_settings(config: SynthConfig) -> No
         generate(replace(config, seed=8))
     generate(replace(config, seed=8, split="val", frames=1))
     assert set(json.loads((config.out / "dataset.json").read_text())["splits"]) == {"train", "val"}
+
+
+def test_records_with_old_names_of_settings_are_still_read(config: SynthConfig, tmp_path: Path) -> None:
+    current = replace(config, upright=0.5)
+    record = {name: value for name, value in current.to_dict().items() if name not in ("upright", "required_objects")}
+    require_same(tmp_path, {**record, "standing": 0.5, "focus": []}, current)
+    with pytest.raises(InputError, match=r"was started with upright = 0.2, not 0.5"):
+        require_same(tmp_path, {**record, "standing": 0.2, "focus": []}, current)
 
 
 def test_a_killed_run_goes_on_to_the_same_files(config: SynthConfig, tmp_path: Path) -> None:
