@@ -37,21 +37,26 @@ def _parameter(unit: md.Unit):
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the pages' commands find: photos/, rgb.jpg, depth.png, camera.json, part.stl, data/kit (BOP, six frames)."""
+    """What the pages' commands find: photos/, rgb.jpg, depth.png, camera.json, part.stl, parts/ (the kit's files)."""
     home = tmp_path_factory.mktemp("world")
-    models = ROOT / "posebot" / "bundles" / "kit" / "models"
-    _posebot(home, "objects", "kit", "--out", "kit")
-    _posebot(home, "synth", "--objects", models, "--frames", "6", "--out", "data/kit")
-    scene = home / "data" / "kit" / "train" / "000000"
-    camera = json.loads((scene / "scene_camera.json").read_text())["0"]
-    (fx, _, cx), (_, fy, cy) = camera["cam_K"][:3], camera["cam_K"][3:6]
-    (home / "camera.json").write_text(json.dumps(
-        {"fx": fx, "fy": fy, "cx": cx, "cy": cy, "width": 640, "height": 480, "depth_scale": camera["depth_scale"]}))
-    shutil.copytree(scene / "rgb", home / "photos")
-    shutil.copy(scene / "rgb" / "000000.jpg", home / "rgb.jpg")
-    shutil.copy(scene / "depth" / "000000.png", home / "depth.png")
-    shutil.copy(home / "kit" / "stl" / "bracket.stl", home / "part.stl")
+    _posebot(home, "objects", "kit", "--out", "parts")
+    shutil.copy(home / "parts" / "stl" / "bracket.stl", home / "part.stl")
+    example = ROOT / "posebot" / "api" / "example"
+    scene = json.loads((example / "views.json").read_text())
+    (home / "camera.json").write_text(json.dumps(scene["camera"] | {"depth_scale": scene["depth_scale"]}))
+    (home / "photos").mkdir()
+    for number, view in enumerate(scene["views"]):
+        shutil.copy(example / view["image"], home / "photos" / f"{number:06}.jpg")
+    shutil.copy(example / scene["views"][0]["image"], home / "rgb.jpg")
+    shutil.copy(example / scene["views"][0]["depth"], home / "depth.png")
     return home
+
+
+@pytest.fixture(scope="session")
+def rendered(world: Path) -> Path:
+    """For long blocks: data/kit besides, a BOP data set of six rendered frames."""
+    _posebot(world, "synth", "--objects", "parts/models", "--frames", "6", "--out", "data/kit")
+    return world / "data"
 
 
 def _environment() -> dict[str, str]:
@@ -118,7 +123,9 @@ def _script(bodies: list[str]) -> str:
 
 
 @pytest.mark.parametrize("unit", [_parameter(unit) for unit in UNITS])
-def test_blocks_run(unit: md.Unit, world: Path, tmp_path: Path) -> None:
+def test_blocks_run(unit: md.Unit, world: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    if unit.long:
+        request.getfixturevalue("rendered")
     folder = tmp_path / "here"
     shutil.copytree(world, folder)
     source: list[str] = []
