@@ -6,7 +6,7 @@
 >>> result = model(frame.rgb, K=frame.camera.K, depth=frame.depth)
 >>> for pose in result:
 ...     print(pose.label, pose.cam_from_obj, pose.p_correct, pose.region90)  # doctest: +ELLIPSIS
-spool [[...]] ... Region90(translation_mm=..., rotation_deg=...)
+spool [[...]] ... Region90(... mm, ... deg)
 ...
 >>> result.plot(frame.rgb).save("overlay.png")
 

@@ -33,6 +33,9 @@ class Region90:
     translation_mm: float
     rotation_deg: float
 
+    def __repr__(self) -> str:
+        return f"Region90({self.translation_mm:.1f} mm, {self.rotation_deg:.1f} deg)"
+
 
 @dataclass(frozen=True)
 class ModelVersion:
