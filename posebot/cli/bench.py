@@ -41,13 +41,10 @@ def bench(
 ) -> None:
     """Measure the time of detection, localization, pose, certainty and fusion, with the hardware and the method."""
     from posebot.models.bundle import Bundle
-    from posebot.models.runtime import available, choose, has_bfloat16
+    from posebot.models.runtime import available, choose
     from posebot.stages.timing import WARM_UP, time_stages
 
-    if runtime != "all":
-        runtimes = [choose(runtime)]
-    else:
-        runtimes = [*available(), "openvino-bf16"] if has_bfloat16() else available()
+    runtimes = [choose(runtime)] if runtime != "all" else available(automatic=False)
     opened = Bundle.open(bundle)
     measured = _frames(opened, dataset, split, frames + WARM_UP)
     reports = []

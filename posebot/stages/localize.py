@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from posebot.core.camera import box_iou, crop_matrix, transform_pixels
 from posebot.core.transforms import Array
 from posebot.models.manifest import LocalizerSpec
-from posebot.models.runtime import Arrays, Network
+from posebot.models.runtime import Network
+from posebot.models.runtimes import Arrays
 from posebot.stages.detect import GREY, Detection
 
 Map = NDArray[np.float32]

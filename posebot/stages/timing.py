@@ -11,7 +11,8 @@ import numpy as np
 
 from posebot.core.frame import Frame
 from posebot.models.bundle import Bundle
-from posebot.models.runtime import Arrays, bare_runner, choose
+from posebot.models.runtime import bare_runner, choose
+from posebot.models.runtimes import Arrays
 from posebot.stages.detect import letterbox, tta_views
 from posebot.stages.localize import OnnxLocalizer
 from posebot.stages.pipeline import Pipeline

@@ -4,11 +4,14 @@ import threading
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, load_from_string
+from onnx.reference import ReferenceEvaluator
 
 from posebot.core.errors import InputError, PosebotError
 from posebot.models import runtime
-from posebot.models.runtime import Network, available, bare_runner, choose, has_bfloat16
+from posebot.models.runtime import Network, available, bare_runner, choose
+from posebot.models.runtimes import RUNTIMES, openvino
+from posebot.models.runtimes.openvino import has_bfloat16
 
 HERE = [name for name in ("openvino", "onnxruntime") if name in available()]
 
@@ -90,9 +93,9 @@ def test_environment_chooses(monkeypatch):
 def test_unknown_and_absent_runtimes(monkeypatch):
     with pytest.raises(InputError, match="not known"):
         choose("tensorrt")
-    monkeypatch.setattr(runtime, "available", lambda: ["onnxruntime"])
-    assert choose("auto") == "onnxruntime"
-    with pytest.raises(InputError, match="not available here"):
+    monkeypatch.setattr(openvino, "find_spec", lambda name: None)
+    assert available() == ["onnxruntime"] and choose("auto") == "onnxruntime"
+    with pytest.raises(InputError, match="'openvino' is not available here: openvino is not installed; pip install"):
         choose("openvino")
     monkeypatch.setattr(runtime, "available", list)
     with pytest.raises(InputError, match="neither"):
@@ -107,13 +110,13 @@ def test_bare_runner_takes_the_same_inputs(name):
 @pytest.mark.skipif("openvino" not in HERE, reason="OpenVINO alone keeps memory for every batch size")
 def test_openvino_meets_few_batch_sizes(monkeypatch):
     met = []
-    piece = runtime._OpenVino._piece
+    piece = openvino._OpenVinoBackend._piece
 
     def noted(self, inputs):
         met.append(len(inputs["a"]))
         return piece(self, inputs)
 
-    monkeypatch.setattr(runtime._OpenVino, "_piece", noted)
+    monkeypatch.setattr(openvino._OpenVinoBackend, "_piece", noted)
     network = Network(adder(), "openvino")
     for batch in range(1, 40):
         a = np.random.default_rng(batch).normal(size=(batch, 3)).astype(np.float32)
@@ -132,7 +135,7 @@ def test_bfloat16_is_taken_when_asked_for_and_rounds():
 
 @pytest.mark.skipif("openvino" not in HERE, reason="no OpenVINO")
 def test_bfloat16_is_refused_where_the_processor_has_none(monkeypatch):
-    monkeypatch.setattr(runtime, "has_bfloat16", lambda: False)
+    monkeypatch.setattr(openvino, "has_bfloat16", lambda: False)
     with pytest.raises(InputError, match=r"does not multiply 16-bit numbers.*AVX512-BF16"):
         choose("openvino-bf16")
 
@@ -141,3 +144,38 @@ def test_bfloat16_is_refused_where_the_processor_has_none(monkeypatch):
 def test_inputs_of_different_lengths_are_refused(name):
     with pytest.raises(PosebotError):
         Network(adder(), name)({"a": np.ones((3, 3), np.float32), "b": np.ones((5, 3), np.float32)})
+
+
+class ReferenceRuntime:
+    """A further runtime, as an extension: the reference implementation of the package onnx."""
+
+    automatic = False
+
+    def problem(self):
+        return ""
+
+    def load(self, data, threads):
+        return ReferenceBackend(data)
+
+
+class ReferenceBackend:
+    def __init__(self, data):
+        self._evaluator = ReferenceEvaluator(load_from_string(data))
+        self.outputs = list(self._evaluator.output_names)
+
+    def run(self, inputs):
+        return self._evaluator.run(None, inputs)
+
+    bare = run
+
+
+def test_a_further_runtime_is_one_class_and_one_entry(monkeypatch):
+    monkeypatch.setitem(RUNTIMES, "reference", f"{__name__}:ReferenceRuntime")
+    assert "reference" not in available() and "reference" in available(automatic=False)
+    a = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    network = Network(adder(), "reference")
+    np.testing.assert_array_equal(network({"a": a, "b": a})["sum"], Network(adder())({"a": a, "b": a})["sum"])
+    with pytest.raises(InputError, match="reference cannot load it"):
+        Network(b"not a network", "reference")
+    with pytest.raises(PosebotError, match="reference failed to run"):
+        network({"a": a})

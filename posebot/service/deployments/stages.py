@@ -17,7 +17,8 @@ from ray import serve
 
 from posebot.core.frame import Frame
 from posebot.models.bundle import Bundle
-from posebot.models.runtime import Arrays, Network
+from posebot.models.runtime import Network
+from posebot.models.runtimes import Arrays
 from posebot.service.engine.model_cache import ModelCache, ModelKey
 from posebot.service.settings import Settings
 from posebot.stages.localize import Localization

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from posebot.core.frame import Frame
 from posebot.models.bundle import Bundle
-from posebot.models.runtime import Arrays
+from posebot.models.runtimes import Arrays
 from posebot.service.engine.fused import ThreadedEngine
 from posebot.service.engine.model_cache import ModelKey
 from posebot.service.settings import Settings
