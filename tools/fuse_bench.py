@@ -43,7 +43,7 @@ def views(seed: int) -> tuple[dict[int, ObjectModel], list[View]]:
     shots: list[View] = []
     for frame in camera.frames(_VIEWS):
         assert frame.base_from_cam is not None
-        truths = camera.truth(frame.frame_id)
+        truths = camera.ground_truth(frame.frame_id)
         if not shots:
             strays = _strays(truths)
         there = [(t.obj_id, t.base_from_obj) for t in truths if t.visib_fract > 0.3] + strays

@@ -73,7 +73,7 @@ def score(bundle: Bundle, options: argparse.Namespace) -> dict[str, list[Case]]:
                 if views in options.views:
                     calibration = bundle.manifest.calibration
                     found = fusers[sense].map(calibration.depth if sense == "rgbd" else calibration.rgb)
-                    cases[f"{sense}, {views} views"] += judged(judge, found, camera.truth(frame.frame_id), frame)
+                    cases[f"{sense}, {views} views"] += judged(judge, found, camera.ground_truth(frame.frame_id), frame)
         camera.close()
         shown = "  ".join(f"{mode} {100 * sum(case.miss.correct for case in found) / max(len(found), 1):.1f} %"
                           for mode, found in cases.items())
@@ -92,7 +92,7 @@ def disturbed(frame: Frame, twist: np.ndarray) -> Frame:
 def judged(judge: GroundTruthMatcher, found: Sequence[PoseEstimate], truths: Sequence[GroundTruthObject],
            frame: Frame) -> list[Case]:
     """One case for each true object in sight; MSPD as seen from where the camera really is."""
-    misses = judge.judge(found, [(truth.obj_id, truth.base_from_obj) for truth in truths])
+    misses = judge.match(found, [(truth.obj_id, truth.base_from_obj) for truth in truths])
     assert frame.base_from_cam is not None
     cam_from_base = inverse(frame.base_from_cam)
     cases = []

@@ -1,4 +1,4 @@
-"""What `infer` and `demo` share: a clean end on Ctrl-C, and results as a table for people."""
+"""Shared by `infer` and `demo`: clean interruption by Ctrl-C, and a table of results."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ SHORT = {"ok": "ok", "low_certainty": "low", "no_pose": "no pose"}
 
 
 class Interruption:
-    """Whether the end was asked for."""
+    """State of `until_interrupted`; `asked`: whether an interruption was requested."""
 
     asked = False
 
     def after(self, step: Callable[[Event], None]) -> Callable[[Event], None]:
-        """The step of a loop, after which KeyboardInterrupt is raised again if the end was asked for: one that falls
-        into a destructor or a C callback is lost there.
+        """The step of a loop that raises KeyboardInterrupt again after a request: one raised inside a destructor or a
+        C callback is lost.
         """
         def stepped(event: Event) -> None:
             step(event)
@@ -37,7 +37,7 @@ class Interruption:
 
 @contextmanager
 def until_interrupted() -> Iterator[Interruption]:
-    """Ctrl-C and SIGTERM end the block quietly."""
+    """Ctrl-C and SIGTERM end the block without an exception."""
     interruption = Interruption()
 
     def stop(number: int, _: Any) -> None:
@@ -55,10 +55,10 @@ def until_interrupted() -> Iterator[Interruption]:
 
 
 def result_table(result: FrameResult, rate: float, dropped: int) -> Table:
-    """All objects of a result: position in metres and angles in degrees, in the base frame where it is known.
+    """All objects of a result: position in metres and angles in degrees, in the base frame if known.
 
-    Columns: name and track, position, angles, p_correct, radii of 90 % coverage, of how many views, status with reason.
-    Fits into 80 columns; only the reason may be cut.
+    Columns: name and track, position, angles, p_correct, radii of the 90 % region, number of views, status and reason.
+    Fits into 80 columns; only the reason may be truncated.
     """
     from rich.table import Table
 

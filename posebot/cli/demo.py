@@ -65,10 +65,10 @@ def demo(
     shown = "kit" if opened.manifest.name == "kit" else folder  # the kit is rendered with its full textures
     config = SimCamera(fps=fps, seed=seed, depth=depth, speed=speed, bundle=shown)
     entry = CameraEntry(config)
-    camera, judge, summary = simulated_camera("wrist", config), GroundTruthMatcher(opened.objects), RunSummary()
+    camera, matcher, summary = simulated_camera("wrist", config), GroundTruthMatcher(opened.objects), RunSummary()
     out.mkdir(parents=True, exist_ok=True)
     (out / "results.jsonl").write_bytes(b"")
-    log = _Log(judge, camera, out / "still.jpg")
+    log = _Log(matcher, camera, out / "still.jpg")
     with ExitStack() as stack:
         interruption = stack.enter_context(until_interrupted())
         view = _from_service(stack, screen, entry, folder, out / "service", port) if page else None
@@ -127,9 +127,9 @@ def _in_process(screen: Console, bundle: Bundle, camera: SimulatedCamera, depth:
 class _Log:
     """Collects the errors of all results, and the frame with most certain poses, which becomes still.jpg."""
 
-    def __init__(self, judge: GroundTruthMatcher, camera: SimulatedCamera, still: Path) -> None:
-        self.judge, self.camera, self.still = judge, camera, still
-        self.misses: list[GroundTruthMatch] = []
+    def __init__(self, matcher: GroundTruthMatcher, camera: SimulatedCamera, still: Path) -> None:
+        self.matcher, self.camera, self.still = matcher, camera, still
+        self.matches: list[GroundTruthMatch] = []
         self._best: Output | None = None
 
     def add(self, event: Output | SkippedFrame, show: Callable[[Output], None]) -> None:
@@ -137,9 +137,9 @@ class _Log:
 
         if isinstance(event, SkippedFrame):
             return
-        truths = self.camera.look(int(event.result.frame_id.rpartition("/")[2]))
-        misses = self.judge.judge(event.result.estimates, [(truth.obj_id, truth.base_from_obj) for truth in truths])
-        self.misses += [miss for miss, truth in zip(misses, truths) if truth.visib_fract >= _MIN_VISIBLE]
+        truths = self.camera.ground_truth_at(int(event.result.frame_id.rpartition("/")[2]))
+        matches = self.matcher.match(event.result.estimates, [(truth.obj_id, truth.base_from_obj) for truth in truths])
+        self.matches += [match for match, truth in zip(matches, truths) if truth.visib_fract >= _MIN_VISIBLE]
         if self._best is None or _certainty(event) >= _certainty(self._best):
             self._best = event
         show(event)
@@ -183,8 +183,8 @@ def _screen(screen: Console, summary: RunSummary) -> Iterator[Callable[[Output],
 def _report(screen: Console, summary: RunSummary, log: _Log, out: Path, as_json: bool) -> None:
     from posebot.video.ground_truth import summarize_matches
 
-    labels = {number: model.label for number, model in log.judge.models.items()}
-    accuracy = summarize_matches(log.misses, labels)
+    labels = {number: model.label for number, model in log.matcher.models.items()}
+    accuracy = summarize_matches(log.matches, labels)
     if as_json:
         print_json(summary.to_dict() | {"accuracy": _finite(accuracy), "out": str(out)})
     elif not summary.frames:

@@ -1,4 +1,4 @@
-"""`posebot infer`: poses for a image, a folder, a BOP split, a video or a camera."""
+"""`posebot infer`: poses for an image, a folder, a BOP split, a video or a camera."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from posebot.cli._stream import until_interrupted
 from posebot.core.errors import ImageError, InputError
 
 if TYPE_CHECKING:
-    from posebot.cli._looking import Looking
+    from posebot.cli._pipeline import LoadedPipeline
     from posebot.core.frame import Frame
     from posebot.core.results import FrameResult
     from posebot.stages.pipeline import Pipeline
@@ -25,37 +25,37 @@ if TYPE_CHECKING:
     from posebot.video.sinks import Output, Sink
     from posebot.video.source import SkippedFrame, Source
 
-_STILL_FPS = 4.0  # overlay videos of images that have no rate of their own
+_IMAGE_FPS = 4.0  # frame rate of overlay videos of image folders
 
 
 def infer(
-    source: Annotated[str, typer.Option("--source", help="Image, folder, BOP data set, video or a camera's name.")],
+    source: Annotated[str, typer.Option("--source", help="Image, folder, BOP data set, video or camera name.")],
     out: Annotated[Path, typer.Option("--out", help="Results, one JSON line per frame.")] = Path("results.jsonl"),
     bundle: BundleOption = "kit",
     split: Annotated[str | None, typer.Option("--split", help="Split of a BOP data set, such as test.")] = None,
     depth: DepthFlag = True,
     camera: Annotated[Path | None, typer.Option("--camera", help="Intrinsics, JSON or YAML: BOP, ROS, OpenCV.")] = None,
     config: Annotated[Path | None, typer.Option("--config", help="Named cameras, YAML.")] = None,
-    scale_camera: Annotated[bool, typer.Option("--scale-camera", help="Images were resized, aspect kept.")] = False,
+    scale_camera: Annotated[bool, typer.Option("--scale-camera", help="Resize intrinsics to the image.")] = False,
     video: Annotated[Path | None, typer.Option("--video", help="Overlay video, mp4.")] = None,
-    overlays: Annotated[Path | None, typer.Option("--overlays", help="Folder for one overlay image a frame.")] = None,
-    bop: Annotated[Path | None, typer.Option("--bop", help="BOP csv, for a BOP data set.")] = None,
+    overlays: Annotated[Path | None, typer.Option("--overlays", help="Folder for overlay images.")] = None,
+    bop: Annotated[Path | None, typer.Option("--bop", help="BOP csv of a BOP data set.")] = None,
     mcap: Annotated[Path | None, typer.Option("--mcap", help="MCAP recording: results and images.")] = None,
-    frames: Annotated[int | None, typer.Option("--frames", min=1, help="Stop after so many frames.")] = None,
-    fuse: Annotated[bool | None, typer.Option("--fuse/--no-fuse", help="Join views in the base frame. Default: video "
-                                              "and cameras only.")] = None,
-    no_training: Annotated[bool, typer.Option("--no-training", help="Look for meshes that nothing was trained on: on a "
-                                              "table, by depth, slowly; with --objects.")] = False,
+    frames: Annotated[int | None, typer.Option("--frames", min=1, help="Stop after this number of frames.")] = None,
+    fuse: Annotated[bool | None, typer.Option("--fuse/--no-fuse", help="Fuse views in the base frame. Default: only "
+                                              "video and cameras.")] = None,
+    no_training: Annotated[bool, typer.Option("--no-training", help="Estimate poses of untrained meshes on a table, "
+                                              "from depth, slowly; with --objects.")] = False,
     objects: Annotated[Path | None, typer.Option("--objects", help="BOP models folder, for --no-training.")] = None,
     pose_settings: PoseSettingsOption = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Start anew where --out holds results.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Discard results in --out.")] = False,
     as_json: JsonFlag = False,
 ) -> None:
     """Poses for every frame of a source.
 
-    The same command after a kill goes on where it stopped. A camera is ended by --frames or Ctrl-C.
+    An interrupted run resumes with the same command. A camera is stopped by --frames or Ctrl-C.
     """
-    from posebot.cli._looking import look_with
+    from posebot.cli._pipeline import load_pipeline
     from posebot.video.open_source import SourceOptions, find_camera, open_source
     from posebot.video.resume import resume
     from posebot.video.run import RunSummary
@@ -65,16 +65,16 @@ def infer(
     entry = find_camera(source, config)
     mount = None if entry is None else entry.mount
     if bop is not None and split is None:
-        raise InputError("--bop", "a BOP csv needs scene and image numbers", "a BOP data set as --source, with --split")
-    joined = _fuses(opened, mount, fuse)
-    looking = look_with(None if no_training else bundle, objects, depth, joined, None if mount is None else mount.error,
-                        pose_settings)
-    made_from = _made_from(source, looking, split, depth, joined, camera, mount, scale_camera)
-    known = resume(out, made_from, overwrite, opened.live)
+        raise InputError("--bop", "a BOP csv needs scene and image ids", "a BOP data set as --source, with --split")
+    fused = _fuses(opened, mount, fuse)
+    error = None if mount is None else mount.error
+    pipeline = load_pipeline(None if no_training else bundle, objects, depth, fused, error, pose_settings)
+    settings = _run_settings(source, pipeline, split, depth, fused, camera, mount, scale_camera)
+    known = resume(out, settings, overwrite, opened.live)
     summary = RunSummary()
     images = _image_sinks(opened, video, overlays, mcap)
-    interrupted = _work_through(opened, looking, known, out, images, frames, summary)
-    _refuse_nothing(opened, summary, interrupted)
+    interrupted = _process(opened, pipeline, known, out, images, frames, summary)
+    _require_results(opened, summary, interrupted)
     if bop is not None:
         write_bop(bop, read_jsonl(out))
     _report(summary, out, as_json)
@@ -82,9 +82,9 @@ def infer(
         raise typer.Exit(130)
 
 
-def _work_through(opened: Source, looking: Looking, known: list[FrameResult], out: Path, images: list[Sink],
-                  frames: int | None, summary: RunSummary) -> bool:
-    """All frames of the source into `out` and the sinks; whether it was interrupted."""
+def _process(opened: Source, loaded: LoadedPipeline, known: list[FrameResult], out: Path, images: list[Sink],
+             frames: int | None, summary: RunSummary) -> bool:
+    """Process all frames of the source into `out` and the sinks; whether the run was interrupted."""
     from posebot.video.overlay import Overlay
     from posebot.video.run import run
     from posebot.video.sinks import JsonlSink
@@ -94,24 +94,23 @@ def _work_through(opened: Source, looking: Looking, known: list[FrameResult], ou
         sinks: list[Sink] = [JsonlSink(out), *images]
         for sink in sinks:
             stack.callback(sink.close)
-        told = stack.enter_context(_progress(opened, frames, 0 if images else len(known)))
+        progress = stack.enter_context(_progress(opened, frames, 0 if images else len(known)))
         interruption = stack.enter_context(until_interrupted())
-        run(opened, _scene_by_scene(looking.pipeline), sinks, Overlay(looking.objects), summary, limit=frames,
-            known={result.frame_id: result for result in known}, progress=interruption.after(told))
+        run(opened, _reset_per_scene(loaded.pipeline), sinks, Overlay(loaded.objects), summary, limit=frames,
+            known={result.frame_id: result for result in known}, progress=interruption.after(progress))
     return interruption.asked
 
 
 def _fuses(source: Source, mount: HandEyeMount | None, fuse: bool | None) -> bool:
-    """Views are joined where they follow each other in time, or a robot says where they are from; other images and
-    data sets are judged one by one."""
+    """Whether views are fused. Default: only video, live cameras, and recordings with robot poses."""
     from posebot.video.recordings import VideoSource
 
-    told = mount is not None and mount.poses is not None
-    return fuse if fuse is not None else source.live or told or isinstance(source, VideoSource)
+    has_poses = mount is not None and mount.poses is not None
+    return fuse if fuse is not None else source.live or has_poses or isinstance(source, VideoSource)
 
 
-def _scene_by_scene(pipeline: Pipeline | UntrainedPipeline) -> Callable[[Frame], FrameResult]:
-    """The pipeline, forgetting what it saw when another scene begins: each has a world frame of its own."""
+def _reset_per_scene(pipeline: Pipeline | UntrainedPipeline) -> Callable[[Frame], FrameResult]:
+    """The pipeline, reset at the start of each scene: each has its own world frame."""
     scenes: set[str] = set()
 
     def process(frame: Frame) -> FrameResult:
@@ -125,12 +124,12 @@ def _scene_by_scene(pipeline: Pipeline | UntrainedPipeline) -> Callable[[Frame],
     return process
 
 
-def _made_from(source: str, looking: Looking, split: str | None, depth: bool, fuse: bool, camera: Path | None,
+def _run_settings(source: str, loaded: LoadedPipeline, split: str | None, depth: bool, fuse: bool, camera: Path | None,
                mount: HandEyeMount | None, scale_camera: bool) -> dict[str, Any]:
-    """What the results depend on, for a later run that wants to go on."""
+    """Everything that results depend on; only a run with the same settings can resume."""
     intrinsics = None if camera is None else hashlib.sha256(camera.read_bytes()).hexdigest()
     name = str(Path(source).resolve()) if Path(source).exists() else source
-    return {"source": name, "split": split, "bundle": looking.digest, "depth": depth, "fuse": fuse,
+    return {"source": name, "split": split, "bundle": loaded.digest, "depth": depth, "fuse": fuse,
             "camera": intrinsics, "mount": None if mount is None else mount.digest, "scale_camera": scale_camera}
 
 
@@ -140,7 +139,7 @@ def _image_sinks(source: Source, video: Path | None, overlays: Path | None, mcap
 
     sinks: list[Sink] = []
     if video is not None:
-        sinks.append(VideoSink(video, None if source.live else source.fps or _STILL_FPS))
+        sinks.append(VideoSink(video, None if source.live else source.fps or _IMAGE_FPS))
     if overlays is not None:
         sinks.append(ImageSink(overlays))
     if mcap is not None:
@@ -150,7 +149,7 @@ def _image_sinks(source: Source, video: Path | None, overlays: Path | None, mcap
 
 @contextmanager
 def _progress(source: Source, limit: int | None, known: int) -> Iterator[Any]:
-    """A bar on stderr that begins at `known`, and a line for every bad image. Yields what `run` is to tell events."""
+    """Progress bar on stderr that starts at `known`, a line for every bad image. Yields the callback of `run`."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from posebot.video.source import SkippedFrame
@@ -160,20 +159,20 @@ def _progress(source: Source, limit: int | None, known: int) -> Iterator[Any]:
     bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
                    console=screen, disable=not screen.is_terminal, transient=True)
 
-    def tell(event: Output | SkippedFrame) -> None:
+    def show(event: Output | SkippedFrame) -> None:
         if isinstance(event, SkippedFrame):
             screen.print(f"skipped {event.frame_id}: {event.reason}", markup=False, soft_wrap=True)
         bar.advance(task)
 
     with bar:
         task = bar.add_task(source.name, total=total, completed=known)
-        yield tell
+        yield show
 
 
-def _refuse_nothing(source: Source, summary: RunSummary, interrupted: bool) -> None:
+def _require_results(source: Source, summary: RunSummary, interrupted: bool) -> None:
     if not summary.frames and summary.bad_frames and not interrupted and not source.live:
         raise ImageError(source.name, f"none of {summary.skipped} images can be used",
-                         f"the first: {summary.bad_frames[0].reason}")
+                         f"first error: {summary.bad_frames[0].reason}")
 
 
 def _report(summary: RunSummary, out: Path, as_json: bool) -> None:
@@ -182,13 +181,13 @@ def _report(summary: RunSummary, out: Path, as_json: bool) -> None:
     from rich.table import Table
 
     rate = (summary.frames - summary.resumed) / max(summary.seconds, 1e-9)
-    known = f", {summary.resumed} of them from an earlier run" if summary.resumed else ""
+    known = f", {summary.resumed} of them from an interrupted run" if summary.resumed else ""
     counts = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in summary.objects.most_common())
     lost = "".join(f", {count} {name}" for count, name in ((summary.skipped, "bad images skipped"),
                                                           (summary.dropped, "frames dropped")) if count)
     screen = console()
-    screen.print(f"{summary.frames} frames{known} in {summary.seconds:.1f} s ({rate:.1f} a second){lost}")
-    screen.print(f"objects: {counts or 'none seen'}")
+    screen.print(f"{summary.frames} frames{known} in {summary.seconds:.1f} s ({rate:.1f} per second){lost}")
+    screen.print(f"objects: {counts or 'none'}")
     table = Table("stage", "median ms", "95 % ms", box=None, pad_edge=False)
     for stage, (median, high) in summary.times().items():
         table.add_row(stage, f"{median:.1f}", f"{high:.1f}")

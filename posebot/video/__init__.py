@@ -1,1 +1,1 @@
-"""Floor 5: where frames come from and where results go: sources, sinks, overlays, the simulated wrist camera."""
+"""Layer 5: sources of frames and sinks of results: cameras, recordings, overlays, the simulated wrist camera."""

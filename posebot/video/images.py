@@ -1,4 +1,4 @@
-"""Image files: decoded or refused."""
+"""Image files: decoding with detection of truncated files."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 from posebot.core.errors import DepthError, ImageError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
-# A decoder fills the missing part of a file that was cut off with grey. So the end of the file is looked for.
-_ENDS = {b"\x89PNG": b"IEND", b"\xff\xd8\xff": b"\xff\xd9"}
+# Decoders fill the missing part of a truncated file with grey, so the end marker is checked.
+_END_MARKERS = {b"\x89PNG": b"IEND", b"\xff\xd8\xff": b"\xff\xd9"}
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
     """uint8 (H, W, 3), red first, pixels as stored (an EXIF orientation would belong to other intrinsics).
 
     Raises:
-        InputError: missing, cut off, or no image.
+        InputError: missing, truncated, or not an image.
     """
     import cv2
 
@@ -31,7 +31,7 @@ def read_depth(path: Path, depth_scale: float) -> NDArray[np.float32]:
     """float32 (H, W) metres, 0 = no reading, from a 16 bit image with `depth_scale` millimetres per unit.
 
     Raises:
-        InputError: missing, cut off, no image, or not one channel of 16 bits (a coloured depth map, say).
+        InputError: missing, truncated, not an image, or not one channel of 16 bits (a colour-mapped depth image).
     """
     import cv2
 
@@ -42,7 +42,7 @@ def read_depth(path: Path, depth_scale: float) -> NDArray[np.float32]:
 
 
 def list_image_files(folder: Path) -> list[Path]:
-    """The image files of a folder, sorted by name; hidden files left out."""
+    """Image files of a folder, sorted by name, without hidden files."""
     return sorted(path for path in folder.iterdir()
                   if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file())
 
@@ -54,9 +54,9 @@ def _decode(path: Path, flags: int) -> NDArray[Any]:
         data = path.read_bytes()
     except OSError as error:
         raise ImageError(path, (error.strerror or "not readable").lower(), "a image file") from None
-    end = next((end for start, end in _ENDS.items() if data.startswith(start)), None)
+    end = next((end for start, end in _END_MARKERS.items() if data.startswith(start)), None)
     if end is not None and end not in data[-64:]:
-        raise ImageError(path, f"the image is cut off ({len(data)} bytes)", "a whole PNG or JPEG file")
+        raise ImageError(path, f"the image is truncated ({len(data)} bytes)", "a complete PNG or JPEG file")
     image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     if image is None:
         raise ImageError(path, "not readable as a image", "PNG, JPEG, TIFF, BMP or WebP")

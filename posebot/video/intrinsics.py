@@ -1,11 +1,11 @@
-"""Intrinsics from a file. They are read or refused, never guessed.
+"""Intrinsics from a file. Missing values are an error, never guessed.
 
-Understood, JSON or YAML alike:
+Formats, JSON or YAML:
 
 - BOP `camera.json`: fx, fy, cx, cy, width, height, depth_scale;
 - a 3x3 matrix named K, k, cam_K or camera_matrix (nine numbers, three rows, or {rows, cols, data}), with width and
   height (or image_width, image_height) and distortion (or D, d, dist_coeffs, distortion_coefficients). ROS
-  camera_info, OpenCV's calibration files and posebot's `Camera.to_dict()` are of this kind;
+  camera_info, OpenCV's calibration files and posebot's `Camera.to_dict()` have this form;
 - an `intrinsics` section with one of the above, or with f_u, f_v, pp_x, pp_y (M3T).
 """
 
@@ -33,11 +33,11 @@ EXPECTED = 'for example {"fx": 572.4, "fy": 573.6, "cx": 325.3, "cy": 242.0, "wi
 
 @dataclass(frozen=True)
 class Intrinsics:
-    """A camera and how its depth images are stored.
+    """A camera and the scale of its depth images.
 
     Attributes:
-        depth_scale: millimetres per unit of a 16 bit depth image, as in BOP; None if the file does not say.
-        where: the file they come from, for messages.
+        depth_scale: millimetres per unit of a 16 bit depth image, as in BOP; None if unknown.
+        where: the file, for messages.
     """
 
     camera: Camera
@@ -45,11 +45,11 @@ class Intrinsics:
     where: str = "camera"
 
     def for_size(self, width: int, height: int, scale: bool = False) -> Camera:
-        """The camera of a image of this size.
+        """The camera of an image of this size.
 
-        With `scale`, intrinsics of another size are resized, provided that the aspect ratio is exactly the same.
+        With `scale`, intrinsics of another size with exactly the same aspect ratio are resized.
         Raises:
-            InputError: the sizes differ and `scale` is off, or the image was cropped or stretched.
+            InputError: the sizes differ without `scale`, or the aspect ratios differ.
         """
         own = self.camera
         if (width, height) == (own.width, own.height):
@@ -57,7 +57,7 @@ class Intrinsics:
         problem = f"intrinsics are for {own.width}x{own.height}, the image is {width}x{height}"
         if width * own.height != height * own.width:
             raise IntrinsicsError(self.where, problem,
-                                  "intrinsics of exactly this image; the aspect ratios differ too")
+                                  "intrinsics of this image size; the aspect ratios differ too")
         if not scale:
             raise IntrinsicsError(self.where, problem,
                                   "the right file, or --scale-camera if the image was only resized")
@@ -69,7 +69,7 @@ def load_intrinsics(path: str | Path) -> Intrinsics:
     """Read a file of one of the forms above.
 
     Raises:
-        InputError: the file is missing or unreadable, or a number is missing or not sound.
+        InputError: the file is missing or unreadable, or a value is missing or wrong.
     """
     path = Path(path)
     try:
@@ -80,14 +80,15 @@ def load_intrinsics(path: str | Path) -> Intrinsics:
     try:
         data = json.loads(text) if path.suffix == ".json" else yaml.load(_without_directive(text), _OpenCvLoader)
     except (ValueError, yaml.YAMLError) as error:
-        raise IntrinsicsError(path, f"neither JSON nor YAML ({' '.join(str(error).split())[:120]})", EXPECTED) from None
+        reason = " ".join(str(error).split())[:120]
+        raise IntrinsicsError(path, f"is neither valid JSON nor valid YAML ({reason})", EXPECTED) from None
     return intrinsics_from(data, str(path))
 
 
 def intrinsics_from(data: Any, where: str) -> Intrinsics:
-    """As `load_intrinsics`, from the file's content."""
+    """As `load_intrinsics`, from the content of the file."""
     if not isinstance(data, Mapping):
-        raise IntrinsicsError(where, f"holds {type(data).__name__}", EXPECTED)
+        raise IntrinsicsError(where, f"is a {type(data).__name__}; it must be a mapping", EXPECTED)
     if isinstance(data.get("intrinsics"), Mapping):
         return intrinsics_from(data["intrinsics"], f"{where}: intrinsics")
     model = str(data.get("distortion_model", ""))
@@ -134,7 +135,7 @@ def _size(data: Mapping[str, Any], name: str, where: str) -> int:
     value = data.get(name, data.get(f"image_{name}"))
     if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value <= 0:
         raise IntrinsicsError(where, f"{name} is {value!r}" if value is not None else f"{name} is missing",
-                              "the image's size in pixels, so that a wrong file is noticed")
+                              "the image size in pixels; it guards against the wrong file")
     return int(value)
 
 
@@ -146,12 +147,12 @@ def _numbers(value: Any, where: str) -> Array:
     except (TypeError, ValueError):
         numbers = np.array([np.nan])
     if not np.isfinite(numbers).all():
-        raise IntrinsicsError(where, f"{str(value)[:60]!r} is not made of finite numbers", "pixels")
+        raise IntrinsicsError(where, f"{str(value)[:60]!r} is not a list of finite numbers", "pixels")
     return numbers
 
 
 class _OpenCvLoader(yaml.SafeLoader):
-    """Safe YAML that also reads `!!opencv-matrix`."""
+    """Safe YAML loader with `!!opencv-matrix`."""
 
 
 _OpenCvLoader.add_constructor("tag:yaml.org,2002:opencv-matrix",
@@ -159,5 +160,5 @@ _OpenCvLoader.add_constructor("tag:yaml.org,2002:opencv-matrix",
 
 
 def _without_directive(text: str) -> str:
-    """OpenCV begins its files with `%YAML:1.0`, which is not YAML."""
+    """OpenCV files begin with `%YAML:1.0`, which is not valid YAML."""
     return text.partition("\n")[2] if text.startswith("%YAML:") else text

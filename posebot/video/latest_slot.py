@@ -1,4 +1,4 @@
-"""A slot that holds one thing, the newest: what keeps a live image from growing old in a queue."""
+"""A queue of length one in which the newest item replaces the previous one: bounds the age of live frames."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ T = TypeVar("T")
 
 
 class LatestSlot(Generic[T]):
-    """One slot between a thread that produces and one that consumes. A new item replaces the one not yet taken."""
+    """One slot between a producer thread and a consumer thread. A new item replaces the one not yet taken."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -18,7 +18,7 @@ class LatestSlot(Generic[T]):
         self._closed = False
 
     def put(self, item: T) -> None:
-        """Leave an item; one that lies there untaken is dropped and counted."""
+        """Put an item; one that was not taken yet is dropped and counted."""
         with self._changed:
             if self._item is not None:
                 self._dropped += 1
@@ -26,7 +26,7 @@ class LatestSlot(Generic[T]):
             self._changed.notify()
 
     def take(self, timeout: float | None = None) -> tuple[T, int] | None:
-        """Wait for the newest item and the number dropped since the last one taken; None after close or timeout."""
+        """Wait for the newest item; returns it and the number dropped since the last take; None on close, timeout."""
         with self._changed:
             self._changed.wait_for(lambda: self._item is not None or self._closed, timeout)
             item, dropped = self._item, self._dropped
@@ -36,7 +36,7 @@ class LatestSlot(Generic[T]):
             return item, dropped
 
     def close(self) -> None:
-        """No more items will come: an item still there can be taken, after that `take` gives None at once."""
+        """End of items: a remaining item can still be taken, then `take` returns None immediately."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()

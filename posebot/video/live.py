@@ -1,4 +1,4 @@
-"""Sources that do not wait: cameras. A thread keeps the newest frame in one slot; what nobody takes is dropped."""
+"""Live cameras: a reader thread keeps the newest frame in one slot; frames that are not taken are dropped."""
 
 from __future__ import annotations
 
@@ -26,23 +26,23 @@ _EVENT_POLL_S = 0.25
 
 
 class LiveSource:
-    """The newest frame of a camera, read by a thread, reconnected when it breaks off.
+    """The newest frame of a camera, read by a thread that reconnects after an interruption.
 
-    Frames are numbered "name/0", "name/1" … as they are read, dropped ones included.
+    Frames are numbered "name/0", "name/1" … as they are read, including dropped ones.
 
     Args:
-        name: the camera's name in the configuration. opened: starts the camera and yields frames, or the reason why one
-            could not be used; runs in the thread, and again after the camera broke off. backoff_s: pauses before each
-            further attempt, the last one for good; they start anew once a frame has come.
+        name: of the camera in the configuration. read_frames: opens the camera and yields frames, or the reason why one
+            cannot be used; called in the thread, again after each interruption. backoff_s: pauses between attempts; the
+            last one repeats; restarted after a frame was received.
     """
 
     live: bool = True
     total: int | None = None
 
-    def __init__(self, name: str, opened: Callable[[], Iterator[Frame | str]], fps: float | None = None,
+    def __init__(self, name: str, read_frames: Callable[[], Iterator[Frame | str]], fps: float | None = None,
                  backoff_s: tuple[float, ...] = BACKOFF_S) -> None:
         self.name, self.fps = name, fps
-        self._opened, self._backoff_s = opened, backoff_s
+        self._read_frames, self._backoff_s = read_frames, backoff_s
         self._slot: LatestSlot[Frame] = LatestSlot()
         self._events: queue.SimpleQueue[SkippedFrame] = queue.SimpleQueue()
         self._failure: BaseException | None = None
@@ -54,7 +54,7 @@ class LiveSource:
         """Endless, until `close`.
 
         Raises:
-            InputError: the camera cannot be opened at all. Once it has given a frame, it is waited for.
+            InputError: the camera cannot be opened. After the first frame it is reconnected without an error.
         """
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=f"camera {self.name}", daemon=True)
@@ -80,7 +80,7 @@ class LiveSource:
     def _run(self) -> None:
         try:
             self._read_until_stopped()
-        except BaseException as error:  # a thread has nobody to tell: the consumer raises it
+        except BaseException as error:  # raised again in the consumer's thread
             self._failure = error
         finally:
             self._slot.close()
@@ -103,7 +103,7 @@ class LiveSource:
             self._stop.wait(pause)
 
     def _read_once(self) -> None:
-        for item in self._opened():
+        for item in self._read_frames():
             if isinstance(item, str):
                 self._skip(item)
             else:

@@ -1,4 +1,4 @@
-"""MCAP, the recording that Foxglove and ROS tools read: results as JSON, images as JPEG, both with time stamps."""
+"""MCAP recordings for Foxglove and ROS tools: results as JSON, images as JPEG, with time stamps."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ IMAGE_SCHEMA = {
 
 
 class McapSink:
-    """Writes one result, its image and its overlay per frame; closed properly, the file has an index."""
+    """One result, image and overlay per frame; `close` writes the index."""
 
     needs_image = True
 

@@ -1,7 +1,7 @@
-"""An honest image of a result: drawn on the very frame it was computed from.
+"""Overlay of a result on its image.
 
 Each object has its box, the outline of its mesh at the estimated pose, its axes (x red, y green, z blue) and a label
-with the certainty; the colour tells the status. A footer below the image tells the frame, its age and the counts.
+with the certainty; the colour shows the status. An optional footer shows the frame, its age and the counts.
 """
 
 from __future__ import annotations
@@ -28,11 +28,22 @@ _SUBPIXEL = 4
 FOOTER = 24  # pixels at scale 1
 
 
-class Overlay:
-    """Draws results of a bundle's objects.
+def draw_overlay(rgb: NDArray[np.uint8], result: FrameResult, objects: Iterable[ObjectModel], *,
+                 scale: int = 1) -> NDArray[np.uint8]:
+    """A copy of the image with the estimates of a result drawn in, uint8 (H * scale, W * scale, 3), RGB.
 
     Args:
-        objects: the models, for outlines and axes. scale: the image is enlarged by this whole number first.
+        rgb: the image, uint8 (H, W, 3), undistorted, with the intrinsics of `result.camera`. objects: models, for
+            outlines and axes; estimates of other objects have only a box and a label.
+    """
+    return Overlay(objects, scale).draw_image(rgb, result)
+
+
+class Overlay:
+    """Draws results; keeps the prepared meshes, so that an instance is faster than `draw_overlay` for many frames.
+
+    Args:
+        objects: models, for outlines and axes. scale: integer factor by which the image is enlarged first.
     """
 
     def __init__(self, objects: Iterable[ObjectModel], scale: int = 1) -> None:
@@ -41,22 +52,30 @@ class Overlay:
         self.scale = scale
 
     def draw(self, frame: Frame, result: FrameResult) -> NDArray[np.uint8]:
-        """uint8 (H', W', 3), red first; H' and W' are even, H' has the footer in it. The frame is left as it is."""
-        import cv2
-
+        """The overlay with a footer, uint8 (H', W', 3), RGB; H' and W' are even (video codecs need that)."""
         scale, (height, width) = self.scale, frame.rgb.shape[:2]
         footer = FOOTER * max(1, round(height * scale / 480))
         canvas = np.zeros((_even(height * scale + footer), _even(width * scale), 3), np.uint8)
-        image = canvas[:height * scale, :width * scale]
-        image[:] = frame.rgb if scale == 1 else cv2.resize(frame.rgb, None, fx=scale, fy=scale,
-                                                             interpolation=cv2.INTER_CUBIC)
-        K = resize_K(frame.camera.K, scale, scale)
-        for estimate in sorted(result.estimates, key=_drawing_order):
-            self._draw_estimate(image, K, estimate)
-        self._draw_labels(image, result.estimates)
+        canvas[:height * scale, :width * scale] = self._draw(frame.rgb, frame.camera.K, result.estimates)
         canvas[height * scale:] = _DARK
         _draw_footer(canvas[height * scale:], result)
         return canvas
+
+    def draw_image(self, rgb: NDArray[np.uint8], result: FrameResult) -> NDArray[np.uint8]:
+        """The overlay without a footer, see `draw_overlay`."""
+        return self._draw(rgb, result.camera.K, result.estimates)
+
+    def _draw(self, rgb: NDArray[np.uint8], K: Array, estimates: Sequence[PoseEstimate]) -> NDArray[np.uint8]:
+        import cv2
+
+        scale = self.scale
+        image = np.array(rgb) if scale == 1 else np.asarray(
+            cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
+        K = resize_K(K, scale, scale)
+        for estimate in sorted(estimates, key=_drawing_order):
+            self._draw_estimate(image, K, estimate)
+        self._draw_labels(image, estimates)
+        return image
 
     def _draw_estimate(self, image: NDArray[np.uint8], K: Array, estimate: PoseEstimate) -> None:
         color, thick = COLORS[estimate.status], _thickness(image)
@@ -68,12 +87,12 @@ class Overlay:
             self.outlines[estimate.obj_id] = MeshOutline(model.mesh)
         height, width = image.shape[:2]
         lines = self.outlines[estimate.obj_id].lines(K, estimate.cam_from_obj, width, height)
-        sure = estimate.status == "ok"  # a doubtful pose is drawn thin and without detail
-        if sure:
+        certain = estimate.status == "ok"  # uncertain poses are drawn thin and without detail
+        if certain:
             _lines(image, lines.contours, _DARK, thick + 2, closed=True)
-            _lines(image, lines.creases, color, 1)
+            _lines(image, lines.sharp_edges, color, 1)
         _lines(image, lines.contours, color, thick, closed=True)
-        _draw_axes(image, K, estimate.cam_from_obj, (0.4 if sure else 0.2) * model.diameter)
+        _draw_axes(image, K, estimate.cam_from_obj, (0.4 if certain else 0.2) * model.diameter)
 
     def _draw_labels(self, image: NDArray[np.uint8], estimates: Sequence[PoseEstimate]) -> None:
         size = max(11, round(image.shape[0] / 40))
@@ -87,7 +106,7 @@ class Overlay:
 
 
 def label_of(estimate: PoseEstimate) -> str:
-    """What stands beside an object: name and track, certainty, and the 90 % radius of its position."""
+    """Label of an object: name and track, certainty, and the 90 % radius of its position."""
     name = estimate.label if estimate.track_id is None else f"{estimate.label} #{estimate.track_id}"
     if estimate.status == "no_pose":
         return f"{name}  no pose"
@@ -127,21 +146,21 @@ def _draw_axes(image: NDArray[np.uint8], K: Array, cam_from_obj: Array, length: 
 
 def _place(width: int, height: int, box: Array, boxes: Sequence[Array], placed: Sequence[Array], image_width: int,
            image_height: int) -> Array:
-    """Where a label hides least: xyxy beside its own box, away from other objects and labels, inside the image."""
+    """Label position (xyxy) with the least overlap: beside its box, away from other objects and labels."""
     x0, y0, x1, y1 = box
-    spots = [(x0, y0 - height - 1), (x0, y1 + 2), (x1 - width, y0 - height - 1), (x1 - width, y1 + 2), (x1 + 2, y0),
+    places = [(x0, y0 - height - 1), (x0, y1 + 2), (x1 - width, y0 - height - 1), (x1 - width, y1 + 2), (x1 + 2, y0),
              (x0 - width - 2, y0), (x1 + 2, y1 - height), (x0 - width - 2, y1 - height), (x0, y0 + 1)]
-    corners = np.clip(spots, 0, np.maximum([image_width - width, image_height - height], 0))
+    corners = np.clip(places, 0, np.maximum([image_width - width, image_height - height], 0))
     candidates = np.hstack([corners, np.add(corners, [width, height])])
-    costs = 0.02 * np.arange(len(spots)) + _covered(candidates, boxes) + 4 * _covered(candidates, placed)
+    costs = 0.02 * np.arange(len(places)) + _covered(candidates, boxes) + 4 * _covered(candidates, placed)
     return candidates[costs.argmin()]
 
 
-def _covered(spots: Array, boxes: Sequence[Array]) -> Array:
-    """How much of each spot (N, 4) the boxes cover, summed over the boxes, in areas of the spot: (N,)."""
+def _covered(candidates: Array, boxes: Sequence[Array]) -> Array:
+    """Fraction (N,) of each candidate (N, 4) that the boxes cover, summed over the boxes."""
     others = np.reshape(boxes, (-1, 4))
-    sides = np.minimum(spots[:, None, 2:], others[:, 2:]) - np.maximum(spots[:, None, :2], others[:, :2])
-    return np.clip(sides, 0, None).prod(axis=-1).sum(axis=1) / (spots[:, 2:] - spots[:, :2]).prod(axis=1)
+    sides = np.minimum(candidates[:, None, 2:], others[:, 2:]) - np.maximum(candidates[:, None, :2], others[:, :2])
+    return np.clip(sides, 0, None).prod(axis=-1).sum(axis=1) / (candidates[:, 2:] - candidates[:, :2]).prod(axis=1)
 
 
 def _lines(image: NDArray[np.uint8], lines: Sequence[Array] | Array, color: Color, thickness: int,
@@ -154,7 +173,7 @@ def _lines(image: NDArray[np.uint8], lines: Sequence[Array] | Array, color: Colo
 
 
 def _fixed(points: Array) -> NDArray[np.int32]:
-    """cv2's fixed-point coordinates."""
+    """Fixed-point coordinates of cv2."""
     return np.rint(np.clip(points, -1e5, 1e5) * (1 << _SUBPIXEL)).astype(np.int32)
 
 
@@ -168,7 +187,7 @@ def _box_corners(box: Array) -> Array:
 
 
 def _drawing_order(estimate: PoseEstimate) -> tuple[bool, float]:
-    """What is doubtful first, so that what is sure lies on top; the far before the near."""
+    """Uncertain estimates first, far before near, so that certain and near ones are on top."""
     return estimate.status == "ok", 0.0 if estimate.cam_from_obj is None else -float(estimate.cam_from_obj[2, 3])
 
 

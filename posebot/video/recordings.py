@@ -1,4 +1,4 @@
-"""Finite sources on disk: a image, a folder of images (with depth or without), a BOP split, a video file."""
+"""Sources on disk: an image, a folder of images (with depth or without), a BOP split, a video file."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ VIDEO_SUFFIXES = (".mp4", ".mkv", ".avi", ".mov", ".webm", ".m4v", ".mpg", ".mpe
 
 
 class ImageSource:
-    """Image files. A single file that is bad is an error; in a folder a bad one is skipped.
+    """Image files. A bad single file is an error; in a folder bad files are skipped.
 
     Args:
-        path: a image, or a folder with images, or a folder with `rgb/` and `depth/` (same names, 16 bit).
+        path: an image, or a folder with images, or a folder with `rgb/` and `depth/` (same names, 16 bit).
         with_depth: whether depth images are read. base_from_cam: 4x4, the same for all images, or None.
         scale_camera: whether intrinsics of another size with the same aspect ratio are resized.
     Raises:
-        InputError: nothing there, or depth images without a depth scale.
+        InputError: no image, or depth images without a depth scale.
     """
 
     live: bool = False
@@ -72,13 +72,13 @@ class ImageSource:
         return Frame(rgb, camera, depth, self.base_from_cam, frame_id, time.time())
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Nothing is open."""
 
 
 class BopSource:
-    """The images of a BOP split; with an official target list beside it, those that the list names.
+    """Images of a BOP split; with an official target list, those in the list.
 
-    Intrinsics come from the data set. `base_from_cam` is the camera's pose in BOP's world frame, where it is given.
+    Intrinsics come from the data set. `base_from_cam` is the camera pose in the world frame of BOP, where given.
     """
 
     live: bool = False
@@ -91,12 +91,12 @@ class BopSource:
         keys = self.dataset.keys()
         self.keys = [key for key in keys if listed is None or key in listed]
         if not self.keys:
-            raise ImageError(self.dataset.folder, "no image of the target list is there", "the split that it is for")
+            raise ImageError(self.dataset.folder, "has no image of the target list", "the split of the list")
         self.total: int | None = len(self.keys)
 
     @property
     def has_target_list(self) -> bool:
-        """Whether the data set names the images that count."""
+        """Whether the data set has an official target list for this split."""
         return (self.dataset.root / "test_targets_bop19.json").is_file() and self.dataset.split.startswith("test")
 
     def frames(self, done: Container[str] = ()) -> Iterator[FrameEvent]:
@@ -113,14 +113,14 @@ class BopSource:
         return replace(frame, depth=frame.depth if self.with_depth else None, captured_at=time.time())
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Nothing is open."""
 
 
 class VideoSource:
-    """A video file. `captured_at` is when the frame was read, as a recording says nothing of its age.
+    """A video file. `captured_at` is the time at which a frame is read.
 
     Raises:
-        InputError: no video in the file, or intrinsics of another size.
+        InputError: no video stream, or intrinsics of another size.
     """
 
     live: bool = False
@@ -150,11 +150,11 @@ class VideoSource:
             return SkippedFrame(frame_id, str(error))
 
     def close(self) -> None:
-        """Nothing is held open between calls of `shots`."""
+        """Nothing is open between calls of `frames`."""
 
 
 def open_video(address: str, **options: Any) -> Any:
-    """A PyAV container that has a video stream. Raises InputError; the message names no credentials."""
+    """A PyAV container with a video stream. Raises InputError without credentials in its message."""
     import av
 
     from posebot.video.source import redacted
@@ -165,7 +165,7 @@ def open_video(address: str, **options: Any) -> Any:
         raise ImageError(redacted(address), f"cannot be opened ({redacted(_reason(error))})", "a video") from None
     if not container.streams.video:
         container.close()
-        raise ImageError(redacted(address), "holds no video", "a video")
+        raise ImageError(redacted(address), "has no video stream", "a video")
     return container
 
 
@@ -194,15 +194,15 @@ def _reason(error: Exception) -> str:
 
 
 def _image_files(path: Path, with_depth: bool) -> tuple[list[Path], dict[str, Path]]:
-    """The images, and the depth images by stem."""
+    """Images, and depth images by stem."""
     if path.is_file():
         return [path], {}
     if not path.is_dir():
         raise MissingFileError(path, "no such file or folder",
-                               "a image, a folder of images, a BOP data set or a video")
+                               "an image, a folder of images, a BOP data set or a video")
     folder = path / "rgb" if (path / "rgb").is_dir() else path
     files = list_image_files(folder)
     if not files:
-        raise ImageError(folder, "holds no image", "PNG, JPEG, TIFF, BMP or WebP files")
+        raise ImageError(folder, "has no images", "PNG, JPEG, TIFF, BMP or WebP files")
     depth = list_image_files(path / "depth") if with_depth and (path / "depth").is_dir() else []
     return files, {file.stem: file for file in depth}

@@ -1,4 +1,4 @@
-"""Going on after a kill: what a results file was made from is kept beside it, and must be the same."""
+"""Resuming an interrupted run: its settings are stored beside the results file and must be the same."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from posebot.core.results import FrameResult
 from posebot.video.sinks import read_jsonl
 
 
-def resume(path: Path, made_from: Mapping[str, Any], overwrite: bool, live: bool) -> list[FrameResult]:
-    """The results that `path` holds already, by the same command; none for a new file. Writes `path` + ".run.json".
+def resume(path: Path, settings: Mapping[str, Any], overwrite: bool, live: bool) -> list[FrameResult]:
+    """Results that `path` has already, of the same settings; none for a new file. Writes `path` + ".run.json".
 
     Args:
-        made_from: JSON-able settings that results depend on. overwrite: forget what is there. live: the source cannot
-            be continued, since its frames are gone.
+        settings: everything that results depend on, plain JSON. overwrite: discard existing results. live: the source
+            cannot be resumed.
     Raises:
-        InputError: the file holds results of other settings, or of a live source; nothing is touched then.
+        InputError: the file has results of other settings, or of a live source; nothing is changed then.
     """
-    settings = json.loads(json.dumps(made_from))
+    current: dict[str, Any] = json.loads(json.dumps(settings))
     record = path.with_name(path.name + ".run.json")
     if path.exists() and path.stat().st_size > 0 and not overwrite:
         earlier = _read(record)
-        if live or earlier != settings:
-            raise InputError("--out", f"{path} holds results of {_difference(earlier, settings, live)}",
+        if live or earlier != current:
+            raise InputError("--out", f"{path} has results of {_difference(earlier, current, live)}",
                              "another file, or --overwrite")
-        return read_jsonl(path, mend=True)
+        return read_jsonl(path, repair=True)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(b"")
-    write_atomic(record, json.dumps(settings, indent=2) + "\n")
+    write_atomic(record, json.dumps(current, indent=2) + "\n")
     return []
 
 

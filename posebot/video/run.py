@@ -1,4 +1,4 @@
-"""The loop: frames from a source, through a pipeline, into sinks. And what is to be said at its end."""
+"""The main loop: frames from a source, through a pipeline, into sinks; with a summary of counts and times."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class RunSummary:
     """Counts and times of a run.
 
     Attributes:
-        frames: with a result, those of an earlier, interrupted run (`resumed`) included. skipped: images that could
-            not be used; the first ones with reasons in `bad_frames`. dropped: frames that a live source lost.
+        frames: with a result, including those of an interrupted run (`resumed`). skipped: images that could not be
+            used; the first ones with reasons in `bad_frames`. dropped: frames that a live source dropped.
         objects: estimates by status. stage_ms: times of each stage, one per frame of this run. seconds: wall time.
     """
 
@@ -52,13 +52,13 @@ class RunSummary:
             self.stage_ms.setdefault(stage, []).append(milliseconds)
 
     def skip(self, skipped: SkippedFrame) -> None:
-        """Count a image that could not be used."""
+        """Count an image that could not be used."""
         self.skipped += 1
         if len(self.bad_frames) < _SHOWN_SKIPS:
             self.bad_frames.append(skipped)
 
     def times(self) -> dict[str, tuple[float, float]]:
-        """Median and 95 % quantile of each stage, milliseconds."""
+        """Median and 95th percentile of each stage, milliseconds."""
         return {stage: (float(np.median(values)), float(np.quantile(values, 0.95)))
                 for stage, values in self.stage_ms.items()}
 
@@ -75,11 +75,11 @@ class RunSummary:
 def run(source: Source, pipeline: Callable[[Frame], FrameResult], sinks: Sequence[Sink], overlay: Overlay,
         summary: RunSummary, *, limit: int | None = None, known: Mapping[str, FrameResult] | None = None,
         progress: Callable[[Output | SkippedFrame], None] = lambda event: None) -> None:
-    """Work through a source until its end, or until `limit` frames have a result. Fills `summary` as it goes.
+    """Process a source until its end, or until `limit` frames have a result. Updates `summary`.
 
     Args:
-        known: results of an earlier run by frame_id. Those frames are not computed again; sinks that want images get
-            them once more, since videos cannot be continued. progress: is told of every frame and every bad image.
+        known: results of an interrupted run by frame_id. They are not computed again; sinks with `needs_image` get
+            these frames again, since videos cannot be appended. progress: is called for every frame and bad image.
     """
     known = known or {}
     redraw = [sink for sink in sinks if sink.needs_image]
@@ -90,11 +90,11 @@ def run(source: Source, pipeline: Callable[[Frame], FrameResult], sinks: Sequenc
     try:
         if limit is not None and summary.frames >= limit:
             return
-        for shot in source.frames(done=() if redraw else known):
-            if isinstance(shot, SkippedFrame):
-                event: Output | SkippedFrame = shot
+        for captured in source.frames(done=() if redraw else known):
+            if isinstance(captured, SkippedFrame):
+                event: Output | SkippedFrame = captured
             else:
-                event = _processed(undistort(shot.frame), shot.dropped, pipeline, known, overlay)
+                event = _processed(undistort(captured.frame), captured.dropped, pipeline, known, overlay)
             if isinstance(event, SkippedFrame):
                 summary.skip(event)
             else:

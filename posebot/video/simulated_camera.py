@@ -1,7 +1,7 @@
-"""The simulated wrist camera: RGB-D of a table with objects that physics has dropped, seen from a moving robot hand.
+"""The simulated wrist camera: RGB-D images of objects dropped onto a table, from a moving robot hand.
 
-World and base: z up, metres. The base frame lies at the table's near edge, on its surface. What the camera knows
-(`Frame`) and the truth about the objects (`truth`) are kept apart: pipelines get frames only.
+World and base: z up, metres. The origin of the base frame is at the near edge of the table, on its surface. Frames and
+ground truth are separate: pipelines get frames only.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     from posebot.synth.scene import Scene
 
 REALSENSE_D435 = Camera(np.array([[615.0, 0, 319.5], [0, 615.0, 239.5], [0, 0, 1]]), 640, 480)
-"""Close to the colour camera of a D435 at 640x480, depth registered to it."""
+"""Approximates the colour camera of a RealSense D435 at 640x480, with registered depth."""
 BASE_FROM_WORLD = make(translation=[0.55, 0.0, 0.0])
-_REMEMBERED = 1000  # frames whose truth can be asked for
-_SEEDS = 7_000_000  # training sets count their scenes from 0: these are never among them
+_KEPT_FRAMES = 1000  # frames whose ground truth is kept
+_SEEDS = 7_000_000  # offset: never a seed of a training set
 
 
 @dataclass(frozen=True)
 class GroundTruthObject:
-    """Where an object really is. visib_fract: visible share of its silhouette in this frame, 0..1."""
+    """Pose of an object. visib_fract: visible fraction of its silhouette in this frame, 0..1."""
 
     obj_id: int
     base_from_obj: Array
@@ -44,64 +44,64 @@ class GroundTruthObject:
 
 
 class SimulatedCamera:
-    """A moving RGB-D camera over one scene. Frame i is the same for the same seed, whatever was drawn before it.
+    """A moving RGB-D camera over one scene. Frame i depends only on the seed.
 
-    To be used in one thread only (OpenGL), but for `truth`.
+    Must be used in one thread (OpenGL), except `ground_truth`.
 
     Args:
-        objects: what may lie on the table, by number; default: the kit. seed: scene and path. fps: frames a second of
-            the motion. depth: whether frames have depth. speed: of the hand.
+        objects: models by obj_id; default: the kit. seed: of scene and trajectory. fps: frames per second of the
+            motion. depth: whether frames have depth. speed: factor on the speed of the hand.
     """
 
     def __init__(self, objects: Mapping[int, ObjectModel] | None = None, seed: int = 0, fps: float = 10.0,
                  depth: bool = True, speed: float = 1.0, camera: Camera = REALSENSE_D435, name: str = "wrist") -> None:
         self.seed, self.fps, self.depth, self.camera, self.name = seed, fps, depth, camera, name
-        self._given = objects
-        self._truths: dict[int, list[GroundTruthObject]] = {}
+        self._custom_objects = objects
+        self._ground_truth: dict[int, list[GroundTruthObject]] = {}
         self.path = CameraTrajectory(_SEEDS + seed, speed=speed)
 
     def frames(self, count: int) -> Iterator[Frame]:
-        """The first `count` frames, in order, as fast as they can be drawn."""
+        """The first `count` frames, as fast as they can be rendered."""
         return (self.frame(index) for index in range(count))
 
     def frame(self, index: int) -> Frame:
         """The frame at `index` / fps seconds."""
         from posebot.synth.depth_noise import simulate_depth_sensor
 
-        scene = self._seen(index)
-        with self._label_renderer.gl.context:  # another camera of this thread may have been drawn in between
+        scene = self._scene_at(index)
+        with self._label_renderer.gl.context:  # another camera of this thread may have made its context current
             rgb = self._renderer.render(scene)
             labels = self._label_renderer.render(scene)
-        self._remember(index, scene, labels)
+        self._keep_ground_truth(index, scene, labels)
         depth = None
         if self.depth:
             depth = simulate_depth_sensor(labels.depth, self.camera.K, np.random.default_rng([self.seed, index]))
         return Frame(rgb, self.camera, depth, self.base_from_cam(index), f"{self.name}/{index}", time.time())
 
-    def truth(self, frame_id: str) -> list[GroundTruthObject]:
-        """The truth about a frame that was taken; may be asked in any thread. Empty for one long ago."""
-        return self._truths.get(int(frame_id.rpartition("/")[2]), [])
+    def ground_truth(self, frame_id: str) -> list[GroundTruthObject]:
+        """Ground truth of a rendered frame, from any thread; empty for frames that are no longer kept."""
+        return self._ground_truth.get(int(frame_id.rpartition("/")[2]), [])
 
-    def look(self, index: int) -> list[GroundTruthObject]:
-        """The truth about the frame at `index`, whoever took it; in the camera's thread."""
-        if index not in self._truths:
-            scene = self._seen(index)
+    def ground_truth_at(self, index: int) -> list[GroundTruthObject]:
+        """Ground truth of the frame at `index`, rendered or not; in the camera's thread."""
+        if index not in self._ground_truth:
+            scene = self._scene_at(index)
             with self._label_renderer.gl.context:
-                self._remember(index, scene, self._label_renderer.render(scene))
-        return self._truths[index]
+                self._keep_ground_truth(index, scene, self._label_renderer.render(scene))
+        return self._ground_truth[index]
 
-    def _remember(self, index: int, scene: Scene, labels: Labels) -> None:
-        self._truths.pop(index - _REMEMBERED, None)
-        self._truths[index] = [
-            GroundTruthObject(item.obj_id, BASE_FROM_WORLD @ item.world_from_item, _visible_share(label))
+    def _keep_ground_truth(self, index: int, scene: Scene, labels: Labels) -> None:
+        self._ground_truth.pop(index - _KEPT_FRAMES, None)
+        self._ground_truth[index] = [
+            GroundTruthObject(item.obj_id, BASE_FROM_WORLD @ item.world_from_item, _visible_fraction(label))
             for item, label in zip(scene.targets, labels.ground_truths)]
 
     def base_from_cam(self, index: int) -> Array:
-        """The camera's pose at `index` / fps seconds."""
+        """Camera pose (4x4) at `index` / fps seconds."""
         return BASE_FROM_WORLD @ self.path.world_from_cam(index / self.fps)
 
     def close(self) -> None:
-        """Let go of the renderer's memory, in the thread that took the frames."""
+        """Release the renderer, in the thread that rendered the frames."""
         if "_label_renderer" in self.__dict__:
             self._label_renderer.gl.release()
             del self.__dict__["_label_renderer"]
@@ -109,25 +109,25 @@ class SimulatedCamera:
 
     @cached_property
     def objects(self) -> Mapping[int, ObjectModel]:
-        """What may lie on the table."""
-        if self._given is not None:
-            return self._given
+        """The models by obj_id."""
+        if self._custom_objects is not None:
+            return self._custom_objects
         from posebot.objects.kit import build_kit
 
         return build_kit()
 
     @cached_property
     def scene(self) -> Scene:
-        """What lies on the table."""
+        """The scene on the table."""
         from posebot.objects.kit import KIT_MATERIALS
         from posebot.synth.tabletop import tabletop_scene
 
-        surfaces = KIT_MATERIALS if self._given is None else None
+        surfaces = KIT_MATERIALS if self._custom_objects is None else None
         return replace(tabletop_scene(self.objects, _SEEDS + self.seed, surfaces=surfaces), camera=self.camera)
 
-    def _seen(self, index: int) -> Scene:
-        seen = self.scene.with_camera_pose(self.path.world_from_cam(index / self.fps))
-        return replace(seen, camera_effects=replace(seen.camera_effects, noise_seed=index))
+    def _scene_at(self, index: int) -> Scene:
+        scene = self.scene.with_camera_pose(self.path.world_from_cam(index / self.fps))
+        return replace(scene, camera_effects=replace(scene.camera_effects, noise_seed=index))
 
     @cached_property
     def _renderer(self) -> RasterRenderer:
@@ -145,10 +145,9 @@ class SimulatedCamera:
 
 
 class SimulatedSource:
-    """The simulated camera as a live source: in its own time, and the newest frame wins.
+    """The simulated camera as a live source in real time: the newest frame wins.
 
-    A real camera's frames are thrown away while nobody looks; the simulation's are not even drawn then, which leaves
-    the processor to those who look. What was passed over counts as dropped all the same.
+    Frames that are not taken are not rendered, which saves CPU time, but count as dropped.
     """
 
     live: bool = True
@@ -160,7 +159,7 @@ class SimulatedSource:
         self._stopped = False
 
     def frames(self, done: Container[str] = ()) -> Iterator[FrameEvent]:
-        """Endless, until `close`. The camera's clock starts when its first frame has been drawn."""
+        """Endless, until `close`. Time starts when the first frame is rendered."""
         first = self.camera.frame(0)
         start, last = time.monotonic(), 0
         yield CapturedFrame(first)
@@ -176,5 +175,5 @@ class SimulatedSource:
         self.camera.close()
 
 
-def _visible_share(label: GroundTruth) -> float:
+def _visible_fraction(label: GroundTruth) -> float:
     return float(label.mask_visib.sum()) / max(label.px_count_all, 1)

@@ -1,7 +1,7 @@
-"""Where results go: JSON lines, BOP csv, overlay video, images, MCAP.
+"""Sinks of results: JSON lines, BOP csv, overlay video, overlay images.
 
-What a sink has written stays readable when the program is killed: lines are flushed one by one, the video is made of
-fragments, images and the csv appear whole or not at all.
+Output stays readable if the process is killed: lines are flushed one by one, the video is fragmented, images and the
+csv are written atomically.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 _BOP_FRAME = re.compile(r"(\d+)/(\d+)")
 _FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
-_KEYFRAME_EVERY = 25  # frames; so much is lost at most when the program is killed
+_KEYFRAME_EVERY = 25  # frames; the most that is lost if the process is killed
 _MS = Fraction(1, 1000)
 
 
 @dataclass
 class Output:
-    """A frame, its result, and its overlay, drawn once when the first sink asks for it."""
+    """A frame, its result, and its overlay, drawn once on first use."""
 
     frame: Frame
     result: FrameResult
@@ -50,7 +50,7 @@ class Output:
 
 
 class Sink(Protocol):
-    """Takes outputs in order. `needs_image`: whether it wants frames whose results are known already."""
+    """Receives outputs in order. `needs_image`: whether it also needs frames whose results are known (resumed run)."""
 
     needs_image: bool
 
@@ -60,7 +60,7 @@ class Sink(Protocol):
 
 
 class JsonlSink:
-    """results.jsonl: one line per frame, flushed, appended to what is there."""
+    """results.jsonl: one line per frame, flushed, appended."""
 
     needs_image = False
 
@@ -76,35 +76,35 @@ class JsonlSink:
         self._file.close()
 
 
-def read_jsonl(path: str | Path, mend: bool = False) -> list[FrameResult]:
-    """The results of a JSONL file. With `mend`, a last line that was cut off is removed from the file.
+def read_jsonl(path: str | Path, repair: bool = False) -> list[FrameResult]:
+    """Results of a JSONL file. With `repair`, an incomplete last line is removed from the file.
 
     Raises:
-        InputError: a line other than an unfinished last one is not a result.
+        InputError: a line other than an incomplete last one is not a result.
     """
     path = Path(path)
     data = path.read_bytes()
-    whole = data[:data.rfind(b"\n") + 1]
+    complete = data[:data.rfind(b"\n") + 1]
     results = []
-    for number, line in enumerate(whole.splitlines(), 1):
+    for number, line in enumerate(complete.splitlines(), 1):
         try:
             results.append(FrameResult.from_dict(json.loads(line)))
         except InputError as error:
             raise error.at(f"{path}: line {number}") from None
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise ResultFileError(f"{path}: line {number}", f"no result ({type(error).__name__}: {error})",
-                                  "a file that posebot wrote") from None
-    if mend and len(whole) < len(data):
-        os.truncate(path, len(whole))
+            raise ResultFileError(f"{path}: line {number}", f"not a result ({type(error).__name__}: {error})",
+                                  "a results file of posebot") from None
+    if repair and len(complete) < len(data):
+        os.truncate(path, len(complete))
     return results
 
 
 def write_bop(path: str | Path, results: Iterable[FrameResult]) -> int:
     """Write a BOP csv; returns the number of rows. The score is `PoseEstimate.rank`.
 
-    Estimates of low certainty are in the file, those without a pose are not.
+    Includes estimates of low certainty, not those without a pose.
     Raises:
-        InputError: a frame_id is not SCENE/IMAGE, so that the frames are not of a BOP data set.
+        InputError: a frame_id is not SCENE/IMAGE: the frames are not of a BOP data set.
     """
     rows = [row for result in results for row in _bop_rows(result)]
     write_csv(path, rows)
@@ -126,10 +126,10 @@ def _bop_rows(result: FrameResult) -> list[Row]:
 
 
 class VideoSink:
-    """Overlay video, H.264 in fragmented mp4: playable while it is written and after a kill.
+    """Overlay video, H.264 in fragmented mp4: playable while it is written and if the process is killed.
 
     Args:
-        fps: frames a second of a recording. None: each frame is shown as long as it was the newest (live sources).
+        fps: frame rate of a recording. None: frames have the times at which they were captured (live sources).
     """
 
     needs_image = True
@@ -148,7 +148,7 @@ class VideoSink:
             self._open(*output.overlay_image.shape[1::-1])
             self._start = output.frame.captured_at
         if output.overlay_image.shape[1::-1] != (self._stream.width, self._stream.height):
-            return  # a folder of images of many sizes: the video keeps the first one's
+            return  # a video has one size: that of the first image
         seconds = self._count / self.fps if self.fps else output.frame.captured_at - self._start
         self._last_ms = max(round(seconds * 1000), self._last_ms + 1)
         image = av.VideoFrame.from_ndarray(output.overlay_image, format="rgb24")
@@ -157,7 +157,7 @@ class VideoSink:
         self._count += 1
 
     def close(self) -> None:
-        """Write what the encoder still holds. Safe after Ctrl-C and when nothing was written."""
+        """Flush the encoder. Safe after Ctrl-C and if nothing was written."""
         if self._container is not None:
             self._container.mux(self._stream.encode())
             self._container.close()
@@ -179,7 +179,7 @@ class VideoSink:
 
 
 class ImageSink:
-    """One overlay image per frame in a folder: `000002_000038.jpg`."""
+    """One overlay image per frame: `000002_000038.jpg`."""
 
     needs_image = True
 
@@ -191,16 +191,16 @@ class ImageSink:
         write_image(self.folder / f"{output.result.frame_id.replace('/', '_')}.jpg", output.overlay_image)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Nothing is open."""
 
 
 def write_image(path: str | Path, rgb: NDArray[np.uint8]) -> None:
-    """Write a image, uint8 (H, W, 3) red first; the file appears whole or not at all."""
+    """Write an RGB image, uint8 (H, W, 3), atomically."""
     write_atomic(path, encode_image(rgb, Path(path).suffix), durable=False)
 
 
 def encode_image(rgb: NDArray[np.uint8], suffix: str = ".jpg") -> bytes:
-    """The bytes of a image file."""
+    """Encode an RGB image as `suffix` (.jpg or .png)."""
     import cv2
 
     options = [cv2.IMWRITE_JPEG_QUALITY, 92] if suffix == ".jpg" else []

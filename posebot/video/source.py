@@ -1,4 +1,4 @@
-"""What every source of frames has in common."""
+"""The protocol of sources of frames."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SECRET_FIELD = re.compile(r"([?&][^=\s&]*(?:pass|pwd|token|key|secret|user|auth
 
 @dataclass(frozen=True)
 class CapturedFrame:
-    """A frame, and how many of its source were dropped since the one before because newer ones came."""
+    """A frame, and the number of frames that a live source dropped since the previous one."""
 
     frame: Frame
     dropped: int = 0
@@ -22,22 +22,22 @@ class CapturedFrame:
 
 @dataclass(frozen=True)
 class SkippedFrame:
-    """A image that could not be used, or an interruption of a camera, and why."""
+    """An image that could not be used, or an interruption of a camera; `reason` is one line."""
 
     frame_id: str
     reason: str
 
 
 FrameEvent = CapturedFrame | SkippedFrame
-"""What a source yields."""
+"""An item of a source."""
 
 
 class Source(Protocol):
-    """Something that frames come from.
+    """A source of frames.
 
     Attributes:
-        name: how it is called in messages; never holds credentials. live: frames are lost when not taken in time, and
-            the source has no end. total: number of images, None where unknown. fps: where the source has one.
+        name: for messages; never contains credentials. live: the newest frame wins and the source has no end.
+        total: number of images, None if unknown. fps: frames per second, None if unknown.
     """
 
     name: str
@@ -46,16 +46,16 @@ class Source(Protocol):
     fps: float | None
 
     def frames(self, done: Container[str] = ()) -> Iterator[FrameEvent]:
-        """Frames in order, as the camera saw them. Those whose frame_id is in `done` are left out, unread if possible.
+        """Frames in order of capture, without those whose frame_id is in `done`.
 
-        A bad image is reported as SkippedFrame and never ends the source.
+        A bad image is reported as SkippedFrame and does not end the source.
         """
 
     def close(self) -> None:
-        """Let go of files, devices and threads. May be called twice."""
+        """Release files, devices and threads. May be called twice."""
 
 
 def redacted(text: str) -> str:
-    """The text with credentials of any address in it replaced: `rtsp://user:pw@host` -> `rtsp://***@host`."""
-    text = re.sub(r"(\w+://)[^\s'\"]*@", r"\1***@", text)  # up to the last @: a password may hold one
+    """The text with credentials in addresses masked: `rtsp://user:pw@host` -> `rtsp://***@host`."""
+    text = re.sub(r"(\w+://)[^\s'\"]*@", r"\1***@", text)  # up to the last @: a password may contain one
     return _SECRET_FIELD.sub(r"\1***", text)

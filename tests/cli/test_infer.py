@@ -180,12 +180,12 @@ def test_bad_input_is_one_line_and_exit_code_2(folder: Path, bundle_dir: Path, c
     assert not (tmp_path / "results.jsonl").exists()
 
 
-def test_one_corrupt_picture_is_bad_input(bundle_dir: Path, camera_file: Path, tmp_path: Path,  # noqa: F811
+def test_one_corrupt_image_is_bad_input(bundle_dir: Path, camera_file: Path, tmp_path: Path,  # noqa: F811
                                           capfd: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "bad.png").write_bytes(b"\x89PNG nothing")
     assert run(["infer", "--source", str(tmp_path / "bad.png"), "--bundle", str(bundle_dir), "--camera",
                 str(camera_file), "--out", str(tmp_path / "results.jsonl")]) == 2
-    assert "bad.png: the image is cut off" in capfd.readouterr().err
+    assert "bad.png: the image is truncated" in capfd.readouterr().err
 
 
 def test_a_tampered_bundle_is_bad_input(folder: Path, bundle_dir: Path, camera_file: Path, tmp_path: Path,  # noqa: F811

@@ -38,19 +38,19 @@ def test_a_picture_comes_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"no image", b"\x89PNG\r\n\x1a\n cut off"])
-def test_a_single_corrupt_picture_is_an_error(tmp_path: Path, content: bytes) -> None:
+def test_a_single_corrupt_image_is_an_error(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "bad.png").write_bytes(content)
     with pytest.raises(InputError, match=r"bad\.png"):
         frames(ImageSource(tmp_path / "bad.png", INTRINSICS))
 
 
-def test_a_corrupt_picture_in_a_folder_is_skipped(folder: Path) -> None:
+def test_a_corrupt_image_in_a_folder_is_skipped(folder: Path) -> None:
     source = ImageSource(folder, INTRINSICS)
     assert source.total == 4
     assert [frame.frame_id for frame in frames(source)] == ["shots/000", "shots/001", "shots/003"]
     (skipped,) = skips(source)
     assert skipped.frame_id == "shots/002"
-    assert "cut off" in skipped.reason
+    assert "truncated" in skipped.reason
 
 
 def test_pictures_that_are_done_are_not_even_read(folder: Path) -> None:

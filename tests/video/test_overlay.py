@@ -11,7 +11,7 @@ from posebot.core.results import FrameResult, PoseEstimate, Region90
 from posebot.core.transforms import apply, make, perturb
 from posebot.objects.bop_models import make_object
 from posebot.video.mesh_outline import MAX_FACES, MeshOutline
-from posebot.video.overlay import COLORS, Overlay, label_of
+from posebot.video.overlay import COLORS, Overlay, draw_overlay, label_of
 from tests.video.image_files import image
 from tests.video.plumbing import BOX, CAM_FROM_BRICK, CAMERA, HEIGHT, SIZE, WIDTH, brick
 
@@ -39,15 +39,15 @@ def test_the_outline_of_a_brick_is_its_projected_front() -> None:
     assert np.allclose(points.max(axis=0), BOX[2:], atol=1.0)
 
 
-def test_creases_behind_the_surface_are_not_drawn() -> None:
+def test_edges_behind_the_surface_are_not_drawn() -> None:
     tilted = perturb(CAM_FROM_BRICK, [0, 0, 0, 0.5, 0.5, 0])
     lines = MeshOutline(brick()).lines(CAMERA.K, tilted, WIDTH, HEIGHT)
     hidden = np.array([0.5, -0.5, 0.5]) * SIZE  # the corner of the brick that is farthest from the camera
     corners = apply(tilted, (np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]) / 2) * SIZE)
     farthest = project(CAMERA.K, corners[corners[:, 2].argmax()])
     assert hidden.shape == (3,)
-    assert len(lines.creases) > 20
-    assert np.linalg.norm(lines.creases - farthest, axis=-1).min() > 3
+    assert len(lines.sharp_edges) > 20
+    assert np.linalg.norm(lines.sharp_edges - farthest, axis=-1).min() > 3
 
 
 @given(twist=st.tuples(*[st.floats(-3, 3)] * 6), scale=st.floats(0.01, 30))
@@ -70,7 +70,7 @@ def test_a_fine_mesh_is_made_coarse_and_keeps_its_extents() -> None:
     outline = MeshOutline(Mesh(np.asarray(sphere.vertices), np.asarray(sphere.faces, np.int32)))
     assert len(outline.faces) <= MAX_FACES
     assert np.allclose(np.ptp(outline.vertices, axis=0), 0.1, atol=0.003)
-    assert len(outline.creases) == 0
+    assert len(outline.sharp_edges) == 0
 
 
 def test_the_picture_itself_is_left_as_it_is() -> None:
@@ -120,3 +120,14 @@ def test_an_object_without_a_model_still_has_its_box() -> None:
 def test_boxes_and_labels_beyond_the_border_do_no_harm() -> None:
     for box in ([-500, -500, 1000, 1000], [310, 230, 330, 250], [-50, -50, -20, -20]):
         draw(ESTIMATE.replace(box_xyxy=np.array(box, dtype=float)))
+
+
+def test_an_overlay_by_a_function_leaves_the_image_as_it_is() -> None:
+    rgb = image(3)
+    before = rgb.copy()
+    drawn = draw_overlay(rgb, result(ESTIMATE), [BRICK])
+    assert drawn.shape == rgb.shape
+    assert drawn.dtype == np.uint8
+    assert (drawn != rgb).any()
+    np.testing.assert_array_equal(rgb, before)
+    assert draw_overlay(rgb, result(ESTIMATE), [BRICK], scale=2).shape == (2 * HEIGHT, 2 * WIDTH, 3)

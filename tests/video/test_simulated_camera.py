@@ -56,7 +56,7 @@ def test_a_frame_is_what_a_wrist_camera_gives(camera: SimulatedCamera) -> None:
 
 def test_depth_agrees_with_the_truth(camera: SimulatedCamera) -> None:
     frame = camera.frame(5)
-    (truth,) = camera.truth(frame.frame_id)
+    (truth,) = camera.ground_truth(frame.frame_id)
     assert truth.obj_id == 1
     assert truth.visib_fract > 0.5
     assert frame.base_from_cam is not None
@@ -70,7 +70,7 @@ def test_depth_agrees_with_the_truth(camera: SimulatedCamera) -> None:
 
 def test_objects_lie_on_the_table(camera: SimulatedCamera) -> None:
     camera.frame(0)
-    (truth,) = camera.truth("wrist/0")
+    (truth,) = camera.ground_truth("wrist/0")
     lowest = apply(inverse(BASE_FROM_WORLD) @ truth.base_from_obj, brick().vertices)[:, 2].min()
     assert abs(lowest) < 0.005
 
@@ -91,12 +91,13 @@ def test_other_seeds_give_other_scenes(camera: SimulatedCamera) -> None:
     frame, _ = other.frame(0), camera.frame(0)
     other.close()
     assert frame.depth is None
-    assert not np.allclose(other.truth("wrist/0")[0].base_from_obj, camera.truth("wrist/0")[0].base_from_obj)
+    assert not np.allclose(other.ground_truth("wrist/0")[0].base_from_obj,
+                           camera.ground_truth("wrist/0")[0].base_from_obj)
 
 
 def test_frames_are_counted(camera: SimulatedCamera) -> None:
     assert [frame.frame_id for frame in camera.frames(3)] == ["wrist/0", "wrist/1", "wrist/2"]
-    assert camera.truth("wrist/999") == []
+    assert camera.ground_truth("wrist/999") == []
 
 
 def test_a_live_simulation_passes_over_what_nobody_looked_at() -> None:

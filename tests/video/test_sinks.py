@@ -43,7 +43,7 @@ def test_half_a_last_line_is_forgotten_and_mended(tmp_path: Path, cut: int) -> N
     path.write_text("".join(lines)[:-cut])
     assert len(read_jsonl(path)) == 1
     assert path.stat().st_size == len("".join(lines)) - cut
-    assert len(read_jsonl(path, mend=True)) == 1
+    assert len(read_jsonl(path, repair=True)) == 1
     assert path.read_text() == lines[0]
 
 

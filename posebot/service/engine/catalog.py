@@ -82,7 +82,8 @@ def _mesh(model: ObjectModel) -> dict[str, Any]:
     return {"obj_id": model.obj_id, "label": model.label, "vertices": _flat(mesh.vertices),
             "faces": mesh.faces.ravel().tolist(),
             "colors": None if mesh.colors is None else mesh.colors.ravel().tolist(),
-            "edges": _flat(MeshOutline(mesh).creases), "diameter_m": model.diameter, "box_min_m": _flat(model.box_min),
+            "edges": _flat(MeshOutline(mesh).sharp_edges), "diameter_m": model.diameter,
+            "box_min_m": _flat(model.box_min),
             "extents_m": _flat(model.extents)}
 
 

@@ -8,7 +8,7 @@ _PATTERNS = (
     ("auth_failed", r"40[13]|unauthori[sz]ed|forbidden|authori[sz]ation|password|permission denied"),
     ("timeout", r"timed? ?out|immediate exit|no (picture|image) for"),
     ("refused", r"refused|unreachable|no route|name or service|resolve"),
-    ("codec", r"invalid data|codec|decod|no video|not readable as|cut off|protocol not found|bitstream"),
+    ("codec", r"invalid data|codec|decod|no video|not readable as|cut off|truncated|protocol not found|bitstream"),
     ("not_found", r"404|no such|not found|cannot be opened|does not exist|missing"),
     ("disconnected", r"has ended|input/output|end of file|reset|broken pipe|gives no (picture|image)|connection|"
                      r"i/o error"),
