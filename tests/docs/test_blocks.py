@@ -43,7 +43,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(home / "parts" / "stl" / "bracket.stl", home / "part.stl")
     example = ROOT / "posebot" / "api" / "example"
     scene = json.loads((example / "views.json").read_text())
-    (home / "camera.json").write_text(json.dumps(scene["camera"] | {"depth_scale": scene["depth_scale"]}))
+    (fx, _, cx, _, fy, cy), size = scene["camera"]["K"][:6], {key: scene["camera"][key] for key in ("width", "height")}
+    camera = {"fx": fx, "fy": fy, "cx": cx, "cy": cy, "depth_scale": scene["depth_scale"], **size}
+    (home / "camera.json").write_text(json.dumps(camera))
     (home / "photos").mkdir()
     for number, view in enumerate(scene["views"]):
         shutil.copy(example / view["image"], home / "photos" / f"{number:06}.jpg")
