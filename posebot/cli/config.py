@@ -15,9 +15,13 @@ from posebot.core.files import write_atomic
 SCHEMAS = {
     "recipe": ("posebot.training.config:TrainConfig", "`posebot train --config`"),
     "service": ("posebot.service.settings:Settings", "`posebot serve --config`"),
+    "cameras": ("posebot.video.kinds:cameras_config", "`--camera`, and `cameras` of the service"),
+    "hand-eye": ("posebot.robots.calibration_files:HandEyeFile", "hand_eye.yaml of `posebot calibrate hand-eye`"),
+    "pose": ("posebot.stages.settings:PoseSettings", "settings of the pose stage, `--pose-settings`"),
     "bundle": ("posebot.models.manifest:Manifest", "bundle.yaml of a bundle"),
 }
-"""Name to the model (`module:attribute`) and what the file is for. A further configuration is one line here."""
+"""Name to the model (`module:attribute`; a function makes it) and what the file is for. A further configuration is one
+line here."""
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False, no_args_is_help=True)
 
@@ -51,7 +55,8 @@ def schema(
 def model_of(name: str) -> Any:
     """The model of a configuration by its name in `SCHEMAS`."""
     module, _, attribute = SCHEMAS[name][0].partition(":")
-    return getattr(import_module(module), attribute)
+    found = getattr(import_module(module), attribute)
+    return found if isinstance(found, type) else found()
 
 
 def _text(name: str) -> str:
