@@ -142,7 +142,7 @@ def _depth_points(depth: NDArray[np.float32], K: Array, matrix: Array) -> Map:
 
 
 def _origin(localization: Localization, K: Array, diameter: float) -> Array:
-    """Position (3,) of the origin from the `center` output, see docs/architecture.md."""
+    """Position (3,) of the origin from the `center` output, see docs/explanation/architecture.md."""
     x0, y0, x1, y1 = localization.detection.box_xyxy
     side = localization.side
     dx, dy, dz = localization.center.astype(float)
