@@ -15,8 +15,8 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-from posebot.core.error_codes import exit_code
-from posebot.core.errors import EXIT_BAD_INPUT, EXIT_BUG, EXIT_INTERRUPTED, EXIT_PLATFORM_LOST, PosebotError
+from posebot.core.error_codes import ERROR_CODES, exit_code
+from posebot.core.errors import EXIT_BUG, EXIT_INTERRUPTED, PosebotError
 
 SYSTEM_PACKAGES = "on Debian: apt-get install libgl1 libglib2.0-0 libegl1 libegl-mesa0 libgl1-mesa-dri"
 EXTRAS = {
@@ -47,27 +47,33 @@ def report(error: BaseException) -> int:
 
 def explain(error: BaseException) -> tuple[str, int]:
     """One line for the user and the exit code. An internal error is written to a log file."""
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", EXIT_INTERRUPTED
     for cause in _causes(error):
         if isinstance(cause, PosebotError):
             return f"error: {_one_line(cause)} [{cause.code}]", exit_code(cause)
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted", EXIT_INTERRUPTED
-    if isinstance(error, ImportError) and (line := _of_import(error)):
-        return line, EXIT_BAD_INPUT
-    if isinstance(error, OSError) and error.filename is not None:
-        code = "file_not_found" if isinstance(error, FileNotFoundError) else "not_readable"
-        return f"error: {error.filename}: {(error.strerror or type(error).__name__).lower()} [{code}]", EXIT_BAD_INPUT
-    if type(error).__name__ in _RAY_LOSSES:  # by name: the command line does not import ray
-        return f"error: the Ray cluster failed: {_one_line(error)[:200]} [platform_lost]", EXIT_PLATFORM_LOST
+    if (known := _of_import(error) or _of_system(error)) is not None:
+        line, code = known
+        return f"error: {line} [{code}]", ERROR_CODES[code].exit_code
     return f"internal error: {type(error).__name__}: {_one_line(error)[:200]}; traceback in {_log(error)}", EXIT_BUG
 
 
-def _of_import(error: ImportError) -> str | None:
-    """The line for a package or library that is not installed; None for other failures of an import."""
+def _of_import(error: BaseException) -> tuple[str, str] | None:
+    """Line and code for a package or library that is not installed; None for other errors."""
     if isinstance(error, ModuleNotFoundError) and (extra := _extra_of(error)):
-        return f"error: this needs {error.name}; pip install 'posebot[{extra}]' [missing_extra]"
-    if "cannot open shared object file" in str(error):
-        return f"error: {_one_line(error)}; {SYSTEM_PACKAGES} [missing_library]"
+        return f"this needs {error.name}; pip install 'posebot[{extra}]'", "missing_extra"
+    if isinstance(error, ImportError) and "cannot open shared object file" in str(error):
+        return f"{_one_line(error)}; {SYSTEM_PACKAGES}", "missing_library"
+    return None
+
+
+def _of_system(error: BaseException) -> tuple[str, str] | None:
+    """Line and code for a file that the system refuses, or a Ray cluster that failed; None for other errors."""
+    if isinstance(error, OSError) and error.filename is not None:
+        code = "file_not_found" if isinstance(error, FileNotFoundError) else "not_readable"
+        return f"{error.filename}: {(error.strerror or type(error).__name__).lower()}", code
+    if type(error).__name__ in _RAY_LOSSES:  # by name: the command line does not import ray
+        return f"the Ray cluster failed: {_one_line(error)[:200]}", "platform_lost"
     return None
 
 

@@ -33,6 +33,15 @@ def test_every_code_that_is_raised_has_an_entry() -> None:
     assert {"bad_mesh", "port_in_use", "unknown_bundle"} <= named <= set(ERROR_CODES)
 
 
+def test_every_code_is_raised_somewhere() -> None:
+    trees = _trees()
+    literals = {node.value for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+    assert set(ERROR_CODES) - literals == set()
+    used = {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    kinds = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, PosebotError)}
+    assert kinds - used == set()
+
+
 @pytest.mark.parametrize("code", ERROR_CODES)
 def test_entries_are_whole_sentences(code: str) -> None:
     entry = ERROR_CODES[code]
