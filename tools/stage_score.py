@@ -1,14 +1,13 @@
-"""How good the detector is alone, and the poses where boxes are given: what of a bundle's errors lies where.
+"""Score the detector alone, and the poses where boxes are given: which stage causes a bundle's errors.
 
     python tools/stage_score.py --bundle lmo --dataset DATA/lmo --split test
     python tools/stage_score.py --bundle lmo --dataset data/lmo --split val --every 3 --boxes true --depth
 
-Detector: instances at least 30 % visible, found with IoU 0.5 (whole object's box). "any": a box of the class with a
-score of 0.03; "first": the best-scored box of the class is one; then the recall where so many false boxes a picture are
-allowed. Poses: BOP's recalls of MSPD and MSSD on instances at least 10 % visible; boxes are the detector's that fit
-best ("matched", IoU over 0.4; none counts as missed) or the true ones; "oracle": the best of the chosen pose and its
-alternatives. Each object is solved by itself: what others tell of which way is up is not asked. Prints a table; --json
-for machines.
+Detector, of instances at least 30 % visible, found with IoU 0.5 (whole object's box): "any": a box of the class with a
+score of 0.03; "first": the best-scored box of the class is one; the recall at so many false boxes per image. Poses:
+BOP's recalls of MSPD and MSSD on instances at least 10 % visible; boxes are the detector's that fit best ("matched",
+IoU over 0.4; none counts as missed) or the true ones; "oracle": the best of the chosen pose and its alternatives. Each
+object is solved by itself, without the ground-plane prior. Prints a table; --json for machines.
 """
 
 from __future__ import annotations
@@ -38,15 +37,15 @@ from posebot.stages.detect import Detection, OnnxDetector
 from posebot.stages.localize import refine_crops
 from posebot.stages.pipeline import Pipeline
 
-_LEAST = 0.03  # score of a box that counts
-_SEEN, _POSED = 0.3, 0.1  # least visible share, for boxes and for poses
-_FITS, _MATCHED = 0.5, 0.4  # IoU
-FALSE = (2, 5, 10)
+_MIN_SCORE = 0.03  # of a box
+_MIN_VISIBLE_FOUND, _MIN_VISIBLE_POSE = 0.3, 0.1  # least visible share, for boxes and for poses
+_FOUND_IOU, _MATCH_IOU = 0.5, 0.4  # IoU
+FALSE_BOXES = (2, 5, 10)
 
 
 @dataclass(frozen=True)
 class Boxes:
-    """What one picture's boxes are worth. scores, right: of each box. first: instances whose best-scored box fits.
+    """The boxes of one image, judged. scores, right: of each box. first: instances whose best-scored box fits.
     truths: instances."""
 
     scores: Array
@@ -55,34 +54,34 @@ class Boxes:
     truths: int
 
 
-def judged_boxes(found: Sequence[tuple[int, Detection]], truths: Sequence[tuple[int, Array]]) -> Boxes:
-    """Boxes of one picture, best first, against its instances. Both with their object's number."""
+def judged_boxes(detections: Sequence[tuple[int, Detection]], truths: Sequence[tuple[int, Array]]) -> Boxes:
+    """Boxes of one image, best first, against its instances. Both with their object's number."""
     free, right, first = set(range(len(truths))), [], 0
-    for obj_id, detection in found:
-        fits = [i for i in free if truths[i][0] == obj_id and _iou(detection.box_xyxy, truths[i][1]) > _FITS]
+    for obj_id, detection in detections:
+        fits = [i for i in free if truths[i][0] == obj_id and _iou(detection.box_xyxy, truths[i][1]) > _FOUND_IOU]
         free -= set(fits[:1])
         right.append(bool(fits))
     for obj_id, box in truths:
-        best = next((detection for number, detection in found if number == obj_id), None)
-        first += best is not None and _iou(best.box_xyxy, box) > _FITS
-    return Boxes(np.array([detection.score for _, detection in found]), np.array(right, bool), first, len(truths))
+        best = next((detection for number, detection in detections if number == obj_id), None)
+        first += best is not None and _iou(best.box_xyxy, box) > _FOUND_IOU
+    return Boxes(np.array([detection.score for _, detection in detections]), np.array(right, bool), first, len(truths))
 
 
-def recalls(pictures: Sequence[Boxes]) -> dict[str, float]:
-    """Shares of all instances: found by any box, by the best-scored, and with `FALSE` false boxes a picture."""
-    scores = np.concatenate([boxes.scores for boxes in pictures])
-    right = np.concatenate([boxes.right for boxes in pictures])[np.argsort(-scores, kind="stable")]
-    truths = max(sum(boxes.truths for boxes in pictures), 1)
-    table = {"any": right.sum() / truths, "first": sum(boxes.first for boxes in pictures) / truths}
+def recalls(images: Sequence[Boxes]) -> dict[str, float]:
+    """Shares of all instances: found by any box, by the best-scored, and at `FALSE_BOXES` false boxes per image."""
+    scores = np.concatenate([boxes.scores for boxes in images])
+    right = np.concatenate([boxes.right for boxes in images])[np.argsort(-scores, kind="stable")]
+    truths = max(sum(boxes.truths for boxes in images), 1)
+    table = {"any": right.sum() / truths, "first": sum(boxes.first for boxes in images) / truths}
     wrong = np.cumsum(~right)
-    for allowed in FALSE:
-        until = np.searchsorted(wrong, allowed * len(pictures), side="right")
+    for allowed in FALSE_BOXES:
+        until = np.searchsorted(wrong, allowed * len(images), side="right")
         table[f"at {allowed} false"] = right[:until].sum() / truths
     return {name: float(value) for name, value in table.items()}
 
 
 def pose_recalls(errors: Array) -> dict[str, float]:
-    """BOP's recalls of errors (N, 2): MSPD, pixels at 640 wide, and MSSD, diameters; infinite: nothing was found."""
+    """BOP's recalls of errors (N, 2): MSPD, pixels at 640 wide, and MSSD, diameters; infinite: no pose."""
     limits = {"mspd": MSPD_THRESHOLDS, "mssd": MSSD_THRESHOLDS}
     return {name: float((errors[:, i, None] < limit).mean()) for i, (name, limit) in enumerate(limits.items())}
 
@@ -93,26 +92,27 @@ class _Scorer:
         self.pipeline = Pipeline(bundle, depth=options.depth, fuse=False, threads=options.threads)
         spec = bundle.manifest.detector
         network = Network(bundle.detector, threads=options.threads, name="detector.onnx")
-        self.detectors = {looks: OnnxDetector(network, replace(spec, threshold=_LEAST, tta_views=looks), 200)
-                          for looks in sorted({1, spec.tta_views})}
-        self.sticks = {model.obj_id: EvalModel.of(model) for model in bundle.objects}
+        self.detectors = {views: OnnxDetector(network, replace(spec, threshold=_MIN_SCORE, tta_views=views), 200)
+                          for views in sorted({1, spec.tta_views})}
+        self.yardsticks = {model.obj_id: EvalModel.of(model) for model in bundle.objects}
         self.classes = {model.obj_id: index for index, model in enumerate(bundle.objects)}
-        self.boxes: dict[int, list[Boxes]] = {looks: [] for looks in self.detectors}
+        self.boxes: dict[int, list[Boxes]] = {views: [] for views in self.detectors}
         self.errors: list[Array] = []
         self.best: list[Array] = []
 
-    def look(self, frame: Frame, truths: Sequence[Annotation]) -> None:
-        """Take one picture into account."""
+    def add(self, frame: Frame, truths: Sequence[Annotation]) -> None:
+        """Add one image."""
         numbered = [(truth.obj_id, clip_box(truth.box_amodal, frame.camera)) for truth in truths]
-        found: list[tuple[int, Detection]] = []
-        for looks, detector in self.detectors.items():
-            found = [(self.bundle.objects[one.class_index].obj_id, one) for one in detector(frame.rgb)]
-            seen = [pair for pair, truth in zip(numbered, truths, strict=True) if truth.visib_fract >= _SEEN]
-            self.boxes[looks].append(judged_boxes(found, seen))
+        detections: list[tuple[int, Detection]] = []
+        for views, detector in self.detectors.items():
+            detections = [(self.bundle.objects[one.class_index].obj_id, one) for one in detector(frame.rgb)]
+            seen = [pair for pair, truth in zip(numbered, truths, strict=True)
+                    if truth.visib_fract >= _MIN_VISIBLE_FOUND]
+            self.boxes[views].append(judged_boxes(detections, seen))
         for truth, (obj_id, box) in zip(truths, numbered, strict=True):
-            if truth.visib_fract < _POSED:
+            if truth.visib_fract < _MIN_VISIBLE_POSE:
                 continue
-            given = [one for number, one in found if number == obj_id and _iou(one.box_xyxy, box) > _MATCHED]
+            given = [one for number, one in detections if number == obj_id and _iou(one.box_xyxy, box) > _MATCH_IOU]
             if self.options.boxes == "true":
                 given = [Detection(self.classes[obj_id], 1.0, box)]
             self._pose(frame, truth, given[:1])
@@ -123,7 +123,7 @@ class _Scorer:
             solution = self.pipeline.solver(frame, localization, self.options.depth)
             if solution.pose is not None:
                 poses = np.stack([solution.pose, *(other.cam_from_obj for other in solution.alternatives)])
-                stick = self.sticks[truth.obj_id]
+                stick = self.yardsticks[truth.obj_id]
                 table = compute_pose_errors(poses, truth.cam_from_obj[None], stick, frame.camera.K, None)
                 errors = np.stack([table["mspd"][:, 0] * NORM_WIDTH / frame.camera.width,
                                    table["mssd"][:, 0] / stick.model.diameter], axis=1)
@@ -135,8 +135,8 @@ class _Scorer:
 
     def report(self) -> dict[str, Any]:
         """All figures, as shares."""
-        return {"pictures": len(next(iter(self.boxes.values()))), "instances": len(self.errors),
-                "detector": {f"{looks} looks": recalls(boxes) for looks, boxes in self.boxes.items()},
+        return {"images": len(next(iter(self.boxes.values()))), "instances": len(self.errors),
+                "detector": {f"{views} views": recalls(boxes) for views, boxes in self.boxes.items()},
                 "poses": {self.options.boxes: pose_recalls(np.array(self.errors)),
                           "oracle": pose_recalls(np.array(self.best))}}
 
@@ -146,10 +146,10 @@ def _iou(box: Array, other: Array) -> float:
 
 
 def score(bundle: Bundle, dataset: BopDataset, options: argparse.Namespace) -> dict[str, Any]:
-    """The report over every `options.every`-th picture. Raises InputError where the data set has none."""
+    """The report over every `options.every`-th image. Raises InputError where the data set has none."""
     scorer = _Scorer(bundle, options)
     for key in list(dataset.keys())[::options.every]:
-        scorer.look(dataset.frame(key), [truth for truth in dataset.annotations(key) if truth.obj_id in scorer.classes])
+        scorer.add(dataset.frame(key), [truth for truth in dataset.annotations(key) if truth.obj_id in scorer.classes])
     return scorer.report()
 
 
@@ -159,7 +159,7 @@ def main() -> int:
     parser.add_argument("--bundle", required=True)
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--split", default="test")
-    parser.add_argument("--every", type=int, default=1, help="take each so-manieth picture")
+    parser.add_argument("--every", type=int, default=1, help="use every N-th image")
     parser.add_argument("--boxes", choices=("matched", "true"), default="matched")
     parser.add_argument("--depth", action="store_true")
     parser.add_argument("--threads", type=int, default=0)
@@ -173,7 +173,7 @@ def main() -> int:
     if options.json:
         print(json.dumps(report, indent=2))
         return 0
-    print(f"{report['pictures']} pictures, {report['instances']} instances at least 10 % visible; %")
+    print(f"{report['images']} images, {report['instances']} instances at least 10 % visible; %")
     for part in ("detector", "poses"):
         for name, shares in report[part].items():
             print(f"  {part:8s} {name:8s} " + "  ".join(f"{what} {100 * share:.1f}" for what, share in shares.items()))

@@ -14,6 +14,7 @@ from posebot.stages.scoring.table import SCORES
 from posebot.stages.solution import PoseSolution
 
 CAMERA_POSE_UNCERTAIN = "where the camera is, is not known well enough"
+_SINGLE_VIEW_SHIFT, _SINGLE_VIEW_ROTATION = 0.005, 0.01  # sigma that remains in one view: diameters, radians
 _COUNTS = ("two", "three", "four", "five")
 _OTHER_FEATURES = ("margin", "visibility", "score", "sharpness", "precision", "views", "upright")
 
@@ -40,9 +41,9 @@ def features(solution: PoseSolution, diameter: float, views: int = 1) -> Array:
 
 
 def segments(values: Array, knots: Array) -> Array:
-    """How much of each value (...) lies below, between and above the knots (K,): (..., K + 1), which sums to the value.
+    """The parts of each value (...) below, between and above the knots (K,): (..., K + 1), which sum to the value.
 
-    With slopes as weights this makes a piecewise linear function that is 0 at 0; it rises where the slopes do.
+    With slopes as weights this is a piecewise linear function that is 0 at 0.
     """
     values = np.asarray(values, dtype=float)[..., None]
     if not len(knots):
@@ -53,7 +54,7 @@ def segments(values: Array, knots: Array) -> Array:
 
 
 def log_odds(values: Array, obj_id: int, calibration: ModeCalibration) -> float:
-    """Log odds of a right pose with features (F,)."""
+    """Log odds that a pose with features (F,) is correct."""
     names = feature_names()
     total = calibration.bias + calibration.object_bias.get(obj_id, 0.0)
     for name, slopes in calibration.weights.items():
@@ -68,20 +69,21 @@ def probability(values: Array, obj_id: int, calibration: ModeCalibration) -> flo
 
 
 def calibrated(covariance: Array, diameter: float, calibration: ModeCalibration) -> Array:
-    """The covariance (6, 6) that the errors of right poses have, from that of the weighted Hessian."""
+    """The covariance (6, 6) of the errors of correct poses, from that of the weighted Hessian."""
     place, attitude = calibration.floor
     floor = np.diag([(place * diameter) ** 2] * 3 + [attitude**2] * 3)
     return covariance * calibration.sample_factor + floor
 
 
 def sigmas(covariance: Array, diameter: float, sides: int = 1) -> tuple[float, float]:
-    """One sigma of position (metres) and attitude (radians), never less than what one view can promise.
+    """One sigma of position (metres) and attitude (radians), never below the floor of a single view.
 
-    sides: from how many it was seen. What a network does wrong from one side, it does otherwise from another.
+    sides: number of directions it was seen from. Errors of a network differ between directions.
     """
-    least = 1.0 if sides < 2 else 0.0
-    shift, turn = np.sqrt(np.trace(covariance[:3, :3])), np.sqrt(np.trace(covariance[3:, 3:]))
-    return float(shift + least * 0.005 * diameter), float(turn + least * 0.01)
+    floor = 1.0 if sides < 2 else 0.0
+    shift, rotation = np.sqrt(np.trace(covariance[:3, :3])), np.sqrt(np.trace(covariance[3:, 3:]))
+    return (float(shift + floor * _SINGLE_VIEW_SHIFT * diameter),
+            float(rotation + floor * _SINGLE_VIEW_ROTATION))
 
 
 def radii(p_correct: float, covariance: Array, diameter: float, obj_id: int, calibration: ModeCalibration,
@@ -101,7 +103,7 @@ def radii(p_correct: float, covariance: Array, diameter: float, obj_id: int, cal
 
 
 def assess(solution: PoseSolution, label: str, obj_id: int, diameter: float, calibration: Calibration) -> PoseEstimate:
-    """The estimate of one object: pose, covariance, p_correct, region90 and a status that a person understands."""
+    """The estimate of one object: pose, covariance, p_correct, region90 and a status with its reason."""
     detection = solution.localization.detection
     estimate = PoseEstimate(label, obj_id, detection.score, detection.box_xyxy, reason=solution.reason)
     if solution.pose is None or solution.covariance is None:
@@ -117,9 +119,7 @@ def assess(solution: PoseSolution, label: str, obj_id: int, diameter: float, cal
 
 
 def restate(estimate: PoseEstimate, diameter: float, mode: ModeCalibration, sides: int = 1) -> PoseEstimate:
-    """The estimate with status and region that follow from its p_correct and covariance, after fusion.
-
-    What one view left open the others have settled, as far as they can: p_correct says how far. sides: see `sigmas`.
+    """The estimate after fusion, with status and region by its fused p_correct and covariance. sides: see `sigmas`.
     """
     if estimate.cam_from_obj is None or estimate.covariance is None:
         return estimate
@@ -134,7 +134,7 @@ def restate(estimate: PoseEstimate, diameter: float, mode: ModeCalibration, side
 
 
 def doubt(solution: PoseSolution, mode: ModeCalibration) -> str:
-    """Why a pose is not certain, as a sentence."""
+    """Why a pose is not certain, as shown to a user."""
     if not mode.samples:
         return "this model has not been calibrated"
     if solution.visibility < 0.5:

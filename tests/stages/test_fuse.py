@@ -12,7 +12,7 @@ from posebot.core.frame import Frame
 from posebot.core.objects import ContinuousSymmetry
 from posebot.core.results import PoseEstimate
 from posebot.core.transforms import inverse, make, perturb, rotation_from_vector
-from posebot.stages.fuse import _TRACKS, Fuser, suppress
+from posebot.stages.fuse import _MAX_TRACKS, Fuser, suppress
 
 SIGMA = np.array([0.004, 0.004, 0.008, 0.05, 0.05, 0.05])
 CAMERA = Camera(np.array([[60.0, 0, 15.5], [0, 60, 11.5], [0, 0, 1]]), 32, 24)
@@ -141,6 +141,6 @@ def test_unseen_tracks_are_forgotten(model):
 
 
 def test_memory_is_bounded(fuser):
-    for i in range(3 * _TRACKS):
+    for i in range(3 * _MAX_TRACKS):
         fuser(frame(np.eye(4)), [estimate(make(translation=[i, 0, 0.5]))])
-    assert len(fuser._tracks) <= _TRACKS
+    assert len(fuser._tracks) <= _MAX_TRACKS

@@ -11,6 +11,7 @@ from posebot.stages.geometry.normal_equations import pixel_jacobian
 from posebot.stages.hypotheses.pnp_ransac import pnp_ransac
 from posebot.stages.observation.evidence import gather
 from posebot.stages.refinement import pnp
+from posebot.stages.settings import DEFAULTS
 
 
 def evidence_of(scenes, seed, noise=0.0, outliers=0.0):
@@ -50,8 +51,9 @@ def test_covariance_explains_the_errors(scenes):
     evidence, pose = evidence_of(scenes, 1)
     rng, squares = np.random.default_rng(0), []
     sigma = 0.5 * evidence.focal / pose[2, 3] * 0.01 * scenes.model.diameter
+    scale = np.hypot(sigma, DEFAULTS.refinement.pixel_error_px)
     for _ in range(60):
-        noisy = replace(evidence, pixels=evidence.pixels + rng.normal(scale=np.hypot(sigma, pnp._PIXEL_ERROR), size=(
+        noisy = replace(evidence, pixels=evidence.pixels + rng.normal(scale=scale, size=(
             len(evidence.pixels), 2)), sigma=np.full(len(evidence.sigma), 0.5 * 0.01 * scenes.model.diameter))
         found, information = pnp.refine(pose[None], noisy, pnp.OriginPrior(evidence.origin, weight=0.0))
         step = difference(found[0], pose)

@@ -1,7 +1,7 @@
-"""How wrong `base_from_cam` may be, and what that does to a pose in the base frame.
+"""Errors of `base_from_cam`, and their propagation to a pose in the base frame.
 
-Errors are told apart by what they have in common between views. A hand-eye error is the same in every view, and so is
-the time between picture and robot pose: no number of views averages them away. An arm's repeatability is drawn anew.
+Errors are distinguished by their correlation between views. A hand-eye error is the same in every view, and so is
+the time between image and robot pose: no number of views averages them away. An arm's repeatability is drawn anew.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class CameraError:
     Attributes:
         hand_eye: 6x6 covariance of the camera's pose along its own axes (metres, radians; translation of its centre,
             then rotation), the same error in all views. kinematics: the same for what is independent in each view.
-        latency_s: standard deviation of the time between picture and robot pose, the same in all views, seconds.
+        latency_s: standard deviation of the time between image and robot pose, the same in all views, seconds.
     """
 
     hand_eye: Array = field(default_factory=lambda: np.zeros((6, 6)))
@@ -48,13 +48,13 @@ class CameraError:
 
     @property
     def causes(self) -> tuple[str, ...]:
-        """Which errors are told; names as in `state.CAUSES`."""
-        told = {"hand_eye": self.hand_eye.any(), "kinematics": self.kinematics.any(), "latency": self.latency_s > 0}
-        return tuple(name for name, there in told.items() if there)
+        """Errors that are not zero; names as in `state.CAUSES`."""
+        given = {"hand_eye": self.hand_eye.any(), "kinematics": self.kinematics.any(), "latency": self.latency_s > 0}
+        return tuple(name for name, there in given.items() if there)
 
     @property
     def shared(self) -> Array:
-        """7x7 covariance of what all views have in common: hand-eye twist and latency."""
+        """7x7 covariance of the errors shared by all views: hand-eye twist and latency."""
         covariance = np.zeros((SHARED, SHARED))
         covariance[:6, :6], covariance[6, 6] = self.hand_eye, self.latency_s**2
         return covariance

@@ -1,4 +1,4 @@
-"""What lies in one place: suppression of duplicates, and which estimate belongs to which track."""
+"""Duplicates in one place, and the association of estimates with tracks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from posebot.stages.fusion.track import Track
 SAME_PLACE = 0.5  # of the diameter: estimates nearer than this are one object
 _OVERLAP = 0.3  # of the smaller diameter: two objects cannot be nearer than this
 _GATE = 16.3  # chi-square with 3 degrees of freedom, 99.9 %
-_REACH = 1.0  # diameters: what the covariance allows farther away is another object all the same
+_MAX_DISTANCE = 1.0  # diameters: beyond it, an estimate is another object whatever the covariance
 
 
 def suppress(estimates: Sequence[PoseEstimate], models: dict[int, ObjectModel]) -> list[PoseEstimate]:
@@ -62,7 +62,7 @@ def associate(measured: Sequence[Measurement], tracks: Sequence[Track], model: O
     if not measured or not tracks:
         return {}
     if len(measured) == len(tracks) == 1 and _distance(measured[0], tracks[0], model)[0] < SAME_PLACE * model.diameter:
-        return {0: tracks[0]}  # nothing to choose: the usual case, and quick
+        return {0: tracks[0]}  # the usual case, and fast
     costs = np.array([[_cost(entry, track, model) for track in tracks] for entry in measured])
     from scipy.optimize import linear_sum_assignment
 
@@ -73,7 +73,7 @@ def associate(measured: Sequence[Measurement], tracks: Sequence[Track], model: O
 def _cost(measured: Measurement, track: Track, model: ObjectModel) -> float:
     """Squared Mahalanobis distance of the places, infinite where they cannot be one."""
     distance, apart = _distance(measured, track, model)
-    if distance > _REACH * model.diameter:
+    if distance > _MAX_DISTANCE * model.diameter:
         return np.inf
     spread = (measured.vision + measured.kinematics + track.best.covariance)[:3, :3]
     squared = float(apart @ np.linalg.solve(spread, apart))

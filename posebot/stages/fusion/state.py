@@ -106,7 +106,7 @@ def update(hypothesis: Hypothesis, measured: Measurement, step: Array, spread: A
 
 
 def _moved(pose: Array, twist: Array) -> Array:
-    """`transforms.perturb` of one pose, with the rotation as a quaternion: quicker."""
+    """`transforms.perturb` of one pose, with the rotation as a quaternion: faster."""
     x, y, z = twist[3:].tolist()
     angle = math.sqrt(x * x + y * y + z * z)
     share = math.sin(angle / 2) / angle if angle > 1e-9 else 0.5
@@ -120,7 +120,7 @@ def _moved(pose: Array, twist: Array) -> Array:
 
 
 def _step(pose: Array, reference: Array) -> Array:
-    """`transforms.difference` without its care for half turns, where only the length of the turn is kept: quicker."""
+    """`transforms.difference` without its care for half turns, where only the angle is kept: faster."""
     turn = pose[:3, :3] @ reference[:3, :3].T
     odd = np.array([turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]]) / 2
     sine = math.sqrt(odd @ odd)

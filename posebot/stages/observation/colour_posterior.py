@@ -12,7 +12,6 @@ from posebot.stages.settings.observation import ColourSettings
 
 Map = NDArray[np.float32]
 _BINS = 20  # of each colour channel
-_MAX_LOG_RATIO = 3.0  # of one pixel's likelihoods
 
 
 def colour_posterior(mask: Map, rgb: Map, settings: ColourSettings = DEFAULTS.observation.colour) -> Map:
@@ -22,7 +21,7 @@ def colour_posterior(mask: Map, rgb: Map, settings: ColourSettings = DEFAULTS.ob
     probability with the mask as prior and the histograms as likelihoods. As in region-based tracking: Bibby and Reid,
     "Robust real-time visual tracking using pixel-wise posteriors", 2008.
     """
-    ratio = colour_ratio(colour_cells(rgb), mask, 1 - mask)
+    ratio = colour_ratio(colour_cells(rgb), mask, 1 - mask, settings.max_log_ratio)
     odds = log_odds(mask, settings.min_probability) + settings.posterior_weight * cv2.blur(ratio, (3, 3))
     return np.asarray(1 / (1 + np.exp(-odds)), np.float32)
 
@@ -32,10 +31,10 @@ def colour_cells(rgb: Map) -> NDArray[np.int32]:
     return (rgb * np.float32(_BINS / 256)).astype(np.int32) @ np.array([_BINS * _BINS, _BINS, 1], np.int32)
 
 
-def colour_ratio(cell: NDArray[np.int32], inside: Map, outside: Map) -> Map:
+def colour_ratio(cell: NDArray[np.int32], inside: Map, outside: Map, limit: float) -> Map:
     """Log likelihood ratio (S, S) of each pixel's colour cell, object against surroundings, from weights (S, S) of
-    both."""
-    return _ratio(cell, np.asarray(inside, np.float32), np.asarray(outside, np.float32))
+    both; clipped to plus and minus `limit`."""
+    return _ratio(cell, np.asarray(inside, np.float32), np.asarray(outside, np.float32), limit)
 
 
 def log_odds(mask: Map, min_probability: float) -> Map:
@@ -45,11 +44,11 @@ def log_odds(mask: Map, min_probability: float) -> Map:
 
 
 @compiled
-def _ratio(cell: NDArray[np.int32], inside: Map, outside: Map) -> Map:
+def _ratio(cell: NDArray[np.int32], inside: Map, outside: Map, limit: float) -> Map:
     ours, others = _histogram(cell, inside), _histogram(cell, outside)
     for i in range(len(ours)):
         ratio = np.log((ours[i] + np.float32(1e-4)) / (others[i] + np.float32(1e-4)))
-        ours[i] = min(max(ratio, np.float32(-_MAX_LOG_RATIO)), np.float32(_MAX_LOG_RATIO))
+        ours[i] = min(max(ratio, np.float32(-limit)), np.float32(limit))
     odds = np.empty(cell.shape, np.float32)
     for v in range(cell.shape[0]):
         for u in range(cell.shape[1]):

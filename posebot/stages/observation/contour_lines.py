@@ -19,15 +19,27 @@ from posebot.stages.geometry.normal_equations import rotate_point
 from posebot.stages.geometry.splat import coverage
 from posebot.stages.geometry.surface import Surface
 from posebot.stages.observation.region import Region
+from posebot.stages.settings.refinement import ContourSettings
 
 Map = NDArray[np.float32]
 _COUNT = 160  # lines across one contour
-_MIN_RIM_POINTS = 12  # below, a contour has no lines
-_RIM_OFFSET = 3.0  # pixels to either side, where a contour has the object on one and nothing of it on the other
-_PIXEL_WEIGHT = 0.35  # of a pixel's log odds, since neighbours on a line are not independent
-_PRIOR_SIGMA = 0.5  # of a contour's expected offset, in half lengths of a line
-_HIDDEN_WEIGHT = 1.5  # of the probability of being hidden, in a line's weight
 _MAX_LENGTH = 1e6  # pixels: a longer contour extends behind the camera
+
+
+class LineOptions(NamedTuple):
+    """Settings of the lines, for compiled loops; see `ContourSettings`."""
+
+    rim_offset: float
+    min_rim_points: int
+    hidden_weight: float
+    pixel_weight: float
+    prior_sigma: float
+
+    @classmethod
+    def of(cls, settings: ContourSettings) -> LineOptions:
+        """Those of the settings."""
+        return cls(float(settings.rim_offset_px), settings.min_rim_points, float(settings.hidden_weight),
+                   float(settings.pixel_weight), float(settings.prior_sigma))
 
 
 class ContourLines(NamedTuple):
@@ -48,11 +60,11 @@ def silhouettes(poses: Array, region: Region, surface: Surface, count: int) -> M
     return coverage(poses, surface, resize_K(region.K, 0.5, 0.5), len(region.hidden) // 2, count)
 
 
-def contour_lines(poses: Array, region: Region, surface: Surface, count: int) -> ContourLines:
-    """Lines across the contours of poses (H, 4, 4). count: surface points of their silhouettes."""
+def contour_lines(poses: Array, region: Region, surface: Surface, settings: ContourSettings) -> ContourLines:
+    """Lines across the contours of poses (H, 4, 4)."""
     lines = no_lines(len(poses))
-    draw_lines(poses, region.K, surface.mesh_edges, silhouettes(poses, region, surface, count), region.hidden,
-               lines)
+    cover = silhouettes(poses, region, surface, settings.silhouette_points)
+    draw_lines(poses, region.K, surface.mesh_edges, cover, region.hidden, LineOptions.of(settings), lines)
     return lines
 
 
@@ -62,18 +74,19 @@ def no_lines(count: int) -> ContourLines:
     return ContourLines(np.zeros((*shape, 3)), np.zeros((*shape, 2)), np.zeros((*shape, 2)), np.zeros(shape))
 
 
-def measure(lines: ContourLines, region: Region, width: int) -> tuple[Array, Array]:
+def measure(lines: ContourLines, region: Region, width: int, settings: ContourSettings) -> tuple[Array, Array]:
     """Offset (H, N) of the object's edge along each line, pixels outwards, and its inverse variance (H, N).
 
     width: half length of the lines, pixels.
     """
     offset, certainty = np.zeros(lines.trust.shape), np.zeros(lines.trust.shape)
-    measure_lines(lines, region.odds, width, offset, certainty)
+    measure_lines(lines, region.odds, width, LineOptions.of(settings), offset, certainty)
     return offset, certainty
 
 
 @compiled
-def measure_lines(lines: ContourLines, odds: Map, width: int, offset: Array, certainty: Array) -> None:
+def measure_lines(lines: ContourLines, odds: Map, width: int, options: LineOptions, offset: Array, certainty: Array
+                  ) -> None:
     """Fill offset and certainty (H, N), see `measure`. odds: as in `Region`."""
     last, support = odds.shape[1] - 1, np.empty(2 * width + 1)
     for h in range(len(offset)):
@@ -91,7 +104,8 @@ def measure_lines(lines: ContourLines, odds: Map, width: int, offset: Array, cer
                 value = ((own[row, column] * (1 - x) + own[row, column + 1] * x) * (1 - y)
                          + (own[row + 1, column] * (1 - x) + own[row + 1, column + 1] * x) * y)
                 # an edge here has the object up to this step and the surroundings beyond: the sum of odds so far
-                support[i] = _PIXEL_WEIGHT * (so_far + value / 2) - step * step / (2 * (_PRIOR_SIGMA * width) ** 2)
+                prior = step * step / (2 * (options.prior_sigma * width) ** 2)
+                support[i] = options.pixel_weight * (so_far + value / 2) - prior
                 so_far += value
                 best = max(best, support[i])
             whole = mean = square = 0.0
@@ -103,9 +117,10 @@ def measure_lines(lines: ContourLines, odds: Map, width: int, offset: Array, cer
 
 
 @compiled
-def draw_lines(poses: Array, K: Array, edges: MeshEdges, cover: Map, hidden: Map, lines: ContourLines) -> None:
+def draw_lines(poses: Array, K: Array, edges: MeshEdges, cover: Map, hidden: Map, options: LineOptions,
+               lines: ContourLines) -> None:
     """Fill `lines` evenly from the points of each contour that lie on the rim of its coverage (H, S/2, S/2)."""
-    size, many = len(hidden), 3 * _COUNT
+    size, many, aside = len(hidden), 3 * _COUNT, options.rim_offset
     points, places, normals = np.empty((many, 3)), np.empty((many, 2)), np.empty((many, 2))
     rim, chosen = np.empty(many, np.int64), np.empty(len(edges.ends), np.int64)
     scratch = np.empty((len(edges.ends), 5))
@@ -115,15 +130,15 @@ def draw_lines(poses: Array, K: Array, edges: MeshEdges, cover: Map, hidden: Map
         count = 0
         for i in range(many):
             x, y, across, down = places[i, 0], places[i, 1], normals[i, 0], normals[i, 1]
-            ahead = _value_at(cover[h], (x + _RIM_OFFSET * across - 0.5) / 2, (y + _RIM_OFFSET * down - 0.5) / 2)
-            behind = _value_at(cover[h], (x - _RIM_OFFSET * across - 0.5) / 2, (y - _RIM_OFFSET * down - 0.5) / 2)
+            ahead = _value_at(cover[h], (x + aside * across - 0.5) / 2, (y + aside * down - 0.5) / 2)
+            behind = _value_at(cover[h], (x - aside * across - 0.5) / 2, (y - aside * down - 0.5) / 2)
             if ahead > behind:
                 normals[i, 0], normals[i, 1] = -across, -down
             inside = 1 < x < size - 2 and 1 < y < size - 2
             if inside and min(ahead, behind) < 0.25 < max(ahead, behind):
                 rim[count] = i
                 count += 1
-        if count < _MIN_RIM_POINTS:
+        if count < options.min_rim_points:
             continue
         share = min(1.0, count / _COUNT)  # repeated lines count once
         for n in range(_COUNT):
@@ -132,8 +147,8 @@ def draw_lines(poses: Array, K: Array, edges: MeshEdges, cover: Map, hidden: Map
                 lines.points[h, n, axis] = points[i, axis]
             for axis in range(2):
                 lines.places[h, n, axis], lines.normals[h, n, axis] = places[i, axis], normals[i, axis]
-            x, y = places[i, 0] - _RIM_OFFSET * normals[i, 0], places[i, 1] - _RIM_OFFSET * normals[i, 1]
-            lines.trust[h, n] = share * min(max(1 - _HIDDEN_WEIGHT * _value_at(hidden, x, y), 0.0), 1.0)
+            x, y = places[i, 0] - aside * normals[i, 0], places[i, 1] - aside * normals[i, 1]
+            lines.trust[h, n] = share * min(max(1 - options.hidden_weight * _value_at(hidden, x, y), 0.0), 1.0)
 
 
 @compiled

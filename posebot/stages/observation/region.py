@@ -46,7 +46,8 @@ class Region:
         surroundings, margin = (np.ones((side, side), np.uint8) for side in (
             self.settings.surroundings_px, self.settings.margin_px))
         around = cv2.dilate(silhouette, surroundings) * (1 - cv2.dilate(silhouette, margin))
-        return colour_ratio(self.colours, silhouette * (1 - self.hidden), np.asarray(around, np.float32))
+        return colour_ratio(self.colours, silhouette * (1 - self.hidden), np.asarray(around, np.float32),
+                            self.settings.max_log_ratio)
 
 
 def region_of_crop(localization: Localization, K: Array, settings: ColourSettings = DEFAULTS.observation.colour
@@ -56,7 +57,7 @@ def region_of_crop(localization: Localization, K: Array, settings: ColourSetting
     visible, amodal = (cv2.resize(m, (size, size), interpolation=cv2.INTER_LINEAR).astype(np.float32)
                        for m in (localization.visible, localization.amodal))
     colours = colour_cells(localization.crop.astype(np.float32))
-    ratio = colour_ratio(colours, visible, 1 - np.maximum(visible, amodal))
+    ratio = colour_ratio(colours, visible, 1 - np.maximum(visible, amodal), settings.max_log_ratio)
     odds = ratio + np.float32(settings.mask_weight) * log_odds(visible, settings.min_probability)
     return Region(localization.resampled(size) @ K, odds[None], np.clip(amodal - visible, 0, 1).astype(np.float32),
                   colours, settings)

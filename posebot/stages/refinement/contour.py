@@ -31,6 +31,7 @@ from posebot.stages.geometry.splat import draw_coverage
 from posebot.stages.geometry.surface import Surface
 from posebot.stages.observation.contour_lines import (
     ContourLines,
+    LineOptions,
     contour_lines,
     draw_lines,
     measure,
@@ -52,8 +53,14 @@ from posebot.stages.refinement.pnp import (
 from posebot.stages.refinement.upright import add_upright
 
 Map = NDArray[np.float32]
-_COORDINATE_WEIGHT = 0.3  # of the coordinates' terms: their errors are correlated
-_MAX_ROTATION = 0.35  # radians: of one step
+
+
+class _Options(NamedTuple):
+    """Settings, for compiled loops; see `ContourSettings`."""
+
+    coordinate_weight: float
+    max_rotation: float
+    lines: LineOptions
 
 
 class _Cameras(NamedTuple):
@@ -73,21 +80,23 @@ def refine(poses: Array, evidence: Evidence, surface: Surface, widths: Sequence[
     region, settings = evidence.region, evidence.settings.refinement.contour
     assert region is not None
     poses, half = np.array(poses, float), len(region.hidden) // 2
-    origins, tolerance = prior_arrays(OriginPrior.of(evidence), len(poses))
+    origins, tolerance = prior_arrays(OriginPrior.of(evidence), len(poses), evidence.settings.refinement)
     cameras = _Cameras(region.K, resize_K(region.K, 0.5, 0.5), evidence.K)
     points = np.ascontiguousarray(surface.points[:settings.silhouette_points].T)
     cover = np.empty((len(poses), half, half), np.float32)
+    options = _Options(float(settings.coordinate_weight), float(settings.max_rotation_rad), LineOptions.of(settings))
     steps = np.array(settings.coarse + settings.fine if widths is None else widths)
     _refine(poses, cameras, correspondences(evidence), origins, tolerance, surface.mesh_edges, points, region.odds,
             region.hidden, steps, surface.model.diameter / 4, cover, no_lines(len(poses)), surface.up_axes,
-            evidence.upright or UNKNOWN)
+            evidence.upright or UNKNOWN, options)
     return poses
 
 
 @compiled
 def _refine(poses: Array, cameras: _Cameras, pairs: Correspondences, origins: Array, tolerance: Tolerance,
             edges: MeshEdges, points: Map, odds: Map, hidden: Map, widths: NDArray[np.int64], nearest: float,
-            cover: Map, lines: ContourLines, up_axes: Array, upright: Upright) -> None:
+            cover: Map, lines: ContourLines, up_axes: Array, upright: Upright,
+            options: _Options) -> None:
     """Move the poses in place. nearest: least z of a pose, metres: a step that falls below is not taken."""
     count = len(poses)
     offset, certainty = np.empty(lines.trust.shape), np.empty(lines.trust.shape)
@@ -97,21 +106,21 @@ def _refine(poses: Array, cameras: _Cameras, pairs: Correspondences, origins: Ar
         _projections(cameras.halved, poses, projections)
         draw_coverage(projections, points, cover)
         lines.trust[:], offset[:], certainty[:] = 0, 0, 0
-        draw_lines(poses, cameras.full, edges, cover, hidden, lines)
-        measure_lines(lines, odds, width, offset, certainty)
+        draw_lines(poses, cameras.full, edges, cover, hidden, options.lines, lines)
+        measure_lines(lines, odds, width, options.lines, offset, certainty)
         for h in range(count):
             linearise_pose(poses[h], cameras.coordinates, pairs, origins[h], tolerance, matrices[h], rights[h])
             for i in range(6):
-                rights[h, i] *= _COORDINATE_WEIGHT
+                rights[h, i] *= options.coordinate_weight
                 for k in range(6):
-                    matrices[h, i, k] *= _COORDINATE_WEIGHT
+                    matrices[h, i, k] *= options.coordinate_weight
         _add(poses, cameras.full, lines, offset, certainty, matrices, rights)
         for h in range(count):
             add_upright(poses[h], up_axes, upright, matrices[h], rights[h])
             for i in range(6):
                 matrices[h, i, i] += 1e-3 * max(matrices[h, i, i], 1e-9)
             solve_cholesky(matrices[h], rights[h], step)
-            share = min(1.0, _MAX_ROTATION / max(np.sqrt(step[3] ** 2 + step[4] ** 2 + step[5] ** 2), 1e-9))
+            share = min(1.0, options.max_rotation / max(np.sqrt(step[3] ** 2 + step[4] ** 2 + step[5] ** 2), 1e-9))
             for i in range(6):
                 step[i] *= share
             perturb_pose(poses[h], step, trial)
@@ -149,10 +158,10 @@ def information(pose: Array, evidence: Evidence, surface: Surface) -> Array:
     """Gauss-Newton Hessian (6, 6) of contour, coordinates and upright prior at a pose, as in `refine`."""
     region, settings = evidence.region, evidence.settings.refinement.contour
     assert region is not None
-    lines = contour_lines(pose[None], region, surface, settings.silhouette_points)
+    lines = contour_lines(pose[None], region, surface, settings)
     _, matrices, rights = linearise(pose[None], evidence, OriginPrior.of(evidence))
-    matrices *= _COORDINATE_WEIGHT
-    _add(pose[None], region.K, lines, *measure(lines, region, settings.fine[-1]), matrices, rights)
+    matrices *= settings.coordinate_weight
+    _add(pose[None], region.K, lines, *measure(lines, region, settings.fine[-1], settings), matrices, rights)
     add_upright(pose, surface.up_axes, evidence.upright or UNKNOWN, matrices[0], rights[0])
     return np.asarray(matrices[0])
 

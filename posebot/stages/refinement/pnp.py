@@ -19,8 +19,8 @@ from posebot.stages.geometry.normal_equations import (
 )
 from posebot.stages.observation.evidence import Evidence
 from posebot.stages.settings import DEFAULTS
+from posebot.stages.settings.refinement import RefinementSettings
 
-_PIXEL_ERROR = 0.7  # working pixels: error of a perfect coordinate, from the map's grid
 _MIN_DIAGONAL = 1e-9  # in the damping
 _MIN_Z = 1e-3  # metres: nearer points are behind the camera
 
@@ -55,7 +55,7 @@ def refine(poses: Array, evidence: Evidence, prior: OriginPrior, steps: int | No
     covariance as if all pixels were independent.
     """
     poses, matrices = poses.copy(), np.empty((len(poses), 6, 6))
-    origins, tolerance = prior_arrays(prior, len(poses))
+    origins, tolerance = prior_arrays(prior, len(poses), evidence.settings.refinement)
     _refine(poses, evidence.K, correspondences(evidence), origins, tolerance,
             evidence.settings.refinement.pnp_steps if steps is None else steps, matrices)
     return poses, matrices
@@ -72,7 +72,7 @@ def linearise(poses: Array, evidence: Evidence, prior: OriginPrior) -> tuple[Arr
     The cost of a pose that puts any point behind the camera is infinite.
     """
     costs, matrices, rights = np.empty(len(poses)), np.empty((len(poses), 6, 6)), np.empty((len(poses), 6))
-    origins, tolerance = prior_arrays(prior, len(poses))
+    origins, tolerance = prior_arrays(prior, len(poses), evidence.settings.refinement)
     _linearise(poses, evidence.K, correspondences(evidence), origins, tolerance, costs, matrices, rights)
     return costs, matrices, rights
 
@@ -88,11 +88,12 @@ class Correspondences(NamedTuple):
 
 
 class Tolerance(NamedTuple):
-    """Errors and weight of an `OriginPrior`, for compiled loops."""
+    """Errors and weight of an `OriginPrior`, and the least error of a coordinate in pixels; for compiled loops."""
 
     shift: float
     depth: float
     weight: float
+    pixel: float
 
 
 def correspondences(evidence: Evidence) -> Correspondences:
@@ -101,10 +102,11 @@ def correspondences(evidence: Evidence) -> Correspondences:
                                                        evidence.sigma * evidence.focal, evidence.weight)))
 
 
-def prior_arrays(prior: OriginPrior, count: int) -> tuple[Array, Tolerance]:
+def prior_arrays(prior: OriginPrior, count: int, settings: RefinementSettings) -> tuple[Array, Tolerance]:
     """Origins (count, 3) of a prior, and its tolerance, for compiled loops."""
     origins = np.array(np.broadcast_to(prior.position, (count, 3)), float)
-    return origins, Tolerance(prior.shift, prior.depth, prior.weight)
+    errors = (prior.shift, prior.depth, prior.weight, settings.pixel_error_px)
+    return origins, Tolerance(*map(float, errors))
 
 
 @compiled
@@ -159,7 +161,7 @@ def linearise_pose(pose: Array, K: Array, pairs: Correspondences, origin: Array,
         x, y, z = arm[0] + pose[0, 3], arm[1] + pose[1, 3], arm[2] + pose[2, 3]
         possible &= z > _MIN_Z
         z = max(z, _MIN_Z)
-        known = 1 / np.sqrt((pairs.spread[n] / z) ** 2 + _PIXEL_ERROR**2)
+        known = 1 / np.sqrt((pairs.spread[n] / z) ** 2 + tolerance.pixel**2)
         off_x = (pairs.pixels[n, 0] - x / z * K[0, 0] - K[0, 2]) * known
         off_y = (pairs.pixels[n, 1] - y / z * K[1, 1] - K[1, 2]) * known
         square = off_x**2 + off_y**2

@@ -20,7 +20,7 @@ def contour(inputs: ScoreInputs) -> Array:
 
 def contour_agreement(poses: Array, region: Region, surface: Surface, settings: PoseSettings = DEFAULTS) -> Array:
     """Share (H,) of the lines, hidden ones excluded, that find the contour where it is drawn, 0..1."""
-    lines = contour_lines(poses, region, surface, settings.refinement.contour.silhouette_points)
-    offset, _ = measure(lines, region, settings.scoring.contour_half_length_px)
+    lines = contour_lines(poses, region, surface, settings.refinement.contour)
+    offset, _ = measure(lines, region, settings.scoring.contour_half_length_px, settings.refinement.contour)
     fits = np.exp(-0.5 * (offset / settings.scoring.contour_tolerance_px) ** 2)
     return np.asarray((lines.trust * fits).sum(axis=1) / np.maximum(lines.trust.sum(axis=1), 1e-6))

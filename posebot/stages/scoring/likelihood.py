@@ -14,10 +14,10 @@ from posebot.core.transforms import Array, inverse
 from posebot.stages.geometry.compiled import compiled
 from posebot.stages.geometry.surface import Surface
 from posebot.stages.scoring.inputs import ScoreInputs
+from posebot.stages.settings import DEFAULTS
+from posebot.stages.settings.scoring import ScoringSettings
 
 Map = NDArray[np.float32]
-_MIN_PROBABILITY = 1e-3  # of any point at any pixel, whatever the network says
-_MIN_VISIBLE = 0.35  # probability from which a pixel counts
 
 
 def likelihood(inputs: ScoreInputs) -> Array:
@@ -25,11 +25,11 @@ def likelihood(inputs: ScoreInputs) -> Array:
     evidence = inputs.evidence
     assert evidence.bins is not None
     return coordinate_likelihood(inputs.poses, inputs.drawn.index, inputs.covered, evidence.visible, evidence.bins,
-                                 inputs.surface)
+                                 inputs.surface, inputs.settings)
 
 
 def coordinate_likelihood(poses: Array, drawn: NDArray[np.int32], covered: NDArray[np.bool_], visible: Map, bins: Map,
-                          surface: Surface) -> Array:
+                          surface: Surface, settings: ScoringSettings = DEFAULTS.scoring) -> Array:
     """Mean log probability (H,) of the points drawn by poses (H, 4, 4) where the object is visible; 0..1, 1 = certain.
 
     Args:
@@ -38,7 +38,8 @@ def coordinate_likelihood(poses: Array, drawn: NDArray[np.int32], covered: NDArr
     """
     fits = np.zeros(len(poses))
     if len(poses):
-        _mean_log(drawn, covered, visible, bins, surface.points, _to_coordinates(poses, surface), fits)
+        _mean_log(drawn, covered, visible, bins, surface.points, _to_coordinates(poses, surface), fits,
+                  float(settings.min_visible), float(settings.min_probability))
     return fits
 
 
@@ -55,10 +56,10 @@ def _to_coordinates(poses: Array, surface: Surface) -> Map:
 
 @compiled
 def _mean_log(drawn: NDArray[np.int32], covered: NDArray[np.bool_], visible: Map, bins: Map, points: Map, maps: Map,
-              fits: Array) -> None:
+              fits: Array, min_visible: float, floor: float) -> None:
     """Fill `fits` (H,). maps: (H, S, 3, 4), or one for all poses; a pose's best symmetry counts."""
     size, cells, count = len(visible), len(bins), bins.shape[3]
-    worst = np.log(_MIN_PROBABILITY)
+    worst = np.log(floor)
     for h in range(len(drawn)):
         best = worst
         for s in range(maps.shape[1]):
@@ -67,7 +68,7 @@ def _mean_log(drawn: NDArray[np.int32], covered: NDArray[np.bool_], visible: Map
             for v in range(size):
                 for u in range(size):
                     index, weight = drawn[h, v, u], visible[v, u]
-                    if weight < _MIN_VISIBLE or (index < 0 and covered[h, v, u]):  # a filled hole between points
+                    if weight < min_visible or (index < 0 and covered[h, v, u]):  # a filled hole between points
                         continue
                     whole += weight
                     if index < 0:
@@ -82,6 +83,6 @@ def _mean_log(drawn: NDArray[np.int32], covered: NDArray[np.bool_], visible: Map
                         low = min(int(at), count - 2)
                         values = bins[v * cells // size, u * cells // size, axis]
                         chance *= values[low] + (at - low) * (values[low + 1] - values[low])
-                    total += weight * np.log(_MIN_PROBABILITY + (1 - _MIN_PROBABILITY) * chance)
+                    total += weight * np.log(floor + (1 - floor) * chance)
             best = max(best, total / max(whole, 1e-6)) if whole > 0 else best
         fits[h] = 1 - best / worst

@@ -10,8 +10,6 @@ from posebot.stages.geometry.compiled import compiled
 from posebot.stages.scoring.inputs import ScoreInputs
 
 Map = NDArray[np.float32]
-_SHADING_VARIANCE = 100.0  # of a colour channel (0..255), from light and shade on a plain surface
-_MIN_PIXELS = 30  # for a correlation
 
 
 def texture(inputs: ScoreInputs) -> Array:
@@ -22,12 +20,14 @@ def texture(inputs: ScoreInputs) -> Array:
     """
     result = np.full(len(inputs.seen), 0.5)
     if inputs.surface.colors is not None:
-        _correlate(inputs.drawn.index, inputs.seen, inputs.surface.colors, inputs.evidence.rgb, result)
+        _correlate(inputs.drawn.index, inputs.seen, inputs.surface.colors, inputs.evidence.rgb, result,
+                   inputs.settings.min_texture_pixels, float(inputs.settings.shading_variance))
     return result
 
 
 @compiled
-def _correlate(index: NDArray[np.int32], where: NDArray[np.bool_], colors: Map, rgb: Map, result: Array) -> None:
+def _correlate(index: NDArray[np.int32], where: NDArray[np.bool_], colors: Map, rgb: Map, result: Array,
+               min_pixels: int, floor: float) -> None:
     """Fill `result` (H,) for those poses of which enough pixels are seen."""
     for h in range(len(index)):
         count, sums = 0, np.zeros((5, 3))
@@ -42,12 +42,12 @@ def _correlate(index: NDArray[np.int32], where: NDArray[np.bool_], colors: Map, 
                         sums[2, c] += model * seen
                         sums[3, c] += model * model
                         sums[4, c] += seen * seen
-        if count < _MIN_PIXELS:
+        if count < min_pixels:
             continue
         sums /= count
         total = 0.0
         for c in range(3):
             model, seen = sums[0, c], sums[1, c]
-            spread = np.sqrt((sums[3, c] - model**2 + _SHADING_VARIANCE) * (sums[4, c] - seen**2 + _SHADING_VARIANCE))
+            spread = np.sqrt((sums[3, c] - model**2 + floor) * (sums[4, c] - seen**2 + floor))
             total += (sums[2, c] - model * seen) / spread
         result[h] = 0.5 + 0.5 * total / 3

@@ -63,6 +63,8 @@ class ColourSettings:
     """Of the mask's log odds in a region, relative to those of the colours."""
     surroundings_px: int = 25
     """Side of the square by which a silhouette grows into the surroundings that count, crop pixels."""
+    max_log_ratio: float = 3.0
+    """Of the likelihoods of one pixel's colour."""
     margin_px: int = 3
     """Side of the square by which it grows over pixels that may be either, crop pixels."""
 

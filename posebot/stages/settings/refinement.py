@@ -67,6 +67,20 @@ class ContourSettings:
     """After either, by the colours of the own silhouette."""
     finest: tuple[int, ...] = (5, 4, 3)
     """For nearly correct poses."""
+    coordinate_weight: float = 0.3
+    """Of the coordinates' terms beside those of the lines: their errors are correlated."""
+    max_rotation_rad: float = 0.35
+    """Of one step, radians."""
+    rim_offset_px: float = 3.0
+    """To either side, where a contour has the object on one and nothing of it on the other, crop pixels."""
+    min_rim_points: int = 12
+    """Of 480 along a contour, below which it has no lines."""
+    hidden_weight: float = 1.5
+    """Of the probability of being hidden, in a line's weight."""
+    pixel_weight: float = 0.35
+    """Of a pixel's log odds, since neighbours on a line are not independent."""
+    prior_sigma: float = 0.5
+    """Of a contour's expected offset, half lengths of a line."""
     silhouette_points: int = 4000
     """Surface samples of a silhouette: 1500 leave holes that cost five points of accuracy."""
     rounds: int = 2
@@ -119,6 +133,8 @@ class RefinementSettings:
     """Hypotheses from colour that are refined by their own colours."""
     near_symmetric: int = 2
     """Near symmetries of the best pose that are refined."""
+    pixel_error_px: float = 0.7
+    """Error of a perfect coordinate, from the map's grid."""
     pnp_steps: int = 10
     """Of Levenberg-Marquardt."""
     mask_min_scale: float = 0.7

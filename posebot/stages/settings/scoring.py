@@ -33,6 +33,14 @@ class ScoringSettings:
     """Coordinates that are compared."""
     min_coordinate_error: float = 0.02
     """Least expected error of a coordinate, diameters."""
+    shading_variance: float = 100.0
+    """Of a colour channel (0..255), from light and shade on a plain surface."""
+    min_texture_pixels: int = 30
+    """For a correlation of colours."""
+    min_probability: float = 1e-3
+    """Of any point at any pixel, whatever the network's distributions say."""
+    min_visible: float = 0.35
+    """Visible probability from which a pixel counts in the likelihood."""
     contour_half_length_px: int = 6
     """Of the lines across the contour, crop pixels."""
     contour_tolerance_px: float = 1.4
