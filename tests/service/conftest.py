@@ -14,7 +14,7 @@ from tests.service.helpers import CAMERA, Running, Service, picture
 
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of three pictures with intrinsics beside it."""
+    """A folder of three images with intrinsics beside it."""
     folder = tmp_path_factory.mktemp("photos")
     (folder / "pictures").mkdir()
     for number in range(3):
