@@ -1,1 +1,1 @@
-"""Floor 7: thin entry points for `ray job submit`."""
+"""Thin entry points for `ray job submit`."""

@@ -10,7 +10,7 @@ from posebot.cli.main import run
 
 
 def main(options: list[str]) -> int:
-    """Judge, and return the exit code of `posebot evaluate`."""
+    """Evaluate, and return the exit code of `posebot evaluate`."""
     return run(["evaluate", "--ray", *options])
 
 

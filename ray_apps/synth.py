@@ -1,7 +1,7 @@
 """`ray job submit -- python -m ray_apps.synth --objects … --frames N --out …`: the options of `posebot synth`.
 
-Frames are made by processes of the node that the job runs on (`--workers`); the scenes of a data set depend on the seed
-alone, so that several jobs with a `--split` each fill one cluster. The data set must lie where all nodes can reach it.
+Images are rendered by processes of the node that the job runs on (`--workers`). Scenes depend on the seed alone, so
+that several jobs, with a `--split` each, use a whole cluster. The data set must lie where all nodes can reach it.
 """
 
 import sys

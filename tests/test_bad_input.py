@@ -83,7 +83,7 @@ def test_missing_intrinsics(refused: Refuse, picture: Path, bundle: Path) -> Non
     [
         ({"fx": None}, "camera.json: fx"),
         ({"width": 640, "height": 480}, "camera.json: intrinsics are for 640x480, the picture is 128x96"),
-        ({"fy": -150.0}, "no pinhole matrix"),
+        ({"fy": -150.0}, "not a pinhole matrix"),
         ({"cx": "left"}, "camera.json: cx"),
     ],
 )

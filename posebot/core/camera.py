@@ -46,7 +46,7 @@ class Camera(ArrayEquality):
             raise IntrinsicsError("camera", f"K has {K.size} numbers", "9 are needed (row-major 3x3, pixels)")
         K = K.reshape(3, 3)
         if not np.isfinite(K).all() or K[0, 0] <= 0 or K[1, 1] <= 0 or not np.allclose(K[2], [0, 0, 1]):
-            raise IntrinsicsError("camera", f"K = {K.ravel().tolist()} is no pinhole matrix",
+            raise IntrinsicsError("camera", f"K = {K.ravel().tolist()} is not a pinhole matrix",
                                   "fx, fy > 0, last row 0 0 1")
         if self.width <= 0 or self.height <= 0:
             raise IntrinsicsError("camera", f"size {self.width}x{self.height}", "width and height in pixels, > 0")
@@ -71,7 +71,7 @@ class Camera(ArrayEquality):
         return Camera(self.K, self.width, self.height)
 
     def scaled(self, factor: float) -> Camera:
-        """The camera of the picture resized by `factor`, size rounded."""
+        """The camera of the image resized by `factor`, size rounded."""
         width, height = round(self.width * factor), round(self.height * factor)
         return Camera(resize_K(self.K, width / self.width, height / self.height), width, height, self.distortion)
 
@@ -146,7 +146,7 @@ def box_iou(boxes_a: ArrayLike, boxes_b: ArrayLike) -> Array:
 
 
 def crop_matrix(box_xyxy: ArrayLike, size: int, pad: float = 1.25, angle: float = 0.0) -> Array:
-    """3x3 affine matrix that maps picture pixels to pixels of a square crop (size x size).
+    """3x3 affine matrix that maps image pixels to pixels of a square crop (size x size).
 
     The crop is centred on the box, its side is the box's longer side times `pad`; `angle` (radians) turns it about its
     centre. Use with `cv2.warpAffine(image, M[:2], (size, size), flags=...)`. The crop's camera is `crop_matrix @ K`

@@ -138,8 +138,8 @@ def test_iou_of_known_boxes() -> None:
     ("arguments", "message"),
     [
         ((np.eye(3)[:2], 640, 480), "camera: K has 6 numbers; 9 are needed (row-major 3x3, pixels)"),
-        ((np.zeros((3, 3)), 640, 480), "no pinhole matrix"),
-        ((np.full(9, np.nan), 640, 480), "no pinhole matrix"),
+        ((np.zeros((3, 3)), 640, 480), "not a pinhole matrix"),
+        ((np.full(9, np.nan), 640, 480), "not a pinhole matrix"),
         ((K, 0, 480), "size 0x480"),
         ((K, 640, 480, np.zeros(3)), "distortion has 3 numbers; 0, 4, 5, 8, 12 or 14"),
     ],

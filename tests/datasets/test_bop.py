@@ -129,7 +129,7 @@ def test_a_target_without_a_field_is_refused(root: Path) -> None:
     ("scene_camera", lambda t: t["0"].pop("cam_K"), r"scene_camera.json: image 0: cam_K"),
     ("scene_camera", lambda t: t["0"].update(cam_K=[1.0] * 8), r"cam_K has 8 numbers; 9 numbers"),
     ("scene_camera", lambda t: t["0"].update(cam_K=["a"] * 9), r"is not finite; 9 finite numbers"),
-    ("scene_camera", lambda t: t["0"].update(cam_K=[-1.0, 0, 0, 0, 1, 0, 0, 0, 1]), r"no pinhole matrix"),
+    ("scene_camera", lambda t: t["0"].update(cam_K=[-1.0, 0, 0, 0, 1, 0, 0, 0, 1]), r"not a pinhole matrix"),
 ])
 def test_broken_intrinsics_name_file_image_and_field(root: Path, name: str, change: Any, message: str) -> None:
     edit(root, name, change)
