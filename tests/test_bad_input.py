@@ -122,7 +122,7 @@ def test_a_truncated_zip(refused: Refuse, picture: Path, camera: Path, bundle: P
     assert run(["infer", "--source", str(picture), "--camera", str(camera), "--bundle", str(archive)]) == 0
     archive.write_bytes(archive.read_bytes()[:-2000])
     line = refused("infer", "--source", picture, "--camera", camera, "--bundle", archive, "--out", "second.jsonl")
-    assert "bundle.zip: is no whole zip file" in line
+    assert "bundle.zip: is not a whole zip file" in line
 
 
 def test_a_file_missing_from_a_bundle(refused: Refuse, picture: Path, camera: Path, bundle: Path) -> None:

@@ -152,8 +152,8 @@ def _print(described: dict[str, Any]) -> None:
     for name in ("detector", "localizer"):
         settings = described[name].copy()
         size = settings.pop("bytes") / 1e6
-        told = ", ".join(f"{key} {value}" for key, value in settings.items())
-        screen.print(f"{name}: {size:.1f} MB, {told}", markup=False)
+        shown = ", ".join(f"{key} {value}" for key, value in settings.items())
+        screen.print(f"{name}: {size:.1f} MB, {shown}", markup=False)
     samples = ", ".join(f"{mode} {numbers['samples']} samples" for mode, numbers in described["calibration"].items())
     screen.print(f"calibration: {samples}", markup=False)
     if described["upright_prior"]:
@@ -161,9 +161,9 @@ def _print(described: dict[str, Any]) -> None:
     screen.print(f"pose stage: version {described['pose_stage']['version'] or 'not recorded'}")
     for key, value in described["provenance"].items():
         screen.print(f"{key}: {value}", markup=False)
-    printed = [entry["landmarks"] for entry in described["objects"] if entry["landmarks"]]
-    if printed:
-        screen.print(f"landmarks: {sum(printed)} in the prints of {len(printed)} objects")
+    landmarks = [entry["landmarks"] for entry in described["objects"] if entry["landmarks"]]
+    if landmarks:
+        screen.print(f"texture landmarks: {sum(landmarks)} of {len(landmarks)} objects")
     table = Table("id", "label", "diameter mm", "extents mm", "faces", "symmetries", box=None, pad_edge=False)
     for entry in described["objects"]:
         kinds = [f"{count} {kind}" for kind, count in entry["symmetries"].items() if count]

@@ -21,12 +21,12 @@ def train(
     detector: Annotated[str | None, typer.Option(help="Trainer of the detector: heatmap or yolo.")] = None,
     start: Annotated[str | None, typer.Option("--from", help="Bundle whose weights training starts with.")] = None,
     add: Annotated[Path | None, typer.Option(help="With --from: models folder of objects to learn as well.")] = None,
-    only: Annotated[str, typer.Option(help="With --from: the one object of the bundle that is learnt again.")] = "",
-    frames: Annotated[int, typer.Option(min=50, help="Pictures to render for --add or --only.")] = 1500,
-    backgrounds: Annotated[Path | None, typer.Option(help="Photographs for these pictures.")] = None,
+    only: Annotated[str, typer.Option(help="With --from: the one object of the bundle that is trained again.")] = "",
+    frames: Annotated[int, typer.Option(min=50, help="Images to render for --add or --only.")] = 1500,
+    backgrounds: Annotated[Path | None, typer.Option(help="Background photographs for these images.")] = None,
     distractors: Annotated[list[Path] | None, typer.Option(
-        help="Models of things that are not to be found in them; may be given more than once.")] = None,
-    models: Annotated[Path | None, typer.Option(help="Full meshes of the bundle's objects, if at hand.")] = None,
+        help="Models of further objects that are not to be detected; may be given more than once.")] = None,
+    models: Annotated[Path | None, typer.Option(help="Full meshes of the bundle's objects, if available.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that train together.")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: one of its own.")] = None,
     ray: Annotated[bool, typer.Option("--ray/--no-ray", help="Train through Ray, or in this process alone.")] = True,
@@ -37,7 +37,7 @@ def train(
 ) -> None:
     """Train detector and localizer on a BOP data set, calibrate, and write a bundle.
 
-    With --from BUNDLE --add OBJECTS the pictures are rendered too: the new objects among those of the bundle.
+    With --from BUNDLE --add OBJECTS the images are rendered too: the new objects among those of the bundle.
     """
     from posebot.api.training import train as run
 

@@ -24,9 +24,9 @@ class Network(StrEnum):
 def tune(
     dataset: Annotated[Path, typer.Option(help="BOP data set: models/ and a train split, as posebot synth writes.")],
     trials: Annotated[int, typer.Option(min=1, help="Settings to try; the first is the configuration as it is.")] = 12,
-    minutes: Annotated[float, typer.Option(min=0.05, help="Of each trial; the worse ones are ended sooner.")] = 10.0,
+    minutes: Annotated[float, typer.Option(min=0.05, help="Of each trial; the worse ones are stopped early.")] = 10.0,
     network: Annotated[Network, typer.Option(help="Whose settings.")] = Network.localizer,
-    config: Annotated[Path | None, typer.Option(help="YAML file with settings to begin with.")] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file with settings to start from.")] = None,
     start: Annotated[str | None, typer.Option("--from", help="Bundle whose weights all trials start with.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where the best settings are copied to, as YAML.")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: one of its own.")] = None,
@@ -35,9 +35,9 @@ def tune(
     runs: Annotated[Path, typer.Option(help="Folder for trials and samples.")] = Path("runs"),
     json: JsonFlag = False,
 ) -> None:
-    """Look for better settings of training, in parallel; writes them as a file for `posebot train --config`.
+    """Search for better training settings, in parallel; writes them as a file for `posebot train --config`.
 
-    The same command again goes on with what was cut off.
+    The same command again continues an interrupted search.
     """
     from posebot.training.config import TINY, TrainConfig, load_config
     from posebot.training.tune import Study

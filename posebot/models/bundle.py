@@ -56,11 +56,11 @@ def write_bundle(directory: str | Path, manifest: Manifest, detector: bytes, loc
     Args:
         models_dir: BOP folder with models_info.json and the PLY files (millimetres); its files are copied.
     Raises:
-        InputError: the folder holds something that is no bundle, or the files written do not make a valid bundle.
+        InputError: the folder holds something else, or the files written do not make a valid bundle.
     """
     target = Path(directory)
     if target.exists() and not (target / MANIFEST).is_file() and (not target.is_dir() or any(target.iterdir())):
-        raise OutputError(target, "exists and is no bundle", "a new folder, or a bundle to replace")
+        raise OutputError(target, "exists and is not a bundle", "a new folder, or a bundle to replace")
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
     try:

@@ -39,7 +39,7 @@ def export_networks(folder: Path, detector: Job, localizer: Job) -> dict[str, An
     Returns:
         Bytes of both ONNX files, and the largest difference from torch in each runtime.
     Raises:
-        PosebotError: an exported network says something else than the trained one.
+        PosebotError: an exported network differs from the trained one.
     """
     worst: dict[str, float] = {}
     for job, name in ((detector, DETECTOR), (localizer, LOCALIZER)):
@@ -56,37 +56,37 @@ def export_networks(folder: Path, detector: Job, localizer: Job) -> dict[str, An
 
 
 def _inputs(job: Job, view: ExportView, count: int = 8) -> tuple[torch.Tensor, ...]:
-    """Cached samples as the exported network takes them; blank pictures where nothing is cached."""
+    """Cached samples as the exported network takes them; blank images where nothing is cached."""
     example, samples = view.example(count), SampleCache(job.cache)
-    pictures = example[0].numpy()
+    images = example[0].numpy()
     for row in range(min(count, len(samples))):
-        found = samples.sample(row)["image" if job.network == "detector" else "rgb"]
-        height, width = pictures.shape[1:3]
-        pictures[row] = found[(found.shape[0] - height) // 2:, (found.shape[1] - width) // 2:][:height, :width]
-    return (torch.from_numpy(pictures), *example[1:])
+        image = samples.sample(row)["image" if job.network == "detector" else "rgb"]
+        height, width = images.shape[1:3]
+        images[row] = image[(image.shape[0] - height) // 2:, (image.shape[1] - width) // 2:][:height, :width]
+    return (torch.from_numpy(images), *example[1:])
 
 
 def write_models(folder: Path, objects: Sequence[ObjectModel], faces: int) -> str:
     """The objects with meshes of at most `faces` triangles, coloured at the vertices; sizes stay those of the data.
 
-    Textured ones come with the landmarks of their print, others keep those that they have (objects of another bundle,
-    whose meshes are baked). Returns what there is to say of that.
+    Textured ones get texture landmarks, others keep theirs (objects of another bundle, whose meshes are baked). Returns
+    a line about it.
     """
     textured = sum(model.mesh.texture is not None for model in objects)
     landmarks, problem = _landmarks(objects) if textured else ({}, "")
     save_objects(folder, {model.obj_id: replace(model, mesh=decimate(model.mesh, faces),
                                                 landmarks=landmarks.get(model.obj_id, model.landmarks))
                           for model in objects})
-    return problem or f"{textured} of {len(objects)} objects have a texture, {len(landmarks)} a print with landmarks"
+    return problem or f"{textured} of {len(objects)} objects have a texture, {len(landmarks)} texture landmarks"
 
 
 def _landmarks(objects: Sequence[ObjectModel]) -> tuple[dict[int, Landmarks], str]:
     """Landmarks by object number, found in a process of its own: OpenGL's LLVM and torch's do not share one."""
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        return pool.submit(_looked_for, list(objects)).result()
+        return pool.submit(_find_all, list(objects)).result()
 
 
-def _looked_for(objects: list[ObjectModel]) -> tuple[dict[int, Landmarks], str]:
+def _find_all(objects: list[ObjectModel]) -> tuple[dict[int, Landmarks], str]:
     try:
         return extract_landmarks(objects), ""
     except PosebotError as error:
@@ -109,14 +109,14 @@ def write(out: Path, parts: Path, objects: Sequence[ObjectModel], config: TrainC
 
 
 def commit() -> str:
-    """The git commit of this posebot, with "+" where files were changed; its version where it is no checkout."""
+    """The git commit of this posebot, with "+" where files were changed; its version outside a checkout."""
     home = Path(posebot.__file__).parent
     try:
-        found = subprocess.run(["git", "describe", "--always", "--dirty=+", "--exclude=*"], cwd=home, text=True,
+        described = subprocess.run(["git", "describe", "--always", "--dirty=+", "--exclude=*"], cwd=home, text=True,
                                capture_output=True, timeout=10, check=True)
     except (OSError, subprocess.SubprocessError):
         return f"posebot {posebot.__version__}"
-    return found.stdout.strip()
+    return described.stdout.strip()
 
 
 def rounded(values: Mapping[str, float]) -> dict[str, float]:

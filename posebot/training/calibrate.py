@@ -1,4 +1,4 @@
-"""Calibration: run a bundle on held-out frames with known poses, and fit what certainty needs to know of its errors."""
+"""Calibration: run a bundle on held-out frames with known poses, and fit the parameters of certainty to its errors."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ from posebot.training import certainty_fit
 
 Mode = Literal["rgb", "depth"]
 CORRECT = 0.1  # of the diameter, MSSD
-_SEEN = 0.3  # of an object: what is to be found
-MIN_VISIBLE = 0.1  # what is less seen is neither to be found nor wrong to be found
-LOWEST, HIGHEST = 0.05, 0.4  # scores on real pictures fall below those on rendered ones: no threshold above HIGHEST
+_SEEN = 0.3  # of an object: visible share of instances that count for recall
+MIN_VISIBLE = 0.1  # less visible objects count neither for recall nor for precision
+LOWEST, HIGHEST = 0.05, 0.4  # scores on real images are below those on rendered ones: no threshold above HIGHEST
 _MAX_VERTICES = 1500
 _VIEW_CORRELATION = {"rgb": 0.1, "depth": 0.0}  # single views cannot tell it: measured with the simulated camera
 
@@ -45,10 +45,10 @@ class Observation:
     """One estimate and how far off it was.
 
     Attributes:
-        frame: its picture. mode: whether depth was used. obj_id, score, pose (cam_from_obj 4x4): of the estimate.
+        frame: its image. mode: whether depth was used. obj_id, score, pose (cam_from_obj 4x4): of the estimate.
         features: of `certainty.features`. covariance: 6x6 of the weighted Hessian.
         mssd: metres. twist: six numbers, error of position (metres) and attitude (radians) modulo symmetry. Where no
-        such object is in the picture, `present` is false, and the errors are a diameter and half a turn.
+        such object is in the image, `present` is false, and the errors are a diameter and half a turn.
     """
 
     frame: str
@@ -64,7 +64,7 @@ class Observation:
 
 
 def held_out(dataset: BopDataset, scenes: Iterable[int], count: int, seed: int) -> list[ImageKey]:
-    """At most `count` pictures of those scenes, drawn at random but always the same."""
+    """At most `count` images of those scenes, drawn at random but always the same."""
     wanted = set(scenes)
     keys = [key for key in dataset.keys() if key.scene_id in wanted]  # noqa: SIM118
     order = np.random.default_rng(seed).permutation(len(keys))[:count]
@@ -73,7 +73,7 @@ def held_out(dataset: BopDataset, scenes: Iterable[int], count: int, seed: int) 
 
 @dataclass(frozen=True)
 class Boxes:
-    """A detector's boxes on pictures with known poses.
+    """A detector's boxes on images with known poses.
 
     Attributes:
         scores: (N,). right: (N,), IoU 0.5 with such an object. found: (N,), right, and 30 % of it can be seen.

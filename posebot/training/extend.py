@@ -1,8 +1,8 @@
-"""`posebot train --from BUNDLE --add OBJECTS` (or `--only LABEL`): one more object, without beginning anew.
+"""`posebot train --from BUNDLE --add OBJECTS` (or `--only LABEL`): one more object, without training from scratch.
 
-New pictures show the new objects among the old ones. Half of the localizer's crops are of the new ones, half replay the
+New images show the new objects among the old ones. Half of the localizer's crops are of the new ones, half replay the
 old ones, so that these are not forgotten; the encoder's lower stages stay as they are, the rest learns gently. Then
-everything is calibrated anew. `--only` does the same for an object that the bundle knows already.
+everything is calibrated again. `--only` does the same for an object that the bundle has.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from posebot.training.progress import Say
 from posebot.training.run import Request
 
 SHARE = 0.25
-"""Of the samples that the bundle was trained on: the budget where none is given."""
+"""Share of the samples that the bundle was trained on: the budget where none is given."""
 FROZEN, LR = 3, 3e-4
 HELD_OUT = 150
 _SAMPLED = ("bins", "width", "box_jitter", "turn", "replace_background", "cover")
 _Settings = TypeVar("_Settings", DetectorConfig, LocalizerConfig)
-_SAMPLES = {"detector": 12_000, "localizer": 120_000}  # of a bundle that does not tell its own
+_SAMPLES = {"detector": 12_000, "localizer": 120_000}  # of a bundle that does not record its own
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,8 @@ class Extension:
     """What the command line asks for.
 
     Attributes:
-        start: bundle to go on from. out: folder of the new one. add: BOP models folder of the new objects, or None.
-        only: label of an object of the bundle that is trained again, or "". frames: pictures to render. backgrounds,
+        start: bundle to start from. out: folder of the new one. add: BOP models folder of the new objects, or None.
+        only: label of an object of the bundle that is trained again, or "". frames: images to render. backgrounds,
         distractors: as in `SynthConfig`. models: full meshes of the bundle's objects, which has decimated ones itself.
     """
 
@@ -59,10 +59,10 @@ class Extension:
 
 
 def request(extension: Extension, config: TrainConfig, given: Callable[[str], bool], say: Say = print) -> Request:
-    """Render what is missing, and say how to train on it.
+    """Render what is missing, and make the request to train on it.
 
     Args:
-        config: settings; `given(name)` tells which of "detector", "localizer" have a budget or settings of their own.
+        config: settings; `given(name)`: whether "detector", "localizer" has a budget or settings of its own.
     Raises:
         InputError: an object is known already, is not known, or cannot be read.
     """
@@ -74,7 +74,7 @@ def request(extension: Extension, config: TrainConfig, given: Callable[[str], bo
         save_objects(models, objects)
     _render(extension, models, tuple(focus), say)
     labels = tuple(objects[number].label for number in focus)
-    settings = settled(config, bundle.manifest, given)
+    settings = extension_settings(config, bundle.manifest, given)
     return Request(extension.folder / "data", extension.out, settings, resolve(extension.start), runs=extension.runs,
                    focus=labels)
 
@@ -91,7 +91,7 @@ def _with_full_meshes(bundle: Bundle, models: Path | None) -> dict[int, ObjectMo
 
 
 def joined(old: Mapping[int, ObjectModel], extension: Extension, say: Say) -> tuple[dict[int, ObjectModel], list[int]]:
-    """Old and new objects by number, and the numbers of those that are to be learnt. A number that is taken is changed.
+    """Old and new objects by number, and the numbers of those to learn. A number that is taken is changed.
 
     Raises:
         InputError: a name is known already; `only` is not; there is nothing to learn.
@@ -124,28 +124,28 @@ def _render(extension: Extension, models: Path, focus: tuple[int, ...], say: Say
                          workers=extension.workers)
     held = common.replace(split="val", frames=HELD_OUT, per_scene=25, seed=1001, depth_noise=True, required_objects=())
     for config in (common, held):
-        told = [-1]
+        last = [-1]
 
-        def tick(done: int, total: int, told: list[int] = told) -> None:
-            if 10 * done // total > told[0]:
-                told[0] = 10 * done // total
-                say(f"{'pictures':<10} {done} of {total}")
+        def tick(done: int, total: int, last: list[int] = last) -> None:
+            if 10 * done // total > last[0]:
+                last[0] = 10 * done // total
+                say(f"{'images':<10} {done} of {total}")
 
         generate(config, tick)
 
 
-def settled(config: TrainConfig, parent: Manifest, given: Callable[[str], bool]) -> TrainConfig:
-    """The settings, with the parent's sizes, and a gentle quarter of its training where nothing else was asked for."""
+def extension_settings(config: TrainConfig, parent: Manifest, given: Callable[[str], bool]) -> TrainConfig:
+    """The settings with the parent's sizes, and a quarter of its training at a low learning rate by default."""
     known: dict[str, Any] = parent.provenance.get("trained") or {}
-    made = {section: _current_names(section, settings)
+    recorded = {section: _current_names(section, settings)
             for section, settings in (parent.provenance.get("settings") or {}).items()}
 
     def budget(name: str) -> int:
         return round(SHARE * float((known.get(name) or {}).get("samples") or _SAMPLES[name]))
 
-    detector = replace(inherited(config.detector, made.get("detector") or {}, ("width",)),
+    detector = replace(inherited(config.detector, recorded.get("detector") or {}, ("width",)),
                        input_size=parent.detector.input_size)
-    localizer = replace(inherited(config.localizer, made.get("localizer") or {}, _SAMPLED),
+    localizer = replace(inherited(config.localizer, recorded.get("localizer") or {}, _SAMPLED),
                         crop_size=parent.localizer.crop_size, pad=parent.localizer.pad)
     if not given("detector"):
         detector = replace(detector, pictures=budget("detector"), minutes=None, frozen_stages=FROZEN, lr=LR, batch=8)
@@ -164,15 +164,15 @@ def _current_names(section: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {RENAMED.get(f"{section}.{key}", key): value for key, value in settings.items()}
 
 
-def inherited(settings: _Settings, made: Mapping[str, Any], names: tuple[str, ...]) -> _Settings:
-    """The settings with the parent's values of `names`, where nothing else than the default was asked for."""
+def inherited(settings: _Settings, recorded: Mapping[str, Any], names: tuple[str, ...]) -> _Settings:
+    """The settings with the parent's values of `names`, where the setting has its default."""
     default = type(settings)()
-    return replace(settings, **{name: made[name] for name in names
-                                if name in made and getattr(settings, name) == getattr(default, name)})
+    return replace(settings, **{name: recorded[name] for name in names
+                                if name in recorded and getattr(settings, name) == getattr(default, name)})
 
 
 def next_version(version: str) -> str:
-    """0.2.0 -> 0.3.0; what is no such number gets `.1` behind it."""
+    """0.2.0 -> 0.3.0; anything else gets `.1` appended."""
     parts = version.split(".")
     if len(parts) >= 2 and parts[1].isdigit():
         return ".".join([parts[0], str(int(parts[1]) + 1), *("0" for _ in parts[2:])])

@@ -1,6 +1,6 @@
-"""Batches made beside the trainer: in its own process, or in several that work ahead of it.
+"""Batches for training, made in the trainer's process or ahead of it in several others.
 
-A CPU's training step takes far longer than its batch; a GPU eats batches faster than one process can augment them.
+On a CPU a training step takes far longer than its batch; a GPU needs more batches than one process can augment.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ AHEAD = 4  # batches that each process keeps ready
 Make = Callable[[np.random.Generator], Iterator[Batch]]
 
 
-class _Made(IterableDataset[Batch]):
-    """What `make` gives, from another seed in each process."""
+class _Batches(IterableDataset[Batch]):
+    """The batches of `make`, from another seed in each process."""
 
     def __init__(self, make: Make, seed: list[int]) -> None:
         self.make, self.seed = make, seed
@@ -39,6 +39,6 @@ def loaded(make: Make, seed: list[int], processes: int, pinned: bool = False) ->
         pinned: in memory that a GPU can fetch from by itself.
     """
     if not processes:
-        return iter(_Made(make, seed))
-    return iter(DataLoader(_Made(make, seed), batch_size=None, num_workers=processes, prefetch_factor=AHEAD,
+        return iter(_Batches(make, seed))
+    return iter(DataLoader(_Batches(make, seed), batch_size=None, num_workers=processes, prefetch_factor=AHEAD,
                            pin_memory=pinned, multiprocessing_context="spawn"))  # a fork of threads may crash

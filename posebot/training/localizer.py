@@ -23,8 +23,8 @@ from posebot.models.localizer_net import STRIDE, RawMaps, decode_bins
 from posebot.training.loop import Batch
 
 Rng = np.random.Generator
-REOPEN = 500  # batches after which the cache is looked at anew
-_LEAST_SEEN = 0.25  # share of what is seen of an object that a cover leaves
+REOPEN = 500  # batches after which the cache is read again
+_LEAST_SEEN = 0.25  # visible share of an object that an occluder leaves at least
 _FROM_HALF = np.array([[2, 0, 0.5], [0, 2, 0.5], [0, 0, 1.0]])  # pixels of a cached crop from those of its maps
 
 
@@ -61,15 +61,15 @@ def sample(crop: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], config
         [[1 / STRIDE, 0, (1 - STRIDE) / (2 * STRIDE)], [0, 1 / STRIDE, (1 - STRIDE) / (2 * STRIDE)], [0, 0, 1.0]]
     )
     maps = warp_labels(np.asarray(crop["maps"]), to_map @ matrix @ _FROM_HALF, size // STRIDE)
-    # mirrored, as grey beyond the cached crop would tell where in it the object lies
-    picture = warp_image(np.asarray(crop["rgb"]), matrix, size, size, reflect=True)
-    picture, maps = _mixed(picture, maps, crop, other, matrix, config, rng)
-    picture = augment.photometric(picture, rng)
+    # mirrored, as grey beyond the cached crop would show where in it the object lies
+    image = warp_image(np.asarray(crop["rgb"]), matrix, size, size, reflect=True)
+    image, maps = _mixed(image, maps, crop, other, matrix, config, rng)
+    image = augment.photometric(image, rng)
     scale = float(np.sqrt(np.linalg.det(matrix[:2, :2])))  # network pixels a cached pixel
     offset = (transform_pixels(matrix, np.asarray(meta["origin"])) - (size - 1) / 2) / size
     distance = float(meta["log_z"]) + np.log(size * float(meta["pixel"]) / scale)
     return {
-        "crop": np.ascontiguousarray(picture.transpose(2, 0, 1)),
+        "crop": np.ascontiguousarray(image.transpose(2, 0, 1)),
         "maps": np.ascontiguousarray(maps.transpose(2, 0, 1)),
         "center": np.array([*offset, distance], np.float32),
         "label": np.array(meta["label"], np.int64),
@@ -77,7 +77,7 @@ def sample(crop: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], config
 
 
 def _jittered(box: NDArray[np.float64], amount: float, rng: Rng) -> NDArray[np.float64]:
-    """Mostly near the box, now and then far off it, as a detector's boxes are."""
+    """Mostly near the box, sometimes far off it, like a detector's boxes."""
     side, reach = max(box[2] - box[0], box[3] - box[1]), amount * rng.random()
     center = (box[:2] + box[2:]) / 2 + rng.uniform(-reach, reach, 2) * side
     half = (box[2:] - box[:2]) / 2 * np.exp(rng.uniform(-reach, reach, 2))
@@ -85,7 +85,7 @@ def _jittered(box: NDArray[np.float64], amount: float, rng: Rng) -> NDArray[np.f
 
 
 def _mixed(
-    picture: NDArray[Any],
+    image: NDArray[Any],
     maps: NDArray[Any],
     crop: dict[str, NDArray[Any]],
     other: dict[str, NDArray[Any]],
@@ -93,22 +93,22 @@ def _mixed(
     config: SampleConfig,
     rng: Rng,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The object lit anew, its background replaced, and the object partly covered, by the other crop's picture."""
+    """The object relit, its background replaced, and the object partly occluded, with the other crop's image."""
     relit, replaced = rng.random() < config.relit, rng.random() < config.replace_background
     if relit or replaced:
-        alpha = augment.feather(_alpha(crop, matrix, len(picture)), rng)
-        own = augment.relight(picture, rng, np.asarray(other["rgb"])) if relit else picture
-        beside = _fill(other, len(picture)) if replaced else picture
-        picture = (own * alpha[..., None] + beside * (1 - alpha[..., None])).astype(np.uint8)
+        alpha = augment.feather(_alpha(crop, matrix, len(image)), rng)
+        own = augment.relight(image, rng, np.asarray(other["rgb"])) if relit else image
+        beside = _fill(other, len(image)) if replaced else image
+        image = (own * alpha[..., None] + beside * (1 - alpha[..., None])).astype(np.uint8)
     if rng.random() < config.cover:
-        return _covered(picture, maps, crop, other, rng)
-    return picture, maps
+        return _covered(image, maps, crop, other, rng)
+    return image, maps
 
 
-def _covered(picture: NDArray[Any], maps: NDArray[Any], crop: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]],
+def _covered(image: NDArray[Any], maps: NDArray[Any], crop: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]],
              rng: Rng) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Blobs of the other picture, or the thing in it, before the object; nothing if that hid nearly all of it."""
-    size = len(picture)
+    """Blobs of the other image, or the object in it, in front; unchanged if that hid nearly all of the object."""
+    size = len(image)
     if crop["meta"]["label"] == other["meta"]["label"] or rng.random() < 0.4:
         alpha, fill = augment.random_occluder_mask((size, size), rng).astype(np.float32), _fill(other, size)
     else:
@@ -123,14 +123,14 @@ def _covered(picture: NDArray[Any], maps: NDArray[Any], crop: dict[str, NDArray[
     hidden = alpha[STRIDE // 2 :: STRIDE, STRIDE // 2 :: STRIDE] > 0.5
     seen = (maps[..., 3] & VISIBLE) > 0
     if (seen & ~hidden).sum() < _LEAST_SEEN * seen.sum():
-        return picture, maps
+        return image, maps
     maps = maps.copy()
     maps[..., 3] = np.where(hidden, maps[..., 3] & AMODAL, maps[..., 3])
-    return (fill * alpha[..., None] + picture * (1 - alpha[..., None])).astype(np.uint8), maps
+    return (fill * alpha[..., None] + image * (1 - alpha[..., None])).astype(np.uint8), maps
 
 
 def _alpha(crop: dict[str, NDArray[Any]], matrix: NDArray[np.float64], size: int) -> NDArray[np.float32]:
-    """What is seen of a cached crop's object, (size, size), 0..1; `matrix` from pixels of the cached crop."""
+    """Visible mask of a cached crop's object, (size, size), 0..1; `matrix` from pixels of the cached crop."""
     visible = ((np.asarray(crop["maps"])[..., 3] & VISIBLE) > 0).astype(np.float32)
     return np.asarray(cv2.warpAffine(visible, (matrix @ _FROM_HALF)[:2], (size, size)), np.float32)
 
@@ -223,7 +223,7 @@ class LocalizerLoss:
         return best.mean(), chosen
 
     def _scale(self, raw: RawMaps, truth: Tensor, visible: Tensor, label: Tensor) -> tuple[Tensor, Tensor]:
-        """Laplace likelihood of the coordinate error's length in diameters; the coordinates are not moved by it."""
+        """Laplace likelihood of the coordinate error's length in diameters; the coordinates get no gradient."""
         extents = self.extents.to(truth.device)[label][:, :, None, None]
         error = ((decode_bins(torch.softmax(raw.bins.detach(), dim=2)) - truth) * extents).norm(dim=1)
         log_scale = raw.log_scale.clamp(-6.0, 1.0)

@@ -141,20 +141,20 @@ class _Run:
         self.averaged, self.done, self.means = Averaged(net, config.average), Progress(), _Means()
         if self.path.exists():
             self._restore()
-        self.told = replace(self.done)
+        self.reported = replace(self.done)
 
     def until_spent(self, batches: Iterator[Batch]) -> Progress:
         wrapped = self.hooks.wrap(self.net)
         wrapped.train()
         start = time.monotonic() - self.done.seconds
-        saved = told = time.monotonic()
+        saved = reported = time.monotonic()
         while (progress := self.hooks.mean(self.config.budget.progress(self.done.samples, self.done.seconds))) < 1.0:
             self._step(wrapped, batches, rate(progress, self.config))
             now = time.monotonic()
             self.done.seconds = now - start
-            if now - told > self.config.report_s:
+            if now - reported > self.config.report_s:
                 self._report(progress)
-                told = now
+                reported = now
             if now - saved > self.config.checkpoint_s:
                 self._save()
                 saved = now
@@ -184,14 +184,14 @@ class _Run:
 
     def _report(self, progress: float) -> None:
         """Speed is that since the last report: a run that slept in between is not slow for ever after."""
-        before, now = self.told, replace(self.done)
+        before, now = self.reported, replace(self.done)
         spent = max(now.seconds - before.seconds, 1e-9)
         speed = {
             "samples": float(now.samples),
             "samples_per_s": (now.samples - before.samples) / spent,
             "waited_share": (now.waited - before.waited) / spent,
         }
-        self.told = now
+        self.reported = now
         if self.hooks.first:
             self.hooks.report(progress, self.means.take() | speed)
 

@@ -25,7 +25,7 @@ from posebot.training.export import ExportView
 from posebot.training.job import Job
 from posebot.training.loading import loaded
 from posebot.training.loop import Batch, Budget, Hooks, LoopConfig, fit, resume_salt
-from posebot.training.start import blended, start_weights, transplanted
+from posebot.training.start import average_weights, start_weights, transfer_weights
 
 
 def train(job: Job, hooks: Hooks, rank: int = 0, stream: Iterator[Batch] | None = None) -> None:
@@ -51,7 +51,7 @@ def cached(job: Job, batch: int, rng: np.random.Generator) -> Iterator[Batch]:
     if not len(SampleCache(job.cache)):
         raise InputError(job.cache, "holds no samples", "the run's folder on a disk that all workers can reach")
     if job.network == "detector":
-        return heatmap_samples.batches(job.cache, batch, picture_samples(job), rng)
+        return heatmap_samples.batches(job.cache, batch, image_samples(job), rng)
     return localizer.batches(job.cache, batch, crop_samples(job), rng, job.focus)
 
 
@@ -66,7 +66,7 @@ def new_network(job: Job) -> DetectorNet | LocalizerNet:
     net.encoder.load_imagenet()
     if job.start is not None:
         state, labels = start_weights(job.start, job.network, "heatmap")
-        net.load_state_dict(transplanted(net.state_dict(), state, labels, job.labels, str(job.start)))
+        net.load_state_dict(transfer_weights(net.state_dict(), state, labels, job.labels, str(job.start)))
     return net
 
 
@@ -79,8 +79,8 @@ def loss_of(job: Job) -> heatmap_samples.DetectorLoss | localizer.LocalizerLoss:
     return localizer.LocalizerLoss([coordinate_symmetries(model) for model in objects], extents)
 
 
-def picture_samples(job: Job) -> heatmap_samples.SampleConfig:
-    """How pictures are augmented."""
+def image_samples(job: Job) -> heatmap_samples.SampleConfig:
+    """How images are augmented."""
     return heatmap_samples.SampleConfig(len(job.source.labels))
 
 
@@ -108,7 +108,7 @@ def augmented(job: Job, batch: Batch) -> Batch:
     rows = [dict(zip(batch, row, strict=True)) for row in zip(*batch.values(), strict=True)]
     pairs = [(row, rows[other]) for row, other in zip(rows, rng.integers(len(rows), size=len(rows)), strict=True)]
     if job.network == "detector":
-        samples = [heatmap_samples.sample(row, other, picture_samples(job), rng) for row, other in pairs]
+        samples = [heatmap_samples.sample(row, other, image_samples(job), rng) for row, other in pairs]
     else:
         samples = [localizer.sample(row, other, crop_samples(job), rng) for row, other in pairs]
     return {name: np.stack([sample[name] for sample in samples]) for name in samples[0]}
@@ -117,11 +117,11 @@ def augmented(job: Job, batch: Batch) -> Batch:
 def trained(job: Job) -> ExportView:
     """The trained network as it is exported, from the checkpoint in `job.out`."""
     net = new_network(Job(job.network, job.config, job.source, job.cache, job.out))
-    learnt = torch.load(job.out / "checkpoint.pt", map_location="cpu", weights_only=True)["averaged"]
-    keep = getattr(job.config, job.network).weight_averaging
-    if keep and job.start is not None:
-        learnt = blended(learnt, new_network(job).state_dict(), keep)
-    net.load_state_dict(learnt)
+    weights = torch.load(job.out / "checkpoint.pt", map_location="cpu", weights_only=True)["averaged"]
+    share = getattr(job.config, job.network).weight_averaging
+    if share and job.start is not None:
+        weights = average_weights(weights, new_network(job).state_dict(), share)
+    net.load_state_dict(weights)
     if isinstance(net, DetectorNet):
         return DetectorExport(net, job.config.detector.input_size)
     return LocalizerExport(net)

@@ -46,8 +46,8 @@ def followed(name: str, path: Path, say: Say, tracker: Tracker) -> Iterator[None
         offset, first, last = start, None, False
         while not last:
             last = stop.wait(_EVERY_S)
-            found, offset = read(path, offset)
-            for report in found:
+            reports, offset = read(path, offset)
+            for report in reports:
                 first = first or report
                 say(f"{name:<10} {described(report, first)}")
                 tracked = {f"{name}/{key}": value for key, value in report.metrics.items()}
@@ -70,7 +70,7 @@ def described(report: Report, first: Report) -> str:
         parts.append(f"{metrics['samples_per_s']:.0f} samples/s")
     if "waited_share" in metrics:
         parts.append(f"waits for data {100 * metrics['waited_share']:.0f} %")
-    gained = report.progress - first.progress  # since this process began: a resumed run has come far before
+    gained = report.progress - first.progress  # since this process started: a resumed run has done the rest before
     if gained > 0.01 and report.progress < 1:
         left = (report.time - first.time) / gained * (1 - report.progress)
         parts.append(f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left")

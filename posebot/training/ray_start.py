@@ -1,4 +1,4 @@
-"""Being on a Ray cluster: one of this machine's own, or one that is there. Needs nothing of training."""
+"""Connecting to a Ray cluster: a new one on this machine, or a running one. Imports nothing of training."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def connect(address: str | None, **options: Any) -> None:
         _probe(address)
         start()
     except Exception as error:  # Ray raises plain Exception here
-        told = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise PlatformLostError(f"--address {address}", f"no Ray cluster answers ({told[:200]})",
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise PlatformLostError(f"--address {address}", f"no Ray cluster answers ({reason[:200]})",
                                 "the address that `ray start` prints") from None
 
 
 def _probe(address: str) -> None:
-    """Whether anybody listens: Ray itself would go on asking for minutes."""
+    """Raise where nothing listens at the address: Ray itself would retry for minutes."""
     place = re.fullmatch(r"(?:ray://)?\[?([^\]/]+)\]?:(\d+)", address)
     if place:
         socket.create_connection((place[1], int(place[2])), _PROBE_S).close()

@@ -64,7 +64,7 @@ def cluster(address: str | None, workers: int) -> Iterator[None]:
 
 
 def train(job: Job, use_gpu: bool) -> None:
-    """Train one network on the connected cluster until its budget is spent. Resumes what was begun in `job.out`.
+    """Train one network on the connected cluster until its budget is spent. Continues from the checkpoint in `job.out`.
 
     Raises:
         ray.train.TrainingFailedError: the workers failed more than `MAX_FAILURES` times; holds the workers' own errors.
@@ -101,22 +101,22 @@ def _worker(settings: dict[str, Any]) -> None:
     torch.set_num_threads(threads(job, workers))
     _fetch(ray.train.get_checkpoint(), job.out)
     device = ray.train.torch.get_device()
-    meeting = Meeting(job.out, rank, workers, str(device))
-    hooks = Hooks(report=meeting.note, mean=meeting.mean, wrap=ray.train.torch.prepare_model, first=rank == 0,
+    reporter = WorkerReporter(job.out, rank, workers, str(device))
+    hooks = Hooks(report=reporter.note, mean=reporter.mean, wrap=ray.train.torch.prepare_model, first=rank == 0,
                   workers=workers, device=str(device))
     streamed = job.config.source == "stream" and job.distributed
     batches = endless(ray.train.get_dataset_shard("train"), networks.loop_config(job).batch) if streamed else None
     jobs.run(job, hooks, rank, batches)
-    meeting.tell()
+    reporter.close()
 
 
 def threads(job: Job, workers: int) -> int:
-    """Threads of one worker: as the config says, else this machine's cores shared out."""
+    """Threads of one worker: as configured, else this machine's cores divided by the workers."""
     return job.config.threads or max(1, (os.cpu_count() or 1) // workers)
 
 
-class Meeting:
-    """The moment in each step at which all workers meet: progress is averaged, and news is told to Ray Train.
+class WorkerReporter:
+    """Averages progress over the workers in each step, and reports to Ray Train.
 
     `ray.train.report` is a barrier, so either all workers call it in a step or none does; rank 0 decides.
     """
@@ -127,10 +127,10 @@ class Meeting:
         self._kept = 0
 
     def note(self, progress: float, metrics: dict[str, float]) -> None:
-        """Rank 0 has something to report; it is told at the next meeting."""
+        """Keep what rank 0 has to report until the next step."""
         self.news = metrics | {"progress": progress}
         if self.workers == 1:
-            self.tell()
+            self._send()
 
     def mean(self, value: float) -> float:
         """The mean of `value` over the workers."""
@@ -143,10 +143,14 @@ class Meeting:
         torch.distributed.all_reduce(shared)
         mean, news = shared.tolist()
         if news > 0:
-            self.tell()
+            self._send()
         return float(mean)
 
-    def tell(self) -> None:
+    def close(self) -> None:
+        """Report what is left, with the last checkpoint."""
+        self._send()
+
+    def _send(self) -> None:
         """Report to Ray Train, with the checkpoint if it is a new one."""
         import ray.train
 
@@ -175,7 +179,7 @@ def endless(shard: ray.data.DataIterator, batch: int) -> Iterator[Batch]:
 
 
 def _fetch(checkpoint: ray.train.Checkpoint | None, out: Path) -> None:
-    """Put Ray Train's copy of the checkpoint where the loop looks for it, if it is not there already."""
+    """Copy Ray Train's checkpoint into the run's folder, if there is none."""
     if checkpoint is None or (out / CHECKPOINT).exists():
         return
     out.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 """`posebot train` from end to end: samples -> detector -> localizer -> export -> calibration -> bundle.
 
-Every stage leaves its result in the run's folder (`runs/train/NAME`) and is skipped when it is there; training goes on
-from its last checkpoint. The same command again continues a run that was killed, wherever that was.
+Every stage writes its result into the run's folder (`runs/train/NAME`) and is skipped when it is there; training
+continues from its last checkpoint. The same command again continues a run that was interrupted, at any point.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from posebot.training.tracking import Tracker
 
 NETWORKS: tuple[Name, ...] = ("detector", "localizer")
 HOLD_OUT = 20
-"""Without a validation split, one scene in so many is kept from training."""
+"""Without a validation split, one scene in so many is held out."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Request:
 
     Attributes:
         dataset: BOP data set. out: the bundle's folder; its name is the bundle's and the run's. config: see there.
-        start: bundle whose weights training begins with. ray: run through Ray Train and Ray Data. address: of a Ray
+        start: bundle whose weights training starts from. ray: run through Ray Train and Ray Data. address: of a Ray
         cluster. runs: folder for run folders and the MLflow store.
     """
 
@@ -90,7 +90,7 @@ class _Run:
         self.source = SampleSource(str(data.root), self.config.split, str(data.models_dir), labels, tuple(learned),
                              self.config.detector.input_size)
         size = "x".join(str(side) for side in self.config.detector.input_size)
-        self.caches: dict[Kind, Path] = {"crops": self.folder / "crops", "frames": self.folder / f"pictures-{size}"}
+        self.caches: dict[Kind, Path] = {"crops": self.folder / "crops", "frames": self.folder / f"images-{size}"}
         self.state = RunState(self.folder, self._identity())
         self.tracker = Tracker(self.folder, request.runs, self.config.tracking)
         self.open, self.connected = ExitStack(), False
@@ -149,7 +149,7 @@ class _Run:
             if count % max(1, len(missing) // 10) == 0:
                 self.say(f"{'samples':<10} {count} of {len(missing)} scenes")
         sizes = {kind: len(SampleCache(root)) for kind, root in self.caches.items()}
-        self.say(f"{'samples':<10} {sizes['crops']} crops in {sizes['frames']} pictures")
+        self.say(f"{'samples':<10} {sizes['crops']} crops in {sizes['frames']} images")
         if not sizes["crops"]:
             raise DatasetError(self.request.dataset, "no object can be seen well enough to learn from",
                                "frames with depth, masks and objects of 150 pixels and more")
@@ -177,7 +177,7 @@ class _Run:
         return jobs.spent(job)
 
     def _show(self, job: Job) -> None:
-        """A picture of what the network is about to see."""
+        """Log a mosaic of augmented samples."""
         if self.config.source == "cache":
             self.tracker.picture(f"{job.network}_samples", networks.mosaic(job))
 
@@ -199,7 +199,7 @@ class _Run:
 
         def tick(done: int) -> None:
             if done % max(1, len(keys) // 10) == 0:
-                self.say(f"{'calibrate':<10} {done} of {len(keys)} held-out pictures")
+                self.say(f"{'calibrate':<10} {done} of {len(keys)} held-out images")
 
         seen = calibrate.boxes(draft(calibrate.LOWEST), calibrate.LOWEST, self.held, keys)
         threshold, found = calibrate.detector_threshold(seen, config.calibration.precision, self._before(keys))
@@ -212,13 +212,13 @@ class _Run:
         return {"threshold": threshold, "calibration": calibration.to_dict(), "metrics": metrics, "frames": len(keys)}
 
     def _before(self, keys: list[ImageKey]) -> Boxes | None:
-        """What the bundle that was added to sees of the objects that were not learnt again."""
+        """Detections by the parent bundle of the objects that are not trained again."""
         if self.request.start is None or not self.request.focus:
             return None
         parent = Bundle.open(self.request.start)
         seen = calibrate.boxes(parent, parent.manifest.detector.threshold, self.held, keys)
-        learnt = [model.obj_id for model in self.objects if model.label in self.request.focus]
-        kept = ~np.isin(seen.objects, learnt)
+        trained = [model.obj_id for model in self.objects if model.label in self.request.focus]
+        kept = ~np.isin(seen.objects, trained)
         return Boxes(seen.scores[kept], seen.right[kept], seen.found[kept], seen.objects[kept], seen.wanted)
 
     def _write(self, learned: dict[str, Any], exported: dict[str, Any], calibrated: dict[str, Any]) -> dict[str, Any]:
@@ -233,7 +233,7 @@ class _Run:
             parent = Bundle.open(self.request.start).manifest
             provenance["parent"] = {"name": parent.name, "version": parent.version}
         if self.request.focus:
-            provenance["learnt"] = list(self.request.focus)
+            provenance["learned"] = list(self.request.focus)
         calibration = Calibration.from_dict(calibrated["calibration"])
         out = assemble.write(self.request.out, self.folder / "parts", self.objects, self.config,
                              calibrated["threshold"], calibration, provenance)
@@ -248,7 +248,7 @@ def split_scenes(data: BopDataset, config: TrainConfig, say: Say) -> tuple[list[
         held = BopDataset(data.root, config.val_split, data.models_dir)
         return data.scenes, held, held.scenes
     if len(data.scenes) < 2:
-        say(f"only one scene and no split '{config.val_split}': calibrated on training pictures, so over-confident")
+        say(f"only one scene and no split '{config.val_split}': calibrated on training images, so overconfident")
         return data.scenes, data, data.scenes
     count = max(1, len(data.scenes) // HOLD_OUT)
     return data.scenes[:-count], data, data.scenes[-count:]

@@ -31,14 +31,14 @@ def start_weights(path: Path, network: str, kind: str) -> tuple[dict[str, Tensor
     return state_from_onnx(data, path / file), [reference.label for reference in bundle.manifest.objects]
 
 
-def transplanted(new: Mapping[str, Tensor], old: Mapping[str, Tensor], old_labels: list[str], labels: list[str],
+def transfer_weights(new: Mapping[str, Tensor], old: Mapping[str, Tensor], old_labels: list[str], labels: list[str],
                  where: str) -> dict[str, Tensor]:
     """`new` with the values of `old`; of parameters per class, the rows of objects that both know.
 
     Raises:
-        InputError: a parameter's shape differs, that is, the networks are not built alike.
+        InputError: a parameter's shape differs, that is, the networks have other sizes.
     """
-    rows = [(labels.index(label), old_labels.index(label)) for label in labels if label in old_labels]
+    class_rows = [(labels.index(label), old_labels.index(label)) for label in labels if label in old_labels]
     state = {name: value.clone() for name, value in new.items()}
     for name in old:
         mine, theirs = state.get(name), old[name]
@@ -47,15 +47,15 @@ def transplanted(new: Mapping[str, Tensor], old: Mapping[str, Tensor], old_label
             raise BundleError(where, f"{name} has the shape {tuple(theirs.shape)}", f"{shape}, as the config says")
         if name not in PER_CLASS:
             state[name] = theirs.clone()
-        for own, other in rows if name in PER_CLASS else []:
+        for own, other in class_rows if name in PER_CLASS else []:
             state[name][own] = theirs[other]
     return state
 
 
-def blended(learnt: Mapping[str, Tensor], begun: Mapping[str, Tensor], keep: float) -> dict[str, Tensor]:
-    """The mean of the weights that were learnt and, with the share `keep`, those that training began with.
+def average_weights(trained: Mapping[str, Tensor], start: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
+    """The mean of the trained weights and, with the given share, those that training started from.
 
     Half way between two trainings a network is often better on what neither has seen, such as photographs, than at
     either end (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
     """
-    return {name: torch.lerp(value, begun[name], keep) for name, value in learnt.items()}
+    return {name: torch.lerp(value, start[name], share) for name, value in trained.items()}

@@ -1,4 +1,4 @@
-"""What a run folder remembers: what the run is, and which of its stages are finished. A kill loses nothing of it."""
+"""The state of a run folder: the run's identity, and which of its stages are finished. An interruption loses none."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class RunState:
     def __init__(self, folder: Path, identity: Mapping[str, Any]) -> None:
         self.path = folder / STATE
         folder.mkdir(parents=True, exist_ok=True)
-        self._content: dict[str, Any] = {"identity": dict(identity), "begun": time.time(), "stages": {}}
+        self._content: dict[str, Any] = {"identity": dict(identity), "started": time.time(), "stages": {}}
         if self.path.exists():
             self._content = _read(self.path)
             _require_same(self._content["identity"], json.loads(json.dumps(dict(identity))), folder)
@@ -70,7 +70,7 @@ def locked(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise RunStateError(folder, "another posebot train is at work here",
+            raise RunStateError(folder, "another posebot train is running here",
                                 "another --out, or wait for it") from None
         yield
 
@@ -78,13 +78,14 @@ def locked(folder: Path) -> Iterator[None]:
 def _read(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text())
-        return {"identity": dict(content["identity"]), "begun": content["begun"], "stages": dict(content["stages"])}
-    except (ValueError, KeyError, TypeError) as error:
-        raise RunStateError(path, f"is damaged ({error})", "remove the run's folder to begin anew") from None
+        started = content.get("started", content.get("begun", 0.0))  # "begun" before 0.2
+        return {"identity": dict(content["identity"]), "started": started, "stages": dict(content["stages"])}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise RunStateError(path, f"is damaged ({error})", "remove the run's folder to start again") from None
 
 
 def _require_same(before: Mapping[str, Any], now: Mapping[str, Any], folder: Path) -> None:
     for name in now:
         if before.get(name) != now[name]:
-            raise RunStateError(folder, f"this run was begun with {name} = {before.get(name)}, not {now[name]}",
-                                "the same again to go on, another --out, or remove the folder to begin anew")
+            raise RunStateError(folder, f"this run was started with {name} = {before.get(name)}, not {now[name]}",
+                                "the same settings to continue, another --out, or remove the folder to start again")

@@ -1,8 +1,8 @@
-"""`posebot tune`: Ray Tune over the settings of one network, judged by its loss on held-out pictures.
+"""`posebot tune`: Ray Tune over the settings of one network, compared by its loss on held-out images.
 
-Trials draw settings at random around the configuration, which is itself the first trial; those that fall behind are
-ended early (successive halving: Li et al., "A system for massively parallel hyperparameter tuning", MLSys 2020). All
-share one cache of samples. The same command again goes on with what a kill has left.
+Trials draw settings at random around the configuration, which is itself the first trial; the worse ones are stopped
+early (successive halving: Li et al., "A system for massively parallel hyperparameter tuning", MLSys 2020). All
+share one cache of samples. The same command again continues an interrupted search.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ from posebot.training.progress import Say
 from posebot.training.run import split_scenes
 from posebot.training.state import RunState, locked
 
-LOOKS = 12
-"""How often a trial's loss is looked at."""
-_GRACE = 3  # looks before a trial may be ended
+EVALUATIONS = 12
+"""How often the loss of a trial is evaluated."""
+_GRACE = 3  # evaluations before a trial may be stopped
 _HELD = 512  # samples that the loss is taken over
 _BATCH = 16
 SPACES: dict[Name, dict[str, tuple[Any, ...]]] = {
@@ -56,7 +56,7 @@ class Study:
 
     Attributes:
         dataset: BOP data set. network: whose settings. config: the first trial, and what all others keep. trials: how
-        many. minutes: of each. start: bundle that all trials begin with. address: of a Ray cluster. runs: folder.
+        many. minutes: of each. start: bundle that all trials start from. address: of a Ray cluster. runs: folder.
     """
 
     dataset: Path
@@ -85,7 +85,7 @@ class Study:
 
     @cached_property
     def data(self) -> tuple[SampleSource, SampleSource]:
-        """Pictures to learn from, and held-out ones."""
+        """Images to learn from, and held-out ones."""
         data = BopDataset(self.dataset.resolve(), self.config.split)
         learned, held, held_scenes = split_scenes(data, self.config, lambda text: None)
         labels = tuple((model.obj_id, index) for index, model in enumerate(data.objects.values()))
@@ -94,7 +94,7 @@ class Study:
                 SampleSource(str(held.root), held.split, str(held.models_dir), labels, tuple(held_scenes), size))
 
     def job(self, values: Mapping[str, Any], out: Path, held: bool = False) -> Job:
-        """Training with these settings, or judging on held-out pictures."""
+        """Training with these settings, or evaluating on held-out images."""
         cache = self.folder / ("held" if held else "samples")
         start = None if self.start is None else resolve(self.start).resolve()
         return Job(self.network, self.tried(values), self.data[held], cache, out, start)
@@ -103,7 +103,7 @@ class Study:
 def tune(study: Study, say: Say = print) -> dict[str, Any]:
     """Search, and write the best settings to `best.yaml` in the study's folder.
 
-    Returns `best` (settings), `loss`, `first_loss` (of the configuration as it was), `trials` (all, best first) and
+    Returns `best` (settings), `loss`, `first_loss` (of the configuration itself), `trials` (all, best first) and
     `config`, the file's path.
 
     Raises:
@@ -122,7 +122,7 @@ def tune(study: Study, say: Say = print) -> dict[str, Any]:
             if not len(SampleCache(job.cache)):
                 raise DatasetError(study.dataset, "no object can be seen well enough to learn from",
                                    "frames with depth, masks and objects of 150 pixels and more")
-        return _told(study, _searched(study, say), say)
+        return _summary(study, _searched(study, say), say)
 
 
 def _searched(study: Study, say: Say) -> Any:
@@ -139,10 +139,10 @@ def _searched(study: Study, say: Say) -> Any:
     os.environ["RAY_AIR_NEW_OUTPUT"] = "0"  # Tune's own tables; ours are the callback's
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     if search.Tuner.can_restore(str(folder)):
-        say(f"{'tune':<10} going on with what is in {folder}")
+        say(f"{'tune':<10} continues from {folder}")
         return search.Tuner.restore(str(folder), trainable, resume_unfinished=True, restart_errored=True,
                                     param_space=space).fit()
-    halving = ASHAScheduler(grace_period=_GRACE, max_t=LOOKS + 1, reduction_factor=3)
+    halving = ASHAScheduler(grace_period=_GRACE, max_t=EVALUATIONS + 1, reduction_factor=3)
     draw = BasicVariantGenerator(points_to_evaluate=[study.first()], random_state=study.config.seed)
     say(f"{'tune':<10} {study.trials} trials of {study.minutes:g} minutes, as many at once as there are cores")
     return search.Tuner(
@@ -156,7 +156,7 @@ def _searched(study: Study, say: Say) -> Any:
 def _saying(trials: int, say: Say) -> Any:
     from ray.tune.callback import Callback
 
-    class Told(Callback):
+    class Reporter(Callback):
         """A line for each trial that ends."""
 
         done = 0
@@ -166,11 +166,11 @@ def _saying(trials: int, say: Say) -> Any:
             say(f"{'tune':<10} {self.done} of {count}: loss {trial.last_result['loss']:.4f}  {shown(trial.config)}")
 
     count = trials
-    return Told()
+    return Reporter()
 
 
 def _trial(values: dict[str, Any], study: Study) -> None:
-    """What a worker does: train with these settings, and tell the held-out loss again and again."""
+    """What a worker does: train with these settings, and report the held-out loss."""
     from ray import tune as search
 
     torch.set_num_threads(1)
@@ -179,18 +179,18 @@ def _trial(values: dict[str, Any], study: Study) -> None:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.manual_seed(job.config.seed)
     net, config = networks.new_network(job), networks.loop_config(job)
-    looked = held_loss(study, device)
-    hooks = Hooks(report=lambda progress, metrics: search.report({"loss": looked(net), "progress": progress}),
+    evaluate = held_loss(study, device)
+    hooks = Hooks(report=lambda progress, metrics: search.report({"loss": evaluate(net), "progress": progress}),
                   device=device)
-    config = replace(config, report_s=60 * study.minutes / LOOKS)
+    config = replace(config, report_s=60 * study.minutes / EVALUATIONS)
     batches = networks.cached(job, config.batch, np.random.default_rng(job.config.seed))
     fit(net, networks.loss_of(job), batches, config, out, hooks)
-    search.report({"loss": looked(net), "progress": 1.0})  # of the averaged weights
+    search.report({"loss": evaluate(net), "progress": 1.0})  # of the averaged weights
 
 
 def held_loss(study: Study, device: str = "cpu") -> Callable[[torch.nn.Module], float]:
     """A function from a network to its mean loss over the same held-out samples, augmented as the configuration says:
-    no trial may make its own examination easier.
+    a trial cannot make its own evaluation easier.
     """
     job = study.job(study.first(), study.folder, held=True)
     loss, source = networks.loss_of(job), networks.cached(job, _BATCH, np.random.default_rng(0))
@@ -204,24 +204,24 @@ def held_loss(study: Study, device: str = "cpu") -> Callable[[torch.nn.Module], 
     return mean
 
 
-def _told(study: Study, grid: Any, say: Say) -> dict[str, Any]:
-    """Write `best.yaml` and tell what was found."""
+def _summary(study: Study, grid: Any, say: Say) -> dict[str, Any]:
+    """Write `best.yaml` and report the result."""
     done = sorted((result for result in grid if result.error is None and "loss" in (result.metrics or {})),
                   key=lambda result: float(result.metrics["loss"]))
     if not done:
-        told = next((str(error).strip().splitlines()[-1] for error in grid.errors), "no result")
-        raise PosebotError(f"every trial failed: {told[:500]}")
+        reason = next((str(error).strip().splitlines()[-1] for error in grid.errors), "no result")
+        raise PosebotError(f"every trial failed: {reason[:500]}")
     trials: list[dict[str, Any]] = [
         {"loss": round(float(result.metrics["loss"]), 5), "progress": round(float(result.metrics["progress"]), 3),
          "settings": dict(result.config)} for result in done]
     path = study.folder / "best.yaml"
-    title = (f"# found by posebot tune on {study.dataset.resolve().name}: {study.network}, {study.trials} trials of "
+    title = (f"# by posebot tune on {study.dataset.resolve().name}: {study.network}, {study.trials} trials of "
              f"{study.minutes:g} minutes\n")
     write_atomic(path, title + yaml.safe_dump({study.network: trials[0]["settings"]}))
     first = study.first()
     own = [trial["loss"] for trial in trials if _same(trial["settings"], first)]
     say(f"{'best':<10} loss {trials[0]['loss']:.4f}  {shown(trials[0]['settings'])}")
-    say(f"{'as it was':<10} loss {own[0]:.4f}" if own else f"{'as it was':<10} failed")
+    say(f"{'configured':<10} loss {own[0]:.4f}" if own else f"{'configured':<10} failed")
     say(f"posebot train --config {path}")
     return {"best": trials[0]["settings"], "loss": trials[0]["loss"], "first_loss": own[0] if own else None,
             "trials": trials, "config": str(path)}

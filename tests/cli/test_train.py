@@ -41,4 +41,4 @@ def test_a_run_of_other_sizes_is_not_continued(tmp_path: Path, capsys: pytest.Ca
     RunState(tmp_path / "runs" / "train" / "b", {"dataset": "another"})
     line = refused(capsys, "--dataset", tmp_path / "bop", "--out", tmp_path / "b", "--runs", tmp_path / "runs",
                    "--tiny", "--no-ray")
-    assert "this run was begun with dataset = another" in line
+    assert "this run was started with dataset = another" in line

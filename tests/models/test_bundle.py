@@ -213,7 +213,7 @@ def test_rewrite_keeps_everything_else(folder):
 def test_writing_refuses_a_folder_that_is_no_bundle(tmp_path, models):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "letter.txt").write_text("dear")
-    with pytest.raises(InputError, match="is no bundle"):
+    with pytest.raises(InputError, match="is not a bundle"):
         write_bundle(tmp_path / "home", manifest(), b"", b"", models)
     assert (tmp_path / "home" / "letter.txt").read_text() == "dear"
 

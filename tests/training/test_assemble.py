@@ -20,7 +20,7 @@ def test_a_print_comes_with_its_landmarks_and_a_plain_thing_without(tmp_path: Pa
                         100)
     if said.startswith("no landmarks"):
         pytest.skip(said)
-    assert said == "1 of 2 objects have a texture, 1 a print with landmarks"
+    assert said == "1 of 2 objects have a texture, 1 texture landmarks"
     found = load_objects(tmp_path)
     assert found[1].landmarks is None
     assert found[2].landmarks is not None and len(found[2].landmarks.points) >= 200
@@ -30,7 +30,7 @@ def test_a_print_comes_with_its_landmarks_and_a_plain_thing_without(tmp_path: Pa
 
 def test_without_textures_nothing_is_drawn(tmp_path: Path) -> None:
     said = write_models(tmp_path, [make_object(1, "crate", box())], 100)
-    assert said == "0 of 1 objects have a texture, 0 a print with landmarks"
+    assert said == "0 of 1 objects have a texture, 0 texture landmarks"
 
 
 def test_an_object_of_another_bundle_keeps_its_landmarks(tmp_path: Path) -> None:

@@ -84,7 +84,7 @@ def test_mirror_images_beyond_the_edge_are_not_taught_as_background() -> None:
         rng = np.random.default_rng(seed)
         view = detector._moved_view(picture, SampleConfig(1, zoom=0.4, shift=0.15, turn=0.2), rng)
         red = view.image[..., 0].astype(int) - view.image[..., 1] > 100
-        assert (red & ~(view.owner > 0) & ~view.ghosts).sum() < 0.15 * red.sum() + 20, "but for blended rims"
+        assert (red & ~(view.owner > 0) & ~view.ghosts).sum() < 0.15 * red.sum() + 20, "but for average_weights rims"
         if view.ghosts.sum() > 200:
             break
     else:

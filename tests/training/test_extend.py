@@ -17,7 +17,7 @@ from posebot.synth.assets import AssetLibrary
 from posebot.synth.config import SynthConfig
 from posebot.synth.scene_sampler import SceneSampler
 from posebot.training.config import DetectorConfig, LocalizerConfig, TrainConfig
-from posebot.training.extend import LR, SHARE, Extension, joined, next_version, settled
+from posebot.training.extend import LR, SHARE, Extension, extension_settings, joined, next_version
 from posebot.training.localizer import class_shares
 from tests.video.plumbing import brick
 
@@ -55,14 +55,14 @@ def test_bad_names(names: tuple[str, ...], only: str, problem: str, tmp_path: Pa
 
 def test_a_quarter_of_the_parents_training_and_its_sizes() -> None:
     kit = Bundle.open("kit").manifest
-    settings = settled(TrainConfig(), kit, lambda name: False)
+    settings = extension_settings(TrainConfig(), kit, lambda name: False)
     trained = kit.provenance["trained"]
     assert settings.localizer.crops == round(SHARE * trained["localizer"]["samples"])
     assert settings.detector.pictures == round(SHARE * trained["detector"]["samples"])
     assert settings.detector.input_size == kit.detector.input_size
     assert settings.licence == kit.licence and settings.version == next_version(kit.version)
     own = replace(TrainConfig(), detector=DetectorConfig(pictures=77))
-    assert settled(own, kit, lambda name: name == "detector").detector.pictures == 77
+    assert extension_settings(own, kit, lambda name: name == "detector").detector.pictures == 77
 
 
 def test_how_the_parent_was_trained_is_kept_where_nothing_else_is_asked_for() -> None:
@@ -70,8 +70,9 @@ def test_how_the_parent_was_trained_is_kept_where_nothing_else_is_asked_for() ->
     made = {"detector": {"width": 32, "lr": 0.1}, "localizer": {"turn": 0.6, "jitter": 0.3, "bins": 8, "lr": 0.1}}
     parent = replace(kit, provenance={**kit.provenance, "settings": made})
     asked = replace(TrainConfig(), localizer=LocalizerConfig(box_jitter=0.2))
-    assert settled(TrainConfig(), parent, lambda name: False).localizer.box_jitter == 0.3, "recorded as jitter, once"
-    settings = settled(asked, parent, lambda name: False)
+    settings = extension_settings(TrainConfig(), parent, lambda name: False)
+    assert settings.localizer.box_jitter == 0.3, "recorded as jitter, once"
+    settings = extension_settings(asked, parent, lambda name: False)
     assert (settings.localizer.turn, settings.localizer.box_jitter, settings.localizer.bins) == (0.6, 0.2, 8)
     assert settings.detector.width == 32 and settings.detector.lr == settings.localizer.lr == LR
 

@@ -37,7 +37,7 @@ def test_a_stage_that_fails_leaves_the_others(tmp_path: Path) -> None:
 def test_another_run_in_the_same_folder_is_refused_by_the_field(tmp_path: Path) -> None:
     RunState(tmp_path, {"seed": 0, "detector.width": 64, "detector.input_size": (256, 320)})
     RunState(tmp_path, {"seed": 0, "detector.width": 64, "detector.input_size": (256, 320)})
-    with pytest.raises(InputError, match=r"begun with detector\.width = 64, not 32"):
+    with pytest.raises(InputError, match=r"started with detector\.width = 64, not 32"):
         RunState(tmp_path, {"seed": 0, "detector.width": 32, "detector.input_size": (256, 320)})
 
 

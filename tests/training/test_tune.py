@@ -87,5 +87,5 @@ def test_a_search_is_killed_and_goes_on(scenes: Path, tmp_path: Path) -> None:
     assert second.returncode == 0, second.stderr
     found = json.loads(second.stdout)
     assert len(found["trials"]) == 3 and found["loss"] <= found["first_loss"]
-    assert "going on" in second.stderr
+    assert "continues from" in second.stderr
     assert load_config(tmp_path / "best.yaml", TINY).localizer.lr == pytest.approx(found["best"]["lr"])

@@ -20,18 +20,18 @@ from posebot.models.detector_net import STRIDE, boxes_from_map
 from posebot.training.loop import Batch
 
 Rng = np.random.Generator
-_LEFT = 0.25  # share of what is seen of an object that may be left when others are pasted before it
-NOTHING, IGNORED = -1, -2  # in the place of a class: no box; a box that is neither to be found nor wrong to be found
+_LEFT = 0.25  # visible share below which an object that others are pasted over is ignored
+NOTHING, IGNORED = -1, -2  # instead of a class: no box; a box that counts neither as object nor as background
 
 
 @dataclass(frozen=True)
 class SampleConfig:
-    """How a cached picture becomes a training sample.
+    """How a cached image becomes a training sample.
 
     Attributes:
-        classes: how many. zoom (natural log), shift (share of the side), turn (radians): largest move of the picture.
-        relit: share of the objects that are lit anew by themselves, and of the pictures of which other parts are.
-        pasted: share of the pictures that get objects of another one in front.
+        classes: how many. zoom (natural log), shift (share of the side), turn (radians): largest change of the image.
+        relit: share of the objects that are relit by themselves, and of the images of which other parts are.
+        pasted: share of the images that get objects of another one in front.
     """
 
     classes: int
@@ -44,8 +44,8 @@ class SampleConfig:
 
 @dataclass(frozen=True)
 class _View:
-    """A picture on its way: image uint8 (H, W, 3), xyxy (K, 4), labels (K,), owner (H, W) as in
-    `datasets.detector_samples`, and ghosts (H, W): where objects are seen in a mirror, beyond the picture's edge."""
+    """An image being augmented: image uint8 (H, W, 3), xyxy (K, 4), labels (K,), owner (H, W) as in
+    `datasets.detector_samples`, and ghosts (H, W): where mirrored objects are seen, beyond the image's edge."""
 
     image: NDArray[Any]
     xyxy: NDArray[np.float32]
@@ -54,9 +54,9 @@ class _View:
     ghosts: NDArray[np.bool_]
 
 
-def sample(picture: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], config: SampleConfig, rng: Rng) -> Batch:
-    """`image` uint8 (3, H, W), and the `targets` of its map. `other`: a picture to take objects from."""
-    view = _moved_view(picture, config, rng)
+def sample(cached: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], config: SampleConfig, rng: Rng) -> Batch:
+    """`image` uint8 (3, H, W), and the `targets` of its map. `other`: an image to take objects from."""
+    view = _moved_view(cached, config, rng)
     if rng.random() < config.pasted:
         view = _pasted(view, _moved_view(other, config, rng), rng)
     image = augment.photometric(_relit(view, np.asarray(other["image"]), config.relit, rng), rng)
@@ -65,9 +65,9 @@ def sample(picture: dict[str, NDArray[Any]], other: dict[str, NDArray[Any]], con
             **targets(view.xyxy, view.labels, config.classes, *map_size, _cells(view.ghosts, map_size))}
 
 
-def _moved_view(picture: dict[str, NDArray[Any]], config: SampleConfig, rng: Rng) -> _View:
-    """A cached picture, moved by chance."""
-    image, boxes = np.asarray(picture["image"]), np.asarray(picture["boxes"])
+def _moved_view(cached: dict[str, NDArray[Any]], config: SampleConfig, rng: Rng) -> _View:
+    """A cached image after a random similarity transform."""
+    image, boxes = np.asarray(cached["image"]), np.asarray(cached["boxes"])
     height, width = image.shape[:2]
     scale, angle = np.exp(rng.uniform(-config.zoom, config.zoom)), rng.uniform(-config.turn, config.turn)
     cos, sin = np.cos(angle) * scale, np.sin(angle) * scale
@@ -76,7 +76,7 @@ def _moved_view(picture: dict[str, NDArray[Any]], config: SampleConfig, rng: Rng
     shift = middle + rng.uniform(-config.shift, config.shift, 2) * (width, height) - linear @ middle
     matrix = np.concatenate([linear, shift[:, None]], axis=1)
     moved = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    mirrored = cv2.warpAffine(np.asarray(picture["owner"]), matrix, (width, height), flags=cv2.INTER_NEAREST,
+    mirrored = cv2.warpAffine(np.asarray(cached["owner"]), matrix, (width, height), flags=cv2.INTER_NEAREST,
                               borderMode=cv2.BORDER_REFLECT_101)
     inside = cv2.warpAffine(np.ones((height, width), np.uint8), matrix, (width, height), flags=cv2.INTER_NEAREST)
     return _View(np.asarray(moved), *_moved(boxes, matrix, width, height), mirrored * inside,
@@ -84,12 +84,12 @@ def _moved_view(picture: dict[str, NDArray[Any]], config: SampleConfig, rng: Rng
 
 
 def _cells(mask: NDArray[np.bool_], size: tuple[int, int]) -> NDArray[np.bool_]:
-    """The cells (h, w) of the map in which some of a mask (H, W) lies."""
+    """The cells (h, w) of the map that a mask (H, W) touches."""
     return np.asarray(cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA) > 0)
 
 
 def _relit(view: _View, other: NDArray[Any], share: float, rng: Rng) -> NDArray[Any]:
-    """The image with some objects lit anew, and sometimes other parts too: a changed light alone tells of no object."""
+    """The image with some objects relit, and sometimes other parts too, so that relighting does not mark objects."""
     image = view.image.copy()
     for row in np.flatnonzero(view.labels >= 0):
         if rng.random() < share:
@@ -100,7 +100,7 @@ def _relit(view: _View, other: NDArray[Any], share: float, rng: Rng) -> NDArray[
 
 
 def _light(image: NDArray[Any], mask: NDArray[np.bool_], other: NDArray[Any], rng: Rng) -> None:
-    """Light the part under a mask anew, in place."""
+    """Relight the part under a mask, in place."""
     x, y, width, height = cv2.boundingRect(mask.astype(np.uint8))
     if min(width, height) < 3:
         return
@@ -110,7 +110,7 @@ def _light(image: NDArray[Any], mask: NDArray[np.bool_], other: NDArray[Any], rn
 
 
 def _pasted(view: _View, other: _View, rng: Rng) -> _View:
-    """The view with some of the other's objects in front; what they hide too much of is neither there nor not."""
+    """The view with some of the other's objects in front; objects that they hide are `IGNORED`."""
     chosen = [row for row in np.flatnonzero(other.labels >= 0) if rng.random() < 0.4]
     mask = np.isin(other.owner, np.array(chosen) + 1)
     if not mask.any():
@@ -128,7 +128,7 @@ def _pasted(view: _View, other: _View, rng: Rng) -> _View:
 def _moved(
     boxes: NDArray[Any], matrix: NDArray[np.float64], width: int, height: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Boxes (xyxy) after the affine map, cut at the edge, and their class, `NOTHING` or `IGNORED`."""
+    """Boxes (xyxy) after the affine map, clipped to the image, and their class, `NOTHING` or `IGNORED`."""
     rim = boxes["rim"].astype(np.float64) @ matrix[:, :2].T + matrix[:, 2]
     moved = np.concatenate([rim.min(axis=1), rim.max(axis=1)], axis=1)
     cut = np.clip(moved, -0.5, np.tile([width - 0.5, height - 0.5], 2))
@@ -141,7 +141,7 @@ def _moved(
 
 
 def batches(root: Path, size: int, config: SampleConfig, rng: Rng) -> Iterator[Batch]:
-    """Endless shuffled batches. Shards that are added meanwhile are taken up after each round."""
+    """Endless shuffled batches. Shards that are added meanwhile are used from the next round on."""
     while True:
         cache = SampleCache(root)
         order = rng.permutation(len(cache))
@@ -153,11 +153,11 @@ def batches(root: Path, size: int, config: SampleConfig, rng: Rng) -> Iterator[B
 
 def targets(boxes: NDArray[np.float32], labels: NDArray[np.int64], classes: int, height: int, width: int,
             unsure: NDArray[np.bool_]) -> Batch:
-    """What a map of (height, width) cells is to say: `heat` (C, H, W) 0..1, `truth` (4, H, W) boxes, `weight` (H, W).
+    """Targets of a map of (height, width) cells: `heat` (C, H, W) 0..1, `truth` (4, H, W) boxes, `weight` (H, W).
 
     Gaussians around box centres, sigma a tenth of the box (Zhou et al. 2019 use the IoU radius; a share of the size
     serves as well), at least 0.7 cells. Ignored objects blank their box: heat -1 there, and where it is `unsure` (H, W)
-    what there is. Boxes are learnt where the Gaussian is over 0.3, of the smallest box where several overlap.
+    what there is. Boxes are trained where the Gaussian is over 0.3, of the smallest box where several overlap.
     """
     heat = np.zeros((classes, height, width), np.float32)
     truth, weight = np.zeros((4, height, width), np.float32), np.zeros((height, width), np.float32)

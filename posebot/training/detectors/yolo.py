@@ -58,7 +58,7 @@ class YoloTrainer:
 
 
 class YoloExport(nn.Module):
-    """The trained network as it is exported: uint8 pictures in, the best `CANDIDATES` boxes, scores and labels out."""
+    """The trained network as it is exported: uint8 images in, the best `CANDIDATES` boxes, scores and labels out."""
 
     input_names = ("image",)
     output_names = ("boxes", "scores", "labels")
@@ -81,10 +81,10 @@ class YoloExport(nn.Module):
 def write_yolo_dataset(out: Path, samples: SampleCache, names: Sequence[str], held_out: int = 50) -> Path:
     """Cached detector samples (`datasets.detector_samples`) as Ultralytics reads them: images, labels, data.yaml.
 
-    Pictures are already at the detector's size, which saves resizing them in every epoch.
+    Images have the detector's size, which saves resizing them in every epoch.
 
     Args:
-        names: of the classes. held_out: every so-manieth picture serves for validation.
+        names: of the classes. held_out: one of so many images is kept for validation.
     Returns:
         The path of `data.yaml`.
     """
@@ -106,7 +106,7 @@ def write_yolo_dataset(out: Path, samples: SampleCache, names: Sequence[str], he
 
 
 def label_lines(boxes: NDArray[Any], size: tuple[int, int]) -> str:
-    """`class x y width height` of each box, in shares of the picture; `boxes` as `frames.BOX`, size (height, width)."""
+    """`class x y width height` of each box, in shares of the image; `boxes` as `frames.BOX`, size (height, width)."""
     lines = []
     for row in boxes[(boxes["label"] >= 0) & (boxes["visible"] >= MIN_VISIBLE)]:
         x0, y0, x1, y1 = (row["xyxy"].astype(float) + 0.5) / np.tile(size[::-1], 2)
@@ -120,7 +120,7 @@ def train(data_yaml: Path, out: Path, input_size: tuple[int, int], seconds: floa
     """Train for so many seconds (or epochs, whichever ends first); a killed run goes on from its last epoch.
 
     Args:
-        input_size: (height, width), multiples of 32; training pictures are squares of the longer side.
+        input_size: (height, width), multiples of 32; training images are squares of the longer side.
         start: weights to start with, see `start_state`. on_epoch: called with the epoch and its metrics.
     Raises:
         PosebotError: ultralytics is not installed.
@@ -183,7 +183,7 @@ def _finished(checkpoint: Path) -> bool:
 def _yolo(home: Path) -> Any:
     """The `YOLO` class of ultralytics, offline, silent, and with its settings in `home`.
 
-    On import it puts its own functions in the place of some of PIL's and OpenCV's; everybody else gets theirs back.
+    On import it puts its own functions in the place of some of PIL's and OpenCV's; the original ones are put back.
     """
     import PIL.Image
 
