@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from posebot.core.objects import ObjectModel
     from posebot.core.results import PoseEstimate
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Camera",

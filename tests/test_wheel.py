@@ -156,16 +156,18 @@ def test_extra_yolo_trains_a_detector(installed: Callable[[str], Path], data: Pa
     assert (tmp_path / "tiny" / "detector.onnx").exists()
 
 
-def test_extra_serve_answers(installed: Callable[[str], Path], tmp_path: Path) -> None:
+def test_extra_serve_answers(installed: Callable[[str], Path], tmp_path: Path, root: Path) -> None:
     bin_, address = installed("serve"), "http://127.0.0.1:8765"
-    (tmp_path / "serve.yaml").write_text("port: 8765\nauth: {enabled: false}\ncameras: {}\n")
-    code = f"import posebot; f = posebot.example_frame(); c = posebot.Client('{address}', ''); print(c.models())"
+    (tmp_path / "serve.yaml").write_text("port: 8765\nauth: {enabled: false}\n")
+    image = root / "posebot" / "api" / "example" / "view0.jpg"
+    code = (f"import posebot; client = posebot.Client('{address}', '')\n"
+            f"print(client.infer('{image}', posebot.example_frame().camera))")
     with (tmp_path / "log").open("w") as log:
         server = subprocess.Popen([bin_ / "posebot", "serve", "--config", "serve.yaml"], cwd=tmp_path, env=_clean(),
                                   stdout=log, stderr=subprocess.STDOUT)
     try:
         _wait(f"{address}/v1/health/ready", server, tmp_path / "log")
-        assert "kit" in _run(bin_ / "python", "-c", code, cwd=tmp_path)
+        assert "tea_box" in _run(bin_ / "python", "-c", code, cwd=tmp_path)
     finally:
         server.send_signal(signal.SIGINT)
         server.wait(timeout=120)

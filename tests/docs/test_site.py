@@ -12,7 +12,7 @@ _LOADED = re.compile(r"<(?:script|img|iframe|source|video|link)\b[^>]*?(?:src|hr
 def test_the_site_builds_without_a_warning_and_quickly(site) -> None:
     assert "No issues found" in site.output
     assert not re.search(r"\bwarning\b", site.output, re.IGNORECASE)
-    assert site.seconds < 60  # 20 s on an idle machine; `make docs` prints it
+    assert site.seconds < 20  # of CPU, as other tests may run beside it; `make docs` prints those on the clock
     assert len(site.pages) > 20
 
 
