@@ -1,4 +1,4 @@
-"""What `posebot calibrate` is made of: images into views, and results onto the screen."""
+"""Steps of `posebot calibrate`: from images to views, and output of results."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Shots:
-    """Images with robot poses, and what was found in them.
+class CalibrationViews:
+    """Images with robot poses and detections.
 
     Attributes:
-        views: those in which the target was found. camera: None where there are no images. missing: names of the
-            images without a target. found: every image with its detection.
+        views: those with a detected target. camera: None if there are no images. missing: names of images without a
+            detection. detections: every image with its detection.
     """
 
     views: list[View]
     camera: Camera | None = None
     missing: list[str] = field(default_factory=list)
-    found: list[tuple[Path, Detection | None]] = field(default_factory=list)
+    detections: list[tuple[Path, Detection | None]] = field(default_factory=list)
 
     def draw(self, folder: Path, result: HandEyeResult, mode: Mode) -> None:
-        """Every image with the points found (green) and those that the result foretells (purple)."""
+        """Write every image with the detected points (green) and those predicted by the result (purple)."""
         from posebot.robots.solvers import HandEyeEstimate, predicted_target_poses
         from posebot.robots.views import mount_from_fixture
 
@@ -44,7 +44,7 @@ class Shots:
         poses = predicted_target_poses(estimate, mount_from_fixture(self.views, mode))
         predicted = dict(zip((view.name for view in self.views), poses))
         pairs = {pair.name: pair for pair in result.pairs}
-        for path, detection in self.found:
+        for path, detection in self.detections:
             pair = pairs.get(path.name)
             caption = "" if pair is None else f"{pair.residual:.2f} px, {pair.mm:.1f} mm" + (
                 "" if pair.used else ", left out")
@@ -53,8 +53,8 @@ class Shots:
             write_overlay(folder, path, detection, result.camera, predicted.get(path.name), caption)
 
 
-def take_shots(poses: list[RobotPose], images: list[Path], spec: str | None, camera: Path | None) -> Shots:
-    """Views from images, or from the target poses that the pose file brings along."""
+def load_views(poses: list[RobotPose], images: list[Path], spec: str | None, camera: Path | None) -> CalibrationViews:
+    """Views from images, or from the target poses in the pose file."""
     from posebot.robots.robot_poses import pair_images
     from posebot.robots.target_symmetry import resolve_target_symmetry
     from posebot.robots.targets import parse_target
@@ -62,31 +62,31 @@ def take_shots(poses: list[RobotPose], images: list[Path], spec: str | None, cam
     from posebot.video.intrinsics import load_intrinsics
 
     if not images and all(pose.cam_from_target is not None for pose in poses):
-        return Shots([view_from_pose(Path(pose.name).name, pose.base_from_gripper, pose.cam_from_target)
+        return CalibrationViews([view_from_pose(Path(pose.name).name, pose.base_from_gripper, pose.cam_from_target)
                        for pose in poses if pose.cam_from_target is not None])
     if not images and any(pose.image is None for pose in poses):
         raise CalibrationError("calibrate hand-eye", "no images", "IMAGES, or poses that name their image")
     if spec is None or camera is None:
         raise CalibrationError("calibrate hand-eye", f"{'--target' if spec is None else '--camera'} is missing",
-                         "what the images show (--target) and the intrinsics of their camera (--camera)")
-    pairs, sought = pair_images(poses, list_images(images) if images else []), parse_target(spec)
+                         "the target in the images (--target) and the intrinsics of their camera (--camera)")
+    pairs, target = pair_images(poses, expand_images(images) if images else []), parse_target(spec)
     if not pairs:
         raise InputError("--poses", "names none of the images", "file names of IMAGES under `image`")
-    found = find_target([path for path, _ in pairs], sought)
+    found = find_target([path for path, _ in pairs], target)
     seen = [(detection, pose.base_from_gripper) for detection, (_, pose) in zip(found, pairs) if detection is not None]
     if not seen:
         raise InputError("--target", f"{spec} is in none of {len(pairs)} images", "the target as it was printed")
     lens = load_intrinsics(camera).for_size(*seen[0][0].size)
-    settled = resolve_target_symmetry([detection for detection, _ in seen], [pose for _, pose in seen], sought, lens)
+    settled = resolve_target_symmetry([detection for detection, _ in seen], [pose for _, pose in seen], target, lens)
     views = [view_from_pixels(detection.name, pose, detection.points, detection.pixels, lens)
              for detection, (_, pose) in zip(settled, seen)]
     paths, turned = [path for path, _ in pairs], iter(settled)
     drawn = [None if detection is None else next(turned) for detection in found]
-    return Shots(views, lens, missing_names(paths, found), list(zip(paths, drawn)))
+    return CalibrationViews(views, lens, missing_names(paths, found), list(zip(paths, drawn)))
 
 
-def list_images(images: Sequence[Path]) -> list[Path]:
-    """The image files among files and folders, 2.png before 10.png."""
+def expand_images(images: Sequence[Path]) -> list[Path]:
+    """Image files of files and folders, 2.png before 10.png."""
     from posebot.robots.robot_poses import natural_sort_key
     from posebot.video.images import list_image_files
 
@@ -94,19 +94,19 @@ def list_images(images: Sequence[Path]) -> list[Path]:
     for path in images:
         found += sorted(list_image_files(path), key=natural_sort_key) if path.is_dir() else [path]
     if not found:
-        raise CalibrationError(images[0], "no images in it", "PNG, JPEG, TIFF, BMP or WebP files")
+        raise CalibrationError(images[0], "has no images", "PNG, JPEG, TIFF, BMP or WebP files")
     return found
 
 
-def find_target(images: Sequence[Path], sought: Target) -> list[Detection | None]:
-    """The target in every image, with a bar on stderr."""
+def find_target(images: Sequence[Path], target: Target) -> list[Detection | None]:
+    """Detect the target in every image, with a progress bar on stderr."""
     from rich.progress import track
 
     from posebot.robots.target_detection import make_target_detector
     from posebot.video.images import read_rgb
 
-    find, screen = make_target_detector(sought), console()
-    bar = track(images, description="looking for the target", console=screen, transient=True,
+    find, screen = make_target_detector(target), console()
+    bar = track(images, description="detecting the target", console=screen, transient=True,
                 disable=not screen.is_terminal)
     found = [find(read_rgb(path), path.name) for path in bar]
     sizes = {detection.size for detection in found if detection is not None}

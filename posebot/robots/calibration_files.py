@@ -1,4 +1,4 @@
-"""Calibrations as files: `camera.yaml`, which `posebot infer --camera` reads, and `hand_eye.yaml`."""
+"""Calibration files: `camera.yaml`, which `posebot infer --camera` reads, and `hand_eye.yaml`."""
 
 from __future__ import annotations
 
@@ -60,11 +60,11 @@ class HandEyeFile(BaseModel):
 
 @dataclass(frozen=True)
 class HandEyeCalibration:
-    """A calibration as read from its file.
+    """A hand-eye calibration read from its file.
 
     Attributes:
-        mode: what `pose` is: gripper_from_cam (eye-in-hand) or base_from_cam (eye-to-hand), 4x4.
-        covariance: 6x6 of it, as in `core.results`. arm: how inexact the robot's poses seemed to be, one sigma of each
+        mode, pose: gripper_from_cam (eye-in-hand) or base_from_cam (eye-to-hand), 4x4.
+        covariance: 6x6 of the pose, as in `core.results`. arm: estimated standard deviations of the robot's poses per
             axis, metres and radians.
     """
 
@@ -74,10 +74,10 @@ class HandEyeCalibration:
     arm: tuple[float, float] = (0.0, 0.0)
 
     def base_from_cam(self, base_from_gripper: Array | None = None) -> Array:
-        """Where the camera is, 4x4; for eye-in-hand behind the robot's pose at the moment of the image.
+        """Pose of the camera, 4x4; for eye-in-hand from the robot pose at the time of the image.
 
         Raises:
-            InputError: eye-in-hand, and no robot pose is given.
+            InputError: eye-in-hand without a robot pose.
         """
         if self.mode == "eye-to-hand":
             return self.pose
@@ -88,7 +88,7 @@ class HandEyeCalibration:
 
 
 def camera_to_dict(found: CameraCalibration, target: str) -> dict[str, Any]:
-    """`camera.yaml`: the camera as `Camera.to_dict()`, and how it was found."""
+    """`camera.yaml`: the camera as `Camera.to_dict()`, and the quality of the calibration."""
     camera = found.camera
     return {
         "width": camera.width, "height": camera.height, "K": camera.K.ravel().tolist(),
@@ -137,7 +137,7 @@ def hand_eye_to_dict(result: HandEyeResult, target: str = "") -> dict[str, Any]:
 
 
 def _summary(result: HandEyeResult, unit: str, factor: float) -> dict[str, Any]:
-    """The few numbers that judge a calibration."""
+    """The main quality figures of a calibration."""
     used = result.used
     residuals = np.array([pair.residual for pair in used]) * factor
     moved = np.array([[pair.left_out_mm, pair.left_out_deg] for pair in used])
@@ -156,7 +156,7 @@ def _summary(result: HandEyeResult, unit: str, factor: float) -> dict[str, Any]:
 
 
 def write_yaml(path: Path, content: dict[str, Any]) -> None:
-    """Write a calibration in one step; short lists stay on one line."""
+    """Write a calibration atomically; short lists stay on one line."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None,
                                      width=120).encode())

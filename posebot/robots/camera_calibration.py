@@ -1,4 +1,4 @@
-"""Intrinsics and distortion from images of a target, by OpenCV (Zhang 2000), with a judgement of the images."""
+"""Intrinsics and distortion from images of a target by OpenCV (Zhang, 2000), with quality checks."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from posebot.core.transforms import Array, rotation_from_vector
 from posebot.robots.target_detection import Detection
 from posebot.robots.views import planar_target_pose
 
-_FEWEST, _FEW, _POINTS = 3, 10, 6
-_OUTLIER, _OUTLIER_FROM = 3.0, 0.3  # times the median error, and pixels
-_CELLS = 8  # the image is cut into 8 x 8 cells to judge how much of it was covered
-_COVERED, _TILT_DEG, _FOCAL_SHARE, _ERROR_PX = 0.5, 15.0, 0.01, 1.0
+_MIN_IMAGES, _RECOMMENDED_IMAGES, _MIN_POINTS = 3, 10, 6
+_OUTLIER_RATIO, _OUTLIER_MIN_PX = 3.0, 0.3  # times the median error
+_CELLS = 8  # coverage is measured on 8 x 8 cells of the image
+_MIN_COVERAGE, _MIN_TILT_DEG, _MAX_FOCAL_SIGMA, _MAX_ERROR_PX = 0.5, 15.0, 0.01, 1.0
 
 
 @dataclass(frozen=True)
@@ -33,12 +33,12 @@ class CalibrationImage:
 
 @dataclass(frozen=True)
 class CameraCalibration:
-    """Intrinsics and how good they are.
+    """Intrinsics and their quality.
 
     Attributes:
-        camera: the result. error: root mean square reprojection error of the images used, pixels.
+        camera: the result. error: root mean square reprojection error of the used images, pixels.
         sigma: (4,) standard deviations of fx, fy, cx, cy in pixels. coverage: share of the image's 8 x 8 cells in
-        which points of the target were seen.
+        which points of the target were detected.
     """
 
     camera: Camera
@@ -49,37 +49,38 @@ class CameraCalibration:
     warnings: tuple[str, ...] = ()
 
 
-def calibrate_camera(detections: Sequence[Detection], lens: str = "radtan4", drop: bool = True) -> CameraCalibration:
+def calibrate_camera(detections: Sequence[Detection], distortion: str = "radtan4",
+                     reject_outliers: bool = True) -> CameraCalibration:
     """Intrinsics from three images or more.
 
     Args:
-        lens: none; radtan4 = k1 k2 p1 p2; radtan5 = and k3; rational = and k4 k5 k6 (wide lenses, many images).
-        drop: leave out images whose error is out of line.
+        distortion: model: none; radtan4 = k1 k2 p1 p2; radtan5 = radtan4 + k3; rational = radtan5 + k4 k5 k6 (wide
+            lenses, many images). reject_outliers: leave out images with an outlying error.
     Raises:
-        InputError: too few images, different sizes, or numbers that are no camera.
+        InputError: too few images, different sizes, or no solution.
     """
-    enough = [entry for entry in detections if len(entry.ids) >= _POINTS]
+    usable = [entry for entry in detections if len(entry.ids) >= _MIN_POINTS]
     sizes = {entry.size for entry in detections}
     if len(sizes) > 1:
         raise CalibrationError("calibrate camera", f"images of {len(sizes)} sizes: {sorted(sizes)}",
                                "one camera, one size")
-    if len(enough) < _FEWEST:
-        raise CalibrationError("calibrate camera", f"{len(enough)} images with {_POINTS} points or more",
-                               f"{_FEWEST} at the very least, better 20; a single tag has too few points")
-    keep = list(range(len(enough)))
+    if len(usable) < _MIN_IMAGES:
+        raise CalibrationError("calibrate camera", f"{len(usable)} images with {_MIN_POINTS} points or more",
+                               f"{_MIN_IMAGES} or more, 20 are recommended; a single tag has too few points")
+    keep = list(range(len(usable)))
     while True:
-        found = _solve([enough[i] for i in keep], lens)
-        limit = max(_OUTLIER * float(np.median(found.errors)), _OUTLIER_FROM)
-        if not drop or found.errors.max() <= limit or len(keep) <= max(_FEWEST, len(enough) // 2):
+        found = _solve([usable[i] for i in keep], distortion)
+        limit = max(_OUTLIER_RATIO * float(np.median(found.errors)), _OUTLIER_MIN_PX)
+        if not reject_outliers or found.errors.max() <= limit or len(keep) <= max(_MIN_IMAGES, len(usable) // 2):
             break
         del keep[int(found.errors.argmax())]
     calibration = CameraCalibration(found.camera, found.error, found.sigma,
-                                    _coverage([enough[i] for i in keep]), _images(enough, keep, found))
+                                    _coverage([usable[i] for i in keep]), _images(usable, keep, found))
     return replace(calibration, warnings=tuple(_warnings(calibration)))
 
 
 @dataclass(frozen=True)
-class _Found:
+class _Solution:
     camera: Camera
     error: float
     errors: Array
@@ -87,30 +88,30 @@ class _Found:
     tilts: Array
 
 
-def _solve(detections: list[Detection], lens: str) -> _Found:
+def _solve(detections: list[Detection], model: str) -> _Solution:
     import cv2
 
     flags = {"none": cv2.CALIB_FIX_K1 | cv2.CALIB_FIX_K2 | cv2.CALIB_FIX_K3 | cv2.CALIB_ZERO_TANGENT_DIST,
-             "radtan4": cv2.CALIB_FIX_K3, "radtan5": 0, "rational": cv2.CALIB_RATIONAL_MODEL}[lens]
-    count = {"none": 0, "radtan4": 4, "radtan5": 5, "rational": 8}[lens]
+             "radtan4": cv2.CALIB_FIX_K3, "radtan5": 0, "rational": cv2.CALIB_RATIONAL_MODEL}[model]
+    count = {"none": 0, "radtan4": 4, "radtan5": 5, "rational": 8}[model]
     points = [entry.points.astype(np.float32) for entry in detections]
     pixels = [entry.pixels.astype(np.float32) for entry in detections]
-    nothing: Any = None
+    unset: Any = None
     try:
-        error, K, distortion, turns, _, sigma, _, errors = cv2.calibrateCameraExtended(
-            points, pixels, detections[0].size, nothing, nothing, flags=flags)
+        error, K, distortion, rotations, _, sigma, _, errors = cv2.calibrateCameraExtended(
+            points, pixels, detections[0].size, unset, unset, flags=flags)
         camera = Camera(np.asarray(K, dtype=float), *detections[0].size,
                         np.asarray(distortion, dtype=float).ravel()[:count])
     except cv2.error as problem:
-        raise InconclusiveError("calibrate camera", "OpenCV finds no camera for these images",
+        raise InconclusiveError("calibrate camera", "OpenCV finds no solution for these images",
                                 f"other views of the target ({' '.join(str(problem).split())[-80:]})") from None
-    normals = rotation_from_vector(np.stack(turns).reshape(-1, 3))[:, 2, 2]
-    return _Found(camera, float(error), np.asarray(errors, dtype=float).ravel(),
+    normals = rotation_from_vector(np.stack(rotations).reshape(-1, 3))[:, 2, 2]
+    return _Solution(camera, float(error), np.asarray(errors, dtype=float).ravel(),
                   np.asarray(sigma, dtype=float).ravel()[:4], np.degrees(np.arccos(np.clip(np.abs(normals), 0, 1))))
 
 
-def _images(detections: list[Detection], keep: list[int], found: _Found) -> tuple[CalibrationImage, ...]:
-    """All images; those left out are judged by the camera that was found without them."""
+def _images(detections: list[Detection], keep: list[int], found: _Solution) -> tuple[CalibrationImage, ...]:
+    """All images; errors of outliers are those of the camera estimated without them."""
     used = {index: (error, tilt) for index, error, tilt in zip(keep, found.errors, found.tilts)}
     entries = []
     for i, detection in enumerate(detections):
@@ -127,8 +128,8 @@ def _images(detections: list[Detection], keep: list[int], found: _Found) -> tupl
 def _error(detection: Detection, pose: Array, camera: Camera) -> float:
     import cv2
 
-    turn: Any = cv2.Rodrigues(pose[:3, :3])[0]
-    seen = cv2.projectPoints(detection.points, turn, pose[:3, 3], camera.K,
+    rotation: Any = cv2.Rodrigues(pose[:3, :3])[0]
+    seen = cv2.projectPoints(detection.points, rotation, pose[:3, 3], camera.K,
                              camera.distortion if camera.distortion.size else None)[0].reshape(-1, 2)
     return float(np.sqrt(((seen - detection.pixels) ** 2).sum(axis=1).mean()))
 
@@ -144,17 +145,17 @@ def _warnings(found: CameraCalibration) -> Iterator[str]:
     dropped = [image.name for image in found.images if not image.used]
     tilts = np.array([image.tilt_deg for image in used])
     if dropped:
-        yield f"left out for their error: {', '.join(dropped)}"
-    if len(used) < _FEW:
-        yield f"only {len(used)} images used: take {_FEW} or more, better 20"
-    if (tilts > _TILT_DEG).sum() < 3:
-        yield (f"the target is seen from the front nearly always ({int((tilts > _TILT_DEG).sum())} images tilted by "
-               f"more than {_TILT_DEG:.0f} degrees), so the focal length is weak; tilt it by 30 to 45 degrees")
-    if found.coverage < _COVERED:
-        yield (f"the target was seen in {found.coverage:.0%} of the image only: bring it into the corners, where the "
-               "distortion is")
-    if found.sigma[:2].max() > _FOCAL_SHARE * found.camera.K[0, 0]:
-        yield f"the focal length is known to {found.sigma[:2].max():.1f} pixels only (one sigma)"
-    if found.error > _ERROR_PX:
-        yield (f"a reprojection error of {found.error:.2f} pixels is large: a flat board? sharp images? the right "
-               "--target?")
+        yield f"outliers, left out: {', '.join(dropped)}"
+    if len(used) < _RECOMMENDED_IMAGES:
+        yield f"only {len(used)} images used: take {_RECOMMENDED_IMAGES} or more, 20 are recommended"
+    if (tilts > _MIN_TILT_DEG).sum() < 3:
+        yield (f"the target is nearly frontal in most images ({int((tilts > _MIN_TILT_DEG).sum())} images tilted by "
+               f"more than {_MIN_TILT_DEG:.0f} degrees), so the focal length is uncertain; tilt it by 30 to 45 degrees")
+    if found.coverage < _MIN_COVERAGE:
+        yield (f"the target covers only {found.coverage:.0%} of the image: move it into the corners, where "
+               "distortion is largest")
+    if found.sigma[:2].max() > _MAX_FOCAL_SIGMA * found.camera.K[0, 0]:
+        yield f"the standard deviation of the focal length is {found.sigma[:2].max():.1f} pixels"
+    if found.error > _MAX_ERROR_PX:
+        yield (f"a reprojection error of {found.error:.2f} pixels is large: check that the board is flat, the "
+               "images are sharp and --target is right")

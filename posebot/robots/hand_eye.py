@@ -1,4 +1,4 @@
-"""Hand-eye calibration from views: outlying pairs, solvers, joint refinement, leave-one-out, warnings."""
+"""Hand-eye calibration from views: outlier rejection, solvers, joint refinement, leave-one-out, warnings."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ from posebot.robots.robot_motion import RobotMotion, analyze_robot_motion
 from posebot.robots.solvers import HAND_EYE, ROBOT_WORLD, HandEyeEstimate, disagreement, robust_initial_estimate, solve
 from posebot.robots.views import Mode, View, measured_target_poses, planar_target_pose
 
-_FEWEST = 3
-_OUTLIER = 4.0  # times the median residual
-_OUTLIER_FROM = {True: 1.0, False: 1e-3}  # pixels, or metres where there are no pixels
-_GROSS = 0.01  # metres of disagreement that no pair is suspected for
-_SCALE_FROM, _SPREAD_MM, _SUSPICIOUS_MM = 0.01, 3.0, 5.0
-_UNLIKELY = 16.3  # chi-square of three numbers, one in a thousand
+_MIN_VIEWS = 3
+_OUTLIER_RATIO = 4.0  # times the median residual
+_OUTLIER_MIN = {True: 1.0, False: 1e-3}  # pixels, or metres for views without pixels
+_OUTLIER_MIN_DISAGREEMENT = 0.01  # metres
+_SCALE_TOLERANCE, _MAX_SHIFT_MM, _MODE_CHECK_MM = 0.01, 3.0, 5.0
+_CHI2_99_9 = 16.3  # 3 degrees of freedom
 
 
 @dataclass(frozen=True)
 class HandEyeOptions:
-    """How to calibrate. `arm`: the robot's accuracy (metres, radians) where known, else it is estimated.
-    `free`: what is unknown besides the poses. `drop`: leave outlying pairs out."""
+    """Options. `arm`: standard deviations of the robot's poses (metres, radians), None: estimated. `free`: parameters
+    estimated in addition to the poses. `reject_outliers`: leave outlying pairs out."""
 
     arm: tuple[float, float] | None = None
     free: FreeParameters = NO_FREE_PARAMETERS
-    drop: bool = True
+    reject_outliers: bool = True
 
 
 @dataclass(frozen=True)
 class PosePair:
-    """One view against the answer, arm taken as exact.
+    """Residuals of one view, with the robot pose taken as exact.
 
     Attributes:
         name: of the image. used: False for an outlier that was left out.
-        residual: root mean square over the points, pixels (or metres). mm, deg: the target where the answer foretells
-            it, against the target as seen in this view alone.
-        left_out_mm, left_out_deg: how far the answer moves without this view.
+        residual: root mean square over the points, pixels (or metres). mm, deg: predicted target pose against the one
+            measured in this view alone.
+        left_out_mm, left_out_deg: change of the result without this view.
     """
 
     name: str
@@ -63,7 +63,7 @@ class PosePair:
 
 @dataclass(frozen=True)
 class SolverResult:
-    """A closed-form solver's answer, its distance from the refined one and its residual (pixels or metres)."""
+    """Result of a closed-form solver, its distance from the refined result and its residual (pixels or metres)."""
 
     solver: str
     mount_from_cam: Array
@@ -74,12 +74,12 @@ class SolverResult:
 
 @dataclass(frozen=True)
 class HandEyeResult:
-    """The answer and how good it is. Names as in `robots.views`.
+    """The result and its quality. Names as in `robots.views`.
 
     Attributes:
         mount_from_cam: 4x4, gripper_from_cam for eye-in-hand, base_from_cam for eye-to-hand; `covariance` 6x6 of it.
-        fixture_from_target: 4x4. camera, scale: as found where they were free; scale_sigma: standard deviation of the
-            target's scale, 0 where it was not free. noise: estimated sigmas of corners and arm.
+        fixture_from_target: 4x4. camera, scale: as estimated if they are free; scale_sigma: standard deviation of
+            the target's scale, 0 if it is not free. noise: estimated sigmas of corners and arm.
     """
 
     mode: Mode
@@ -97,22 +97,22 @@ class HandEyeResult:
 
     @property
     def used(self) -> tuple[PosePair, ...]:
-        """The pairs that the answer rests on."""
+        """The pairs that are not outliers."""
         return tuple(pair for pair in self.pairs if pair.used)
 
 
 def calibrate_hand_eye(views: Sequence[View], mode: Mode, camera: Camera | None,
                        options: HandEyeOptions | None = None) -> HandEyeResult:
-    """Where the camera sits on its mount.
+    """Pose of the camera on its mount.
 
     Args:
         views: `seen` in pixels of `camera`, or in metres where `camera` is None.
     Raises:
-        InputError: fewer than three views, or no solver finds an answer.
+        InputError: fewer than three views. InconclusiveError: no solver has a solution.
     """
-    if len(views) < _FEWEST:
+    if len(views) < _MIN_VIEWS:
         raise CalibrationError("hand-eye", f"{len(views)} views in which the target was found",
-                         f"{_FEWEST} at the very least, better 15")
+                         f"{_MIN_VIEWS} or more, 15 are recommended")
     views, options = list(views), options or HandEyeOptions()
     if camera is None and options.free != NO_FREE_PARAMETERS:
         raise CalibrationError("hand-eye", "target scale and intrinsics cannot be estimated from target poses alone",
@@ -136,18 +136,18 @@ def calibrate_hand_eye(views: Sequence[View], mode: Mode, camera: Camera | None,
 
 def _fit_robustly(views: list[View], mode: Mode, camera: Camera | None,
                   options: HandEyeOptions) -> tuple[NDArray[np.bool_], Solution, list[Solution]]:
-    """Which views to keep, the solution from them, and those without each of them in turn."""
+    """Mask of inlier views, their solution, and the solutions without each of them."""
     solved = (solve(views, mode, solver) for solver in (*HAND_EYE, *ROBOT_WORLD))
     candidates = [estimate for estimate in solved if estimate is not None]
     estimate = robust_initial_estimate(views, mode, candidates)
     if estimate is None:
-        raise InconclusiveError("hand-eye", "no solver finds an answer", "views between which the gripper turns")
+        raise InconclusiveError("hand-eye", "no solver has a solution", "views with gripper rotations between them")
     errors = disagreement(estimate, views, mode)
-    keep = errors <= max(_OUTLIER * float(np.median(errors)), _GROSS)
-    if not options.drop or keep.sum() < max(_FEWEST, len(views) // 2):
+    keep = errors <= max(_OUTLIER_RATIO * float(np.median(errors)), _OUTLIER_MIN_DISAGREEMENT)
+    if not options.reject_outliers or keep.sum() < max(_MIN_VIEWS, len(views) // 2):
         keep[:] = True
     solution = _fit(views, keep, mode, camera, estimate, options)
-    if options.drop and not keep.all():  # a pair that the rough estimate suspected may fit the refined answer
+    if options.reject_outliers and not keep.all():  # a rejected pair may fit the refined result
         residuals = reprojection_rms(_all_views(solution, len(views)), views, mode)
         readmitted = residuals <= _limit(residuals[keep], camera)
         if (readmitted & ~keep).any():
@@ -158,15 +158,15 @@ def _fit_robustly(views: list[View], mode: Mode, camera: Camera | None,
         without = _leave_one_out(used, mode, solution, options.free)
         errors = np.array([reprojection_rms(_all_views(entry, 1), [view], mode)[0]
                            for view, entry in zip(used, without)])
-        enough = len(used) > max(_FEWEST + 1, len(views) // 2)
-        if not (options.drop and enough and errors.max() > _limit(errors, camera)):
+        enough = len(used) > max(_MIN_VIEWS + 1, len(views) // 2)
+        if not (options.reject_outliers and enough and errors.max() > _limit(errors, camera)):
             return keep, solution, without
         keep[np.flatnonzero(keep)[errors.argmax()]] = False
         solution = _fit(views, keep, mode, camera, solution.as_estimate(), options)
 
 
 def _limit(residuals: Array, camera: Camera | None) -> float:
-    return max(_OUTLIER * float(np.median(residuals)), _OUTLIER_FROM[camera is not None])
+    return max(_OUTLIER_RATIO * float(np.median(residuals)), _OUTLIER_MIN[camera is not None])
 
 
 def _fit(views: list[View], keep: NDArray[np.bool_], mode: Mode, camera: Camera | None, estimate: HandEyeEstimate,
@@ -181,16 +181,16 @@ def _all_views(solution: Solution, count: int) -> Solution:
 
 
 def _leave_one_out(views: list[View], mode: Mode, solution: Solution, free: FreeParameters) -> list[Solution]:
-    """The solution without each view in turn, noise as in the whole one."""
+    """The solutions without each view, with the noise of the complete solution."""
     return [refine(views[:i] + views[i + 1:], mode,
                    replace(solution, arm_errors=np.delete(solution.arm_errors, i, axis=0)), free)
             for i in range(len(views))]
 
 
 def _covariance(solution: Solution, shifts: Array) -> Array:
-    """6x6 of `mount_from_cam`: the model's, enlarged where leaving views out moves the answer more than it foretells.
+    """6x6 of `mount_from_cam`: that of the model, enlarged if leave-one-out changes the result more than it predicts.
 
-    The jackknife's estimate is (n - 1) / n times the sum of squared shifts (Efron and Stein, 1981).
+    The jackknife estimate is (n - 1) / n times the sum of squared shifts (Efron and Stein, 1981).
     """
     model = solution.covariance[:6, :6]
     jackknife = (len(shifts) - 1) / len(shifts) * shifts.T @ shifts
@@ -211,7 +211,7 @@ def _pairs(views: list[View], keep: NDArray[np.bool_], shifts: Array, solution: 
 
 
 def _rescaled(views: list[View], solution: Solution) -> list[View]:
-    """The views as the found camera and the found size of the target show them."""
+    """The views with the estimated camera and target scale."""
     camera = solution.camera
     if camera is None:
         return views
@@ -238,14 +238,14 @@ def _compare_solvers(views: list[View], mode: Mode, solution: Solution) -> tuple
 def _mode_warning(views: list[View], mode: Mode, solution: Solution) -> Iterator[str]:
     other: Mode = "eye-to-hand" if mode == "eye-in-hand" else "eye-in-hand"
     own = float(np.median(disagreement(solution.as_estimate(), views, mode))) * 1000
-    if own < _SUSPICIOUS_MM:
+    if own < _MODE_CHECK_MM:
         return
     solved = (solve(views, other, name) for name in HAND_EYE)
     estimate = robust_initial_estimate(views, other, [candidate for candidate in solved if candidate is not None])
     others = np.inf if estimate is None else float(np.median(disagreement(estimate, views, other))) * 1000
     if others < 0.4 * own:
-        yield (f"the pairs fit {other} better ({others:.1f} against {own:.1f} mm): another --mode, or the poses are "
-               "gripper_from_base")
+        yield (f"the pairs fit {other} better ({others:.1f} against {own:.1f} mm): use the other --mode, or "
+               "the poses are gripper_from_base")
 
 
 def _scale_warning(views: list[View], mode: Mode, solution: Solution, options: HandEyeOptions) -> Iterator[str]:
@@ -253,31 +253,31 @@ def _scale_warning(views: list[View], mode: Mode, solution: Solution, options: H
         return
     freed = refine_with_noise(views, mode, solution, FreeParameters(scale=True), options.arm)
     sigma = float(np.sqrt(freed.covariance[12, 12]))
-    if abs(freed.scale - 1) > max(_SCALE_FROM, 4 * sigma):
-        yield (f"by the robot's motion the target is {freed.scale:.3f} +- {sigma:.3f} times its stated size: measure "
-               "the print, calibrate the camera, or find the size along with the rest (--fit-scale)")
+    if abs(freed.scale - 1) > max(_SCALE_TOLERANCE, 4 * sigma):
+        yield (f"according to the robot's motion the target is {freed.scale:.3f} +- {sigma:.3f} times its nominal "
+               "size: measure the print, calibrate the camera, or estimate the scale (--fit-scale)")
 
 
 def _camera_warning(views: list[View], mode: Mode, solution: Solution, options: HandEyeOptions) -> Iterator[str]:
-    """The covariance takes the intrinsics as exact. Freed, would they move the answer by more than chance?"""
+    """Warns if estimating the intrinsics changes the result significantly; the covariance takes them as exact."""
     if solution.camera is None or options.free.camera:
         return
     freed = refine_with_noise(views, mode, solution, replace(options.free, camera=True), options.arm)
     shift = difference(freed.mount_from_cam, solution.mount_from_cam)[:3]
-    unlikely = shift @ np.linalg.solve(freed.covariance[:3, :3], shift) > _UNLIKELY
-    if unlikely and np.linalg.norm(shift) * 1000 > _SPREAD_MM:
-        yield (f"by the robot's motion the intrinsics are not quite right; improved (--fit-camera) they move the "
-               f"answer by {np.linalg.norm(shift) * 1000:.1f} mm: calibrate the camera with more tilted images")
+    unlikely = shift @ np.linalg.solve(freed.covariance[:3, :3], shift) > _CHI2_99_9
+    if unlikely and np.linalg.norm(shift) * 1000 > _MAX_SHIFT_MM:
+        yield (f"according to the robot's motion the intrinsics are inaccurate; refining them (--fit-camera) moves the "
+               f"result by {np.linalg.norm(shift) * 1000:.1f} mm: calibrate the camera with more tilted images")
 
 
 def _result_warnings(result: HandEyeResult) -> Iterator[str]:
     dropped = [pair.name for pair in result.pairs if not pair.used]
     if dropped:
-        yield f"left out as outliers: {', '.join(dropped)}"
+        yield f"outliers, left out: {', '.join(dropped)}"
     moved = max(result.used, key=lambda pair: pair.left_out_mm)
-    if moved.left_out_mm > _SPREAD_MM:
-        yield (f"without {moved.name} the answer moves by {moved.left_out_mm:.1f} mm: it rests on too few views; "
+    if moved.left_out_mm > _MAX_SHIFT_MM:
+        yield (f"without {moved.name} the result moves by {moved.left_out_mm:.1f} mm: too few views; "
                "take more, with other tilts")
     sigma = np.sqrt(np.diag(result.covariance)[:3]) * 1000
-    if sigma.max() > _SPREAD_MM:
-        yield f"the camera's position is known to {sigma.max():.1f} mm only (one sigma, {'xyz'[int(sigma.argmax())]})"
+    if sigma.max() > _MAX_SHIFT_MM:
+        yield f"the standard deviation of the camera position is {sigma.max():.1f} mm ({'xyz'[int(sigma.argmax())]})"

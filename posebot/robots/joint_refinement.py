@@ -1,23 +1,23 @@
-"""Joint refinement of hand-eye and target pose over all views: least reprojection error, with an arm that is not exact.
+"""Joint refinement of hand-eye and target pose over all views: least reprojection error, with an inaccurate robot arm.
 
-Unknown are `mount_from_cam` and `fixture_from_target` (see `robots.views`) and, for every view, a small error e of the
+Unknowns are `mount_from_cam` and `fixture_from_target` (see `robots.views`) and, for every view, a small error e of the
 robot's reported pose at the gripper, with a Gaussian arm_prior_precision. The cost is
 
     sum over points  huber(|projected - seen| / sigma_seen)
     + sum over views  |e_t|^2 / sigma_t^2 + |e_r|^2 / sigma_r^2
 
 minimised by damped Gauss-Newton on SE(3), in the chart of `transforms.perturb`. Each view's six numbers are eliminated
-by a Schur complement, so that the cost grows linearly with the views (a general least-squares routine pays their cube,
-once for every left-out view). Without the e a board of a hundred corners would claim a hundred independent witnesses
-where all err together, and the covariance would be ten times too small.
+by a Schur complement, so that the cost grows linearly with the views (a general least-squares solver is cubic, for
+each left-out view). Without e the correlated errors of the points of a board would count as independent, and the
+covariance would be ten times too small.
 
-On demand the target's scale (a print that a driver shrank to fit the page) and the camera's intrinsics are unknown too:
-the robot's own motion tells them apart from everything else.
+Optional unknowns are the scale of the target (a print scaled to fit the page) and the intrinsics of the camera: the
+motion of the robot makes them observable.
 
 The sigmas are estimated from the data by the evidence approximation (MacKay, "Bayesian interpolation", 1992):
-sigma^2 = sum of squares / effective degrees of freedom. What a board's points have in common (a lens model that does
-not fit, paper that is not flat) is no noise that averages out, so the points of a view count as four witnesses: with
-their full number, sub-pixel bends of a board were read as centimetres of arm error on real images.
+sigma^2 = sum of squares / effective degrees of freedom. Errors that the points of a board share (distortion
+model, paper that is not flat) do not average out, so the points of a view count as four observations: with their full
+number, sub-pixel errors were attributed to centimetres of arm error on real images.
 """
 
 from __future__ import annotations
@@ -45,13 +45,13 @@ from posebot.robots.normal_equations import (
 from posebot.robots.solvers import HandEyeEstimate, predicted_target_poses
 from posebot.robots.views import Mode, View, mount_from_fixture
 
-_WITNESSES = 4  # independent points in a view, at most
-_LEAST = (1e-3, 1e-6, 1e-7)  # lower ends of the sigmas: pixels (or 1e-3 mm), metres, radians
-_UNSEEN = 1e-10  # share of a direction's information below which it counts as unobserved
+_MAX_OBSERVATIONS = 4  # independent points per view
+_MIN_SIGMAS = (1e-3, 1e-6, 1e-7)  # lower bounds: pixels (or 1e-3 mm), metres, radians
+_MIN_INFORMATION = 1e-10  # relative; directions below are unobserved
 
 
 def refine(views: Sequence[View], mode: Mode, start: Solution, free: FreeParameters = NO_FREE_PARAMETERS) -> Solution:
-    """The joint solution from `start`, with its noise taken as known.
+    """The joint solution from `start`, with its noise known.
 
     `views`: three or more, `seen` in pixels of `start.camera`, or in metres where that is None.
     """
@@ -63,7 +63,8 @@ def refine_with_noise(views: Sequence[View], mode: Mode, start: Solution, free: 
     """As `refine`, with the noise estimated from the views; `arm` = (metres, radians) keeps that of the arm."""
     problem, solution = stack_views(views, mode, free), start
     if arm is not None:
-        solution = replace(start, noise=NoiseModel(start.noise.seen, max(arm[0], _LEAST[1]), max(arm[1], _LEAST[2])))
+        translation, rotation = max(arm[0], _MIN_SIGMAS[1]), max(arm[1], _MIN_SIGMAS[2])
+        solution = replace(start, noise=NoiseModel(start.noise.seen, translation, rotation))
     for _ in range(30):
         solution = _minimise(problem, solution)
         better = _estimate_noise(problem, solution, arm is not None)
@@ -76,9 +77,9 @@ def refine_with_noise(views: Sequence[View], mode: Mode, start: Solution, free: 
 
 
 def initial_solution(estimate: HandEyeEstimate, views: Sequence[View], camera: Camera | None) -> Solution:
-    """A solver's answer as a start: half a pixel of noise (1 mm where there are no pixels), the arm nearly exact.
+    """The result of a solver as start: half a pixel of noise (1 mm without pixels), the arm nearly exact.
 
-    From an arm that may err much, the noise would settle where the arm explains everything.
+    With a large initial arm noise the estimate converges to a solution in which the arm explains all errors.
     """
     noise = NoiseModel(0.5 if camera is not None else 1e-3, 1e-4, 1e-4)
     return Solution(estimate.mount_from_cam, estimate.fixture_from_target, np.zeros((len(views), 6)), noise, camera)
@@ -94,7 +95,7 @@ def reprojection_rms(solution: Solution, views: Sequence[View], mode: Mode) -> A
 
 
 def predict_target_poses(solution: Solution, views: Sequence[View], mode: Mode) -> Array:
-    """`cam_from_target` (N, 4, 4) of views by the solution, arm taken as exact."""
+    """`cam_from_target` (N, 4, 4) of views predicted by the solution, arm taken as exact."""
     return predicted_target_poses(solution.as_estimate(), mount_from_fixture(views, mode))
 
 
@@ -132,7 +133,7 @@ def _step(state: Solution, normal: NormalEquations, damping: float, free: FreePa
 def _moved_camera(camera: Camera, change: Array) -> Camera:
     K = camera.K.copy()
     K[[0, 1, 0, 1], [0, 1, 2, 2]] += change[:4]
-    K[[0, 1], [0, 1]] = np.maximum(K[[0, 1], [0, 1]], 1.0)  # a wild step must not end in no camera at all
+    K[[0, 1], [0, 1]] = np.maximum(K[[0, 1], [0, 1]], 1.0)  # keeps the camera valid after a large step
     return replace(camera, K=K, distortion=camera.distortion + change[4:])
 
 
@@ -145,10 +146,11 @@ def _reduced(normal: NormalEquations) -> tuple[Array, Array, Array]:
 
 
 def _inverse(information: Array) -> Array:
-    """The covariance of an information matrix; what is not observed at all gets a huge variance, not none."""
+    """The covariance of an information matrix; unobserved directions get a large variance."""
     scale = np.sqrt(np.maximum(np.diag(information), 1e-300))
     values, vectors = np.linalg.eigh(information / np.outer(scale, scale))
-    return np.asarray((vectors / np.maximum(values, _UNSEEN)) @ vectors.T / np.outer(scale, scale), dtype=float)
+    covariance = (vectors / np.maximum(values, _MIN_INFORMATION)) @ vectors.T / np.outer(scale, scale)
+    return np.asarray(covariance, dtype=float)
 
 
 def _estimate_noise(problem: RefinementProblem, state: Solution, arm_known: bool) -> NoiseModel:
@@ -160,8 +162,9 @@ def _estimate_noise(problem: RefinementProblem, state: Solution, arm_known: bool
     squares = (state.arm_errors**2).reshape(-1, 2, 3).sum(axis=(0, 2))
     arm_translation, arm_rotation = np.sqrt(squares / np.maximum(known, 0.5))
     freedom = max(problem.seen.size - len(state.covariance) - float(known.sum()), 1.0)
-    crowd = max(1.0, len(problem.points) / len(problem.links) / _WITNESSES)
-    seen = max(float(np.sqrt(crowd * normal.squares / freedom)), _LEAST[0] if state.camera is not None else _LEAST[1])
+    redundancy = max(1.0, len(problem.points) / len(problem.links) / _MAX_OBSERVATIONS)
+    min_seen = _MIN_SIGMAS[0] if state.camera is not None else _MIN_SIGMAS[1]
+    seen = max(float(np.sqrt(redundancy * normal.squares / freedom)), min_seen)
     if arm_known:
         return replace(state.noise, seen=seen)
-    return NoiseModel(seen, max(float(arm_translation), _LEAST[1]), max(float(arm_rotation), _LEAST[2]))
+    return NoiseModel(seen, max(float(arm_translation), _MIN_SIGMAS[1]), max(float(arm_rotation), _MIN_SIGMAS[2]))

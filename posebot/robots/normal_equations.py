@@ -14,8 +14,8 @@ from posebot.core.transforms import Array, exp, skew
 from posebot.robots.solvers import HandEyeEstimate
 from posebot.robots.views import Mode, View, mount_from_fixture
 
-_HUBER = 3.0  # sigmas; beyond, a corner counts linearly
-_NEAREST = 1e-3  # metres: points nearer to the camera, or behind it, are projected as if they were there
+_HUBER = 3.0  # sigmas; threshold of the robust loss
+_NEAREST = 1e-3  # metres; minimum depth of projected points
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class NoiseModel:
 
 @dataclass(frozen=True)
 class FreeParameters:
-    """What is unknown besides the two poses."""
+    """Parameters estimated in addition to the two poses."""
 
     scale: bool = False
     camera: bool = False
@@ -40,13 +40,13 @@ NO_FREE_PARAMETERS = FreeParameters()
 
 @dataclass(frozen=True)
 class Solution:
-    """The refined answer.
+    """The refined result.
 
     Attributes:
         mount_from_cam, fixture_from_target: 4x4. arm_errors: (N, 6) estimated error of each robot pose, at the gripper,
-            along the mount's axes. noise: as used. camera, scale: as given, or as found where they were free.
-        covariance: (P, P) of mount_from_cam (6), fixture_from_target (6), each as in `core.results`, then of what else
-            was free: the target's scale, then fx, fy, cx, cy and the distortion.
+            along the mount's axes. noise: as used. camera, scale: as given, or as estimated if free.
+        covariance: (P, P) of mount_from_cam (6), fixture_from_target (6), each as in `core.results`, then of the free
+            parameters: the target scale, then fx, fy, cx, cy and the distortion.
     """
 
     mount_from_cam: Array
@@ -58,14 +58,14 @@ class Solution:
     covariance: Array = field(default_factory=lambda: np.eye(12))
 
     def as_estimate(self) -> HandEyeEstimate:
-        """As an answer of a solver."""
+        """As the result of a solver."""
         return HandEyeEstimate("refined", self.mount_from_cam, self.fixture_from_target)
 
 
 @dataclass(frozen=True)
 class RefinementProblem:
-    """All views' points end to end: links (N, 4, 4), pivots (N, 3), points (M, 3), seen (M, D); where a view starts
-    (N,), and the view of each point (M,)."""
+    """The points of all views, concatenated: links (N, 4, 4), pivots (N, 3), points (M, 3), seen (M, D); start of each
+    view (N,), and the view of each point (M,)."""
 
     links: Array
     pivots: Array
@@ -91,7 +91,7 @@ class NormalEquations:
 
 
 def stack_views(views: Sequence[View], mode: Mode, free: FreeParameters) -> RefinementProblem:
-    """The problem of these views."""
+    """The refinement problem of these views."""
     links = mount_from_fixture(views, mode)
     pivots = np.zeros((len(views), 3)) if mode == "eye-in-hand" else links[:, :3, 3]
     counts = [len(view.points) for view in views]
@@ -103,8 +103,8 @@ def stack_views(views: Sequence[View], mode: Mode, free: FreeParameters) -> Refi
 @dataclass(frozen=True)
 class Residuals:
     """Residuals (M, D), their derivatives by the point in the camera frame (M, D, 3) and by the intrinsics (M, D, I),
-    and points on the way: along the stand's axes from the target's origin (M, 3), along the mount's from the pivot
-    and from the camera (M, 3)."""
+    and intermediate points: in the fixture from the target's origin (M, 3), in the mount from the pivot and from the
+    camera (M, 3)."""
 
     values: Array
     by_point: Array
@@ -115,7 +115,7 @@ class Residuals:
 
 
 def compute_residuals(problem: RefinementProblem, state: Solution) -> Residuals:
-    """What is seen less what the state foretells."""
+    """Predicted minus observed points, and derivatives."""
     rotated = state.scale * problem.points @ state.fixture_from_target[:3, :3].T
     links, pivots = problem.links[problem.view], problem.pivots[problem.view]
     exact = np.einsum("mij,mj->mi", links[:, :3, :3], rotated + state.fixture_from_target[:3, 3]) + links[:, :3, 3]
@@ -127,7 +127,7 @@ def compute_residuals(problem: RefinementProblem, state: Solution) -> Residuals:
 
 
 def _observe(in_cam: Array, camera: Camera | None) -> tuple[Array, Array, Array]:
-    """What is seen of points (M, 3) in the camera frame, (M, D), its derivative (M, D, 3), and by the intrinsics."""
+    """Observation (M, D) of points (M, 3) in the camera frame, derivatives by point (M, D, 3) and intrinsics."""
     if camera is None:
         return in_cam, np.broadcast_to(np.eye(3), (len(in_cam), 3, 3)), np.zeros((len(in_cam), 3, 0))
     import cv2
@@ -142,7 +142,7 @@ def _observe(in_cam: Array, camera: Camera | None) -> tuple[Array, Array, Array]
 
 
 def normal_equations(problem: RefinementProblem, state: Solution) -> NormalEquations:
-    """The normal equations at a state, corners weighted by Huber's rule."""
+    """The normal equations at a state, with Huber weights."""
     found = compute_residuals(problem, state)
     errors = exp(state.arm_errors)[problem.view][:, :3, :3]
     by_mount = found.by_point @ state.mount_from_cam[:3, :3].T  # derivative by a shift of the point, mount's axes

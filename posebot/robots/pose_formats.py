@@ -1,6 +1,6 @@
-"""One robot pose from whatever a file calls it. Metres and radians, unless a name says otherwise.
+"""Robot poses in various formats. Metres and radians, unless a name says otherwise.
 
-Understood, in a mapping (JSON, YAML, or a row of a CSV file by its header):
+Formats, in a mapping (JSON, YAML, or a row of a CSV file by its header):
 
 - a matrix, 4x4 or 16 numbers row-major: base_from_gripper, effector_wrt_world, matrix; or gripper_from_base (inverted);
 - a position: position, translation, xyz, or x y z; in millimetres: position_mm, xyz_mm, or x_mm y_mm z_mm;
@@ -30,8 +30,8 @@ from posebot.core.transforms import (
 
 MATRIX_NAMES = ("base_from_gripper", "effector_wrt_world", "matrix", "gripper_from_base")
 EXPECTED = ("for example {position: [0.4, 0, 0.5], quaternion_xyzw: [0, 1, 0, 0]}, metres; see docs/how-to/hand-eye.md")
-_REACH = 10.0  # metres: no arm is longer, so larger numbers are millimetres
-_WHOLE_TURN = 2 * np.pi + 1e-3
+_REACH = 10.0  # metres; larger numbers are assumed to be millimetres
+_MAX_ANGLE = 2 * np.pi + 1e-3
 _POSITIONS = ("position", "translation", "xyz")
 _ROTATIONS = {"quaternion_xyzw": 4, "quaternion": 4, "orientation": 4, "rotation": 4, "quaternion_wxyz": 4,
               "rotation_vector": 3, "rpy": 3}
@@ -43,8 +43,8 @@ def parse_pose(record: Any, where: str) -> Array:
     """`base_from_gripper` (4x4) from one record.
 
     Raises:
-        InputError: no pose is in it, a number is missing or not finite, the rotation is none, or the numbers look like
-            millimetres or degrees.
+        InputError: no pose, a number is missing or not finite, not a rotation, or the numbers seem to be millimetres
+            or degrees.
     """
     if not isinstance(record, Mapping):
         return check_pose_units(parse_matrix(record, where), where)
@@ -63,18 +63,18 @@ def parse_pose(record: Any, where: str) -> Array:
 
 
 def parse_matrix(value: Any, where: str) -> Array:
-    """A rigid 4x4 from nested lists or 16 numbers, its rotation made orthonormal; the position is not judged."""
+    """A rigid 4x4 from nested lists or 16 numbers, its rotation orthonormalised; the position is not checked."""
     matrix = _numbers(value, 16, where).reshape(4, 4)
     if not is_transform(matrix):
-        raise PoseError(where, "the matrix is no rigid transform", "rows of 4x4, a rotation, last row 0 0 0 1")
+        raise PoseError(where, "the matrix is not a rigid transform", "rows of 4x4, a rotation, last row 0 0 0 1")
     return make(orthonormal(matrix[:3, :3]), matrix[:3, 3])
 
 
 def check_pose_units(pose: Array, where: str) -> Array:
-    """The pose, unless its position is that of no arm."""
+    """The pose. Raises InputError if its position is out of reach of any arm (millimetres?)."""
     far = float(np.abs(pose[:3, 3]).max())
     if far > _REACH:
-        raise PoseError(where, f"a position of {far:.4g} m is out of every arm's reach",
+        raise PoseError(where, f"a position of {far:.4g} m is out of reach of any robot arm",
                         "metres; millimetres only under names such as position_mm or x_mm")
     return pose
 
@@ -93,14 +93,15 @@ def _rotation(record: Mapping[str, Any], where: str) -> Array:
     for suffix, unit in (("", 1.0), ("_deg", np.pi / 180)):
         for name, count in _ROTATIONS.items():
             if name + suffix in record:
-                return _turn(name, _numbers(record[name + suffix], count, f"{where}: {name}{suffix}"), unit, where)
+                values = _numbers(record[name + suffix], count, f"{where}: {name}{suffix}")
+                return _rotation_from(name, values, unit, where)
         for name, parts in _PARTS.items():
             if parts[0] + suffix in record:
-                return _turn(name, _parts(record, [part + suffix for part in parts], where), unit, where)
+                return _rotation_from(name, _parts(record, [part + suffix for part in parts], where), unit, where)
     raise PoseError(where, f"no rotation among {', '.join(record)}", EXPECTED)
 
 
-def _turn(name: str, values: Array, unit: float, where: str) -> Array:
+def _rotation_from(name: str, values: Array, unit: float, where: str) -> Array:
     if len(values) == 4:
         length = float(np.linalg.norm(values))
         if abs(length - 1) > 0.02:
@@ -109,15 +110,15 @@ def _turn(name: str, values: Array, unit: float, where: str) -> Array:
     values = values * unit
     if name == "rotation_vector":
         return _from_vector(values, where)
-    if np.abs(values).max() > _WHOLE_TURN:
-        raise PoseError(where, f"{name} holds {np.abs(values).max():.4g} rad", "radians; degrees only under *_deg")
+    if np.abs(values).max() > _MAX_ANGLE:
+        raise PoseError(where, f"{name} is {np.abs(values).max():.4g} rad", "radians; degrees only under *_deg")
     roll, pitch, yaw = (rotation_from_vector(axis * angle) for axis, angle in zip(np.eye(3), values))
     return yaw @ pitch @ roll
 
 
 def _from_vector(vector: Array, where: str) -> Array:
     angle = float(np.linalg.norm(vector))
-    if angle > _WHOLE_TURN:
+    if angle > _MAX_ANGLE:
         raise PoseError(where, f"a rotation vector of length {angle:.4g} rad", "radians; degrees only under *_deg")
     return rotation_from_vector(vector)
 
@@ -139,5 +140,5 @@ def _numbers(value: Any, count: int, where: str) -> Array:
     if len(numbers) != count:
         raise PoseError(where, f"{len(numbers)} numbers", f"{count} are needed")
     if not np.isfinite(numbers).all():
-        raise PoseError(where, f"{str(value)[:60]} is not made of finite numbers", EXPECTED)
+        raise PoseError(where, f"{str(value)[:60]} is not a list of finite numbers", EXPECTED)
     return numbers

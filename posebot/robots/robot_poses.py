@@ -1,11 +1,11 @@
-"""Robot poses from files: one file for all, or one file for each image. The forms are told apart by what is inside.
+"""Robot poses from files: one file for all, or one file for each image. The format is detected from the content.
 
-- posebot's own, YAML or JSON: `poses:`, a list of records, each with a pose (see `robots.pose_formats`) and, if wished,
+- posebot's own, YAML or JSON: `poses:`, a list of records, each with a pose (see `robots.pose_formats`) and optionally
   `image` (a file name) and `time` (or `stamp`, seconds);
 - CSV with a header: one row for each pose, columns named as in `robots.pose_formats`, with `image` and `time`;
 - ROS-Industrial: `data:`, a list of {image, pose}, both file names relative to the file;
-- MoveIt: a list of pairs [effector_wrt_world, object_wrt_sensor], 4x4 each, or of mappings with these names; the
-  target's poses come with it, so that no images are needed;
+- MoveIt: a list of pairs [effector_wrt_world, object_wrt_sensor], 4x4 each, or of mappings with these names; it
+  contains the target poses, so that no images are needed;
 - a folder with one YAML or JSON file for each pose (ViSP's `pose_rPe_3.yaml`, ROS-Industrial's `3.yaml`).
 """
 
@@ -31,12 +31,12 @@ _ABOUT = ("image", "time", "stamp")
 
 @dataclass(frozen=True)
 class RobotPose:
-    """What the robot reported.
+    """A pose reported by the robot.
 
     Attributes:
         base_from_gripper: 4x4, metres. name: where it was read, for messages and for pairing.
-        image: the image that goes with it, where the file says so; with a folder, relative to the file's.
-        time: seconds, where given. cam_from_target: 4x4, the target's pose where the file brings it along.
+        image: its image, if the file names one, relative to the folder of the file.
+        time: seconds, if given. cam_from_target: 4x4, the target pose, if the file has it.
     """
 
     base_from_gripper: Array
@@ -50,7 +50,7 @@ def read_poses(path: Path) -> list[RobotPose]:
     """The poses of a file or folder, in its order (a folder's in the order of the numbers in the names).
 
     Raises:
-        InputError: it is missing or not as described above; the message names file, entry and field.
+        InputError: missing or not in one of these formats; the message names file, entry and field.
     """
     if path.is_dir():
         return _folder(path)
@@ -61,20 +61,20 @@ def read_poses(path: Path) -> list[RobotPose]:
         name = next((name for name in _LISTS if isinstance(data, Mapping) and isinstance(data.get(name), list)), None)
         rows = data[name] if name is not None else data
         if not isinstance(rows, list):
-            raise PoseError(path, f"holds no list of poses ({', '.join(map(str, data))[:60] if data else 'empty'})",
+            raise PoseError(path, f"has no list of poses ({', '.join(map(str, data))[:60] if data else 'empty'})",
                             f"poses: [...], {EXPECTED}")
     poses = [_entry(row, f"{path}: pose {i}", path.parent) for i, row in enumerate(rows, start=1)]
     if not poses:
-        raise PoseError(path, "no poses in it", EXPECTED)
+        raise PoseError(path, "has no poses", EXPECTED)
     return poses
 
 
 def pair_images(poses: list[RobotPose], images: list[Path]) -> list[tuple[Path, RobotPose]]:
-    """Images with their poses: by file name where poses name images; else by the last number in the names, where
-    both have such numbers and they are the same; else in order.
+    """Pairs images with poses: by file name if poses name images; else by the last number in the names if both have
+    the same numbers; else in order.
 
     Raises:
-        InputError: a named image is not there, or the numbers of images and poses differ.
+        InputError: the numbers of images and poses differ.
     """
     if all(pose.image is not None for pose in poses):
         by_name = {image.name: image for image in images}
@@ -92,7 +92,7 @@ def pair_images(poses: list[RobotPose], images: list[Path]) -> list[tuple[Path, 
 
 
 def natural_sort_key(path: Path) -> tuple[tuple[int, int | str], ...]:
-    """Sort key by which 2.png comes before 10.png."""
+    """Natural sort key: 2.png before 10.png."""
     parts = re.split(r"(\d+)", path.name)
     return tuple((0, int(part)) if part.isdigit() else (1, part) for part in parts)
 
@@ -138,7 +138,8 @@ def _load(path: Path) -> Any:
     try:
         return json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except (ValueError, yaml.YAMLError) as error:
-        raise PoseError(path, f"neither JSON nor YAML ({' '.join(str(error).split())[:100]})", EXPECTED) from None
+        reason = " ".join(str(error).split())[:100]
+        raise PoseError(path, f"is neither valid JSON nor valid YAML ({reason})", EXPECTED) from None
 
 
 def _csv(path: Path) -> list[dict[str, Any]]:

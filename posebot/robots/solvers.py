@@ -1,7 +1,7 @@
-"""The closed-form hand-eye solvers of OpenCV under one roof, and a robust choice among them.
+"""The closed-form hand-eye solvers of OpenCV, and a robust selection among them.
 
 AX = XB on pairs of motions: Tsai and Lenz 1989, Park and Martin 1994, Horaud and Dornaika 1995, Andreff et al. 1999,
-Daniilidis 1999. Robot-world and hand-eye at once, AX = ZB: Shah 2013, Li et al. 2010.
+Daniilidis 1999. Robot-world and hand-eye together, AX = ZB: Shah 2013, Li et al. 2010.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from posebot.robots.views import Mode, View, measured_target_poses, mount_from_f
 HAND_EYE = ("tsai", "park", "horaud", "andreff", "daniilidis")
 ROBOT_WORLD = ("shah", "li")
 _SUBSETS, _SUBSET_SIZE = 60, 4
-_METRES_PER_RADIAN = 0.5  # how an angle weighs against a distance where one number must hold both
+_METRES_PER_RADIAN = 0.5  # weight of an angle relative to a distance
 
 
 @dataclass(frozen=True)
 class HandEyeEstimate:
-    """One solver's answer: `mount_from_cam` and `fixture_from_target` (4x4), see `robots.views`."""
+    """Result of a solver: `mount_from_cam` and `fixture_from_target` (4x4), see `robots.views`."""
 
     solver: str
     mount_from_cam: Array
@@ -31,16 +31,17 @@ class HandEyeEstimate:
 
 
 def solve(views: Sequence[View], mode: Mode, solver: str) -> HandEyeEstimate | None:
-    """One solver's answer from three views or more, or None where it finds none (motions too poor for it)."""
+    """Result of one solver from three or more views, or None if it has no solution (degenerate motion)."""
     import cv2
 
     links, poses = mount_from_fixture(views, mode), measured_target_poses(views)
     try:
         if solver in ROBOT_WORLD:
             method = getattr(cv2, f"CALIB_ROBOT_WORLD_HAND_EYE_{solver.upper()}")
-            turn, shift, turn_cam, shift_cam = cv2.calibrateRobotWorldHandEye(*_split(poses), *_split(links),
-                                                                              method=method)
-            answer = HandEyeEstimate(solver, inverse(_join(turn_cam, shift_cam)), inverse(_join(turn, shift)))
+            rotation, translation, rotation_cam, translation_cam = cv2.calibrateRobotWorldHandEye(
+                *_split(poses), *_split(links), method=method)
+            answer = HandEyeEstimate(solver, inverse(_join(rotation_cam, translation_cam)),
+                                     inverse(_join(rotation, translation)))
         else:
             method = getattr(cv2, f"CALIB_HAND_EYE_{solver.upper()}")
             mount_from_cam = _join(*cv2.calibrateHandEye(*_split(inverse(links)), *_split(poses), method=method))
@@ -52,22 +53,22 @@ def solve(views: Sequence[View], mode: Mode, solver: str) -> HandEyeEstimate | N
 
 
 def predicted_target_poses(estimate: HandEyeEstimate, links: Array) -> Array:
-    """`cam_from_target` (N, 4, 4) that an answer foretells for the robot poses `mount_from_fixture` (N, 4, 4)."""
+    """`cam_from_target` (N, 4, 4) predicted by an estimate for the robot poses `mount_from_fixture` (N, 4, 4)."""
     return inverse(estimate.mount_from_cam) @ links @ estimate.fixture_from_target
 
 
 def disagreement(estimate: HandEyeEstimate, views: Sequence[View], mode: Mode) -> Array:
-    """(N,) distance in metres of each view's target pose from the foretold one, rotation counted at half a metre."""
-    foretold, seen = predicted_target_poses(estimate, mount_from_fixture(views, mode)), measured_target_poses(views)
-    shift = np.linalg.norm(foretold[:, :3, 3] - seen[:, :3, 3], axis=1)
-    return np.hypot(shift, _METRES_PER_RADIAN * rotation_angle(foretold[:, :3, :3], seen[:, :3, :3]))
+    """(N,) distance in metres between measured and predicted target poses; a radian counts as half a metre."""
+    expected, seen = predicted_target_poses(estimate, mount_from_fixture(views, mode)), measured_target_poses(views)
+    distance = np.linalg.norm(expected[:, :3, 3] - seen[:, :3, 3], axis=1)
+    return np.hypot(distance, _METRES_PER_RADIAN * rotation_angle(expected[:, :3, :3], seen[:, :3, :3]))
 
 
 def robust_initial_estimate(views: Sequence[View], mode: Mode, estimates: Sequence[HandEyeEstimate],
                             seed: int = 0) -> HandEyeEstimate | None:
-    """The answer with the least median disagreement: of all views' solvers, and of Park's on small random subsets.
+    """The estimate with the least median disagreement: of all solvers, and of Park's on small random subsets (LMedS).
 
-    The subsets keep one wrong pair (a pose of another image, a tag seen flipped) from spoiling every answer.
+    Subsets without outliers (a wrong pairing, a flipped tag) are robust where solvers on all views fail.
     """
     random = np.random.default_rng(seed)
     candidates = list(estimates)

@@ -1,4 +1,4 @@
-"""Finding a calibration target's points in a image, by OpenCV."""
+"""Detection of calibration targets in images by OpenCV."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from posebot.core.transforms import Array
 from posebot.robots.targets import Target
 
 Gray = NDArray[np.uint8]
-_LARGER = 1.25  # a circle so much larger than its neighbours is the mark of the origin
-_FEWEST = 6  # corners of a ChArUco board: fewer give a shaky pose
+_ORIGIN_SIZE_RATIO = 1.25  # the circle at the origin is larger than its neighbours by this factor
+_MIN_CORNERS = 6  # of a ChArUco board; fewer give an uncertain pose
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Detection:
     Attributes:
         name: the image. ids: (N,) index into `Target.points()`. points: (N, 3) metres, target frame.
         pixels: (N, 2). size: (width, height) of the image.
-        turns: in how many turns the target looks the same in this image, so that the ids may be those of another.
+        rotations: number of rotations of the target that look the same, so that the ids are ambiguous.
     """
 
     name: str
@@ -34,15 +34,15 @@ class Detection:
     points: Array
     pixels: Array
     size: tuple[int, int]
-    turns: int = 1
+    rotations: int = 1
 
 
 def make_target_detector(target: Target) -> Callable[[NDArray[np.uint8], str], Detection | None]:
-    """A function from a image (uint8, (H, W) or (H, W, 3)) and its name to a detection, or None if not found.
+    """A function from an image (uint8, (H, W) or (H, W, 3)) and its name to a detection, or None if not found.
 
-    It may raise InputError: several tags are in sight and the target does not say which.
+    It raises InputError if several tags are visible and the target does not name one.
     """
-    search = _SEARCHES[target.kind](target)
+    search = _DETECTORS[target.kind](target)
     points = target.points()
 
     def find(image: NDArray[np.uint8], name: str) -> Detection | None:
@@ -51,16 +51,16 @@ def make_target_detector(target: Target) -> Callable[[NDArray[np.uint8], str], D
         found = search(gray, name)
         if found is None:
             return None
-        ids, pixels, turns = found
-        return Detection(name, ids, points[ids], pixels, (gray.shape[1], gray.shape[0]), turns)
+        ids, pixels, rotations = found
+        return Detection(name, ids, points[ids], pixels, (gray.shape[1], gray.shape[0]), rotations)
 
     return find
 
 
 def rotate_detection(detection: Detection, target: Target, turn: int) -> Detection:
-    """The same image read with the target rotate_detection by `turn` of its `turns` steps. Whole grids only."""
+    """The same image with the target rotated by `turn` of its `rotations` steps. Complete grids only."""
     grid = detection.pixels.reshape(target.rows, target.columns, 2)
-    quarter_turns = turn * 4 // max(detection.turns, 1)
+    quarter_turns = turn * 4 // max(detection.rotations, 1)
     return replace(detection, pixels=np.rot90(grid, quarter_turns).reshape(-1, 2).copy())
 
 
@@ -93,7 +93,7 @@ def _charuco(target: Target) -> _Search:
 
     def search(gray: Gray, name: str) -> _Found:
         corners, ids, _, _ = detector.detectBoard(gray)
-        if ids is None or len(ids) < _FEWEST or _in_line(corners.reshape(-1, 2).astype(float)):
+        if ids is None or len(ids) < _MIN_CORNERS or _collinear(corners.reshape(-1, 2).astype(float)):
             return None
         return ids.ravel().astype(np.intp), corners.reshape(-1, 2).astype(float), 1
 
@@ -112,7 +112,8 @@ def _markers(target: Target) -> _Search:
             return None
         numbers, quads = ids.ravel(), np.array(corners, dtype=float).reshape(-1, 4, 2)
         if single and target.marker_id is None and len(numbers) > 1:
-            raise TargetError(name, f"shows the tags {sorted(numbers.tolist())}", "say which in --target, such as :id0")
+            raise TargetError(name, f"shows several tags: {sorted(numbers.tolist())}",
+                              "name one in --target, such as :id0")
         wanted = numbers < count if not single else numbers == (numbers[0] if target.marker_id is None
                                                                 else target.marker_id)
         if not wanted.any():
@@ -134,9 +135,9 @@ def _chessboard(target: Target) -> _Search:
         if not found:
             return None
         grid = _right_handed(corners.reshape(target.rows, target.columns, 2).astype(float))
-        if target.turns == 1 and _inner_square(gray, grid) > _inner_square(gray, grid[::-1, ::-1]):
-            grid = grid[::-1, ::-1]  # the square inside the first corner is the black one
-        return np.arange(grid.size // 2), grid.reshape(-1, 2).copy(), target.turns
+        if target.rotations == 1 and _mean_brightness(gray, grid) > _mean_brightness(gray, grid[::-1, ::-1]):
+            grid = grid[::-1, ::-1]  # the square inside the first corner is black
+        return np.arange(grid.size // 2), grid.reshape(-1, 2).copy(), target.rotations
 
     return search
 
@@ -155,11 +156,11 @@ def _circles(target: Target) -> _Search:
         else:
             return None
         grid = centers.reshape(target.rows, target.columns, 2).astype(float)
-        turns = target.turns
+        rotations = target.rotations
         if target.kind == "circles":
             grid = _right_handed(grid)
-            grid, turns = _from_origin(grid, blobs.detect(gray), turns)
-        return np.arange(grid.size // 2), grid.reshape(-1, 2).copy(), turns
+            grid, rotations = _rotate_to_origin(grid, blobs.detect(gray), rotations)
+        return np.arange(grid.size // 2), grid.reshape(-1, 2).copy(), rotations
 
     return search
 
@@ -174,38 +175,38 @@ def _blob_parameters(pixels: int) -> Any:
     return parameters
 
 
-def _from_origin(grid: Array, blobs: Any, turns: int) -> tuple[Array, int]:
-    """The grid rotate_detection so that its first circle is the larger one that marks the origin, if there is one."""
+def _rotate_to_origin(grid: Array, blobs: Any, rotations: int) -> tuple[Array, int]:
+    """The grid rotated so that its first circle is the larger one that marks the origin, if there is one."""
     centers = np.array([blob.pt for blob in blobs])
     sizes = np.array([blob.size for blob in blobs])
-    for quarter_turns in range(0, 4, 4 // turns):
-        turned_grid = np.rot90(grid, quarter_turns)
-        near = [int(np.argmin(np.linalg.norm(centers - turned_grid[at], axis=1))) for at in ((0, 0), (0, 1), (1, 0))]
-        if sizes[near[0]] > _LARGER * sizes[near[1:]].max():
-            return turned_grid, 1
-    return grid, turns
+    for quarter_turns in range(0, 4, 4 // rotations):
+        rotated = np.rot90(grid, quarter_turns)
+        near = [int(np.argmin(np.linalg.norm(centers - rotated[at], axis=1))) for at in ((0, 0), (0, 1), (1, 0))]
+        if sizes[near[0]] > _ORIGIN_SIZE_RATIO * sizes[near[1:]].max():
+            return rotated, 1
+    return grid, rotations
 
 
 def _right_handed(grid: Array) -> Array:
-    """Rows or columns reversed, if need be, so that x to the right, y down is seen from the front."""
+    """The grid, mirrored if necessary, so that x is right and y down when seen from the front."""
     across, down = grid[0, -1] - grid[0, 0], grid[-1, 0] - grid[0, 0]
     return grid if across[0] * down[1] - across[1] * down[0] > 0 else grid[:, ::-1]
 
 
-def _inner_square(gray: Gray, grid: Array) -> float:
-    """Mean brightness in the middle of the square between the first four corners."""
+def _mean_brightness(gray: Gray, grid: Array) -> float:
+    """Mean brightness at the centre of the square between the first four corners."""
     middle = grid[:2, :2].reshape(4, 2).mean(axis=0)
     reach = np.linalg.norm(grid[0, 1] - grid[0, 0]) / 6
     low, high = np.maximum((middle - reach).astype(int), 0), (middle + reach).astype(int) + 1
     return float(gray[low[1]:high[1], low[0]:high[0]].mean())
 
 
-def _in_line(pixels: Array) -> bool:
+def _collinear(pixels: Array) -> bool:
     spread = np.linalg.svd(pixels - pixels.mean(axis=0), compute_uv=False)
     return bool(spread[1] < 0.05 * spread[0])
 
 
-_SEARCHES: dict[str, Callable[[Target], _Search]] = {
+_DETECTORS: dict[str, Callable[[Target], _Search]] = {
     "charuco": _charuco, "chessboard": _chessboard, "apriltag": _markers, "aruco": _markers, "markers": _markers,
     "circles": _circles, "acircles": _circles,
 }

@@ -1,4 +1,4 @@
-"""Targets as black and white shapes, and as images."""
+"""Targets as black and white shapes and as raster images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from posebot.robots.targets import Target
 @dataclass(frozen=True)
 class TargetShapes:
     """Black shapes in the target's frame, metres. rectangles: (N, 4) x, y, width, height. circles: (N, 3) x, y, radius.
-    white: (N, 4) rectangles drawn over the black ones. box: (4,) what is covered, x, y, width, height."""
+    white: (N, 4) rectangles on top of the black ones. box: (4,) bounding box, x, y, width, height."""
 
     rectangles: Array
     circles: Array
@@ -23,7 +23,7 @@ class TargetShapes:
 
 
 def target_shapes(target: Target) -> TargetShapes:
-    """What is to be printed. A symmetric circle grid gets a larger first circle, so that it is not ambiguous."""
+    """Shapes of a target. A symmetric circle grid gets a larger first circle that marks the origin."""
     none = np.zeros((0, 4))
     if target.kind in ("circles", "acircles"):
         radius = target.pitch * (0.25 if target.kind == "circles" else 0.6)
@@ -37,7 +37,7 @@ def target_shapes(target: Target) -> TargetShapes:
 
 
 def rasterize(drawing: TargetShapes, pixels_per_metre: float, margin: float = 0.0) -> Array:
-    """Grey image (H, W), 0..255, of a drawing with a white margin (metres); pixel (0, 0) begins at box - margin."""
+    """Grey image (H, W), 0..255, of the shapes with a white margin (metres); pixel (0, 0) starts at box - margin."""
     import cv2
 
     width, height = np.ceil((drawing.box[2:] + 2 * margin) * pixels_per_metre).astype(int)
@@ -56,7 +56,7 @@ def rasterize(drawing: TargetShapes, pixels_per_metre: float, margin: float = 0.
 
 
 def _chessboard(target: Target) -> tuple[Array, Array, Array]:
-    """The square inside the first corner is black, as `robots.target_detection` expects."""
+    """The square inside the first corner is black, as expected by `robots.target_detection`."""
     return (_squares(target.columns + 1, target.rows + 1, target.pitch, 0) - [target.pitch, target.pitch, 0, 0],
             np.zeros((0, 4)), np.array([-1, -1, target.columns + 1, target.rows + 1]) * target.pitch)
 
@@ -97,7 +97,7 @@ def _marker(target: Target, number: int, corner: Array) -> tuple[Array, Array]:
     cells = int(dictionary.markerSize) + 2
     if number >= len(dictionary.bytesList):
         raise InputError(f"--target ...:{target.dictionary}", f"has no marker {number}",
-                         f"{len(dictionary.bytesList)} markers are in it; a larger dictionary")
+                         f"{len(dictionary.bytesList)} markers available; use a larger dictionary")
     image = cv2.aruco.generateImageMarker(dictionary, number, cells)
     side = target.marker / cells
     rows, columns = np.nonzero(image)

@@ -1,4 +1,4 @@
-"""What was found, drawn into the image: for looking at."""
+"""Overlays of detected target points on images."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from posebot.core.camera import Camera
 from posebot.core.transforms import Array, apply
 from posebot.robots.target_detection import Detection
 
-_FOUND, _FORETOLD, _FIRST = (0, 200, 0), (255, 0, 200), (255, 140, 0)
+_DETECTED, _PREDICTED, _FIRST = (0, 200, 0), (255, 0, 200), (255, 140, 0)
 _AXES = ((230, 40, 40), (40, 170, 40), (60, 90, 240))  # x red, y green, z blue
 _FRACTION = 4  # bits of sub-pixel precision in OpenCV's drawing
 
 
 def draw_detection(rgb: NDArray[np.uint8], detection: Detection | None, camera: Camera | None = None,
                    cam_from_target: Array | None = None, caption: str = "") -> NDArray[np.uint8]:
-    """A copy of the image with the found points as green circles, the first one orange, joined in their order.
+    """A copy of the image with the detected points as green circles, the first one orange, connected in order.
 
-    With `cam_from_target` (the pose that calibration foretells) also the points where it puts them, as purple crosses,
-    and the target's axes.
+    With `cam_from_target` (the pose predicted by a calibration) also the predicted points as purple crosses, and the
+    axes of the target.
     """
     import cv2
 
@@ -30,7 +30,7 @@ def draw_detection(rgb: NDArray[np.uint8], detection: Detection | None, camera: 
     if detection is not None:
         _line(image, detection.pixels)
         for k, pixel in enumerate(detection.pixels):
-            cv2.circle(image, _fixed(pixel), radius << _FRACTION, _FIRST if k == 0 else _FOUND, 1, cv2.LINE_AA,
+            cv2.circle(image, _fixed(pixel), radius << _FRACTION, _FIRST if k == 0 else _DETECTED, 1, cv2.LINE_AA,
                        _FRACTION)
     if detection is not None and camera is not None and cam_from_target is not None:
         for pixel in _project(detection.points, cam_from_target, camera):
@@ -66,7 +66,7 @@ def _cross(image: Any, pixel: Array, radius: int) -> None:
     import cv2
 
     for step in ([radius, 0], [0, radius]):
-        cv2.line(image, _fixed(pixel - step), _fixed(pixel + step), _FORETOLD, 1, cv2.LINE_AA, _FRACTION)
+        cv2.line(image, _fixed(pixel - step), _fixed(pixel + step), _PREDICTED, 1, cv2.LINE_AA, _FRACTION)
 
 
 def _fixed(pixel: Array) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Printable targets at true size: PDF (vectors) and PNG (its resolution is in the file)."""
+"""Printable targets at true size: PDF (vector) and PNG (with its resolution)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from posebot.robots.target_drawing import TargetShapes, rasterize, target_shapes
 from posebot.robots.targets import Target
 
 PAPERS = {"a4": (0.210, 0.297), "a3": (0.297, 0.420), "letter": (0.2159, 0.2794)}
-RULER = 0.1  # metres: the line to measure on the print
+RULER = 0.1  # metres: length of the line to measure on the print
 _MARGIN = 0.010  # metres of white around a print
 _POINTS_PER_METRE = 72 / 0.0254
 
@@ -24,7 +24,7 @@ def write_target_sheet(path: Path, target: Target, caption: str, paper: str = ""
     """Write a target as .pdf or .png; returns the sheet's width and height in metres.
 
     Args:
-        caption: printed below, as is. paper: a key of `PAPERS`, or "" for a sheet that just fits. dpi: of the PNG.
+        caption: printed below. paper: a key of `PAPERS`, or "" for a sheet of the required size. dpi: of the PNG.
     Raises:
         InputError: another file type, or the target does not fit on the paper.
     """
@@ -49,8 +49,8 @@ def _sheet(needed: tuple[float, float], paper: str) -> tuple[float, float]:
     raise InputError(f"--paper {paper}", f"the target needs {size} with its margin", "larger paper or a smaller one")
 
 
-def _placed(drawing: TargetShapes, sheet: tuple[float, float]) -> tuple[Array, Array, Array, Array]:
-    """Rectangles, white ones and circles on the sheet, metres from its upper left corner, and the ruler's left end."""
+def _center_on_sheet(drawing: TargetShapes, sheet: tuple[float, float]) -> tuple[Array, Array, Array, Array]:
+    """Black and white rectangles and circles, metres from the sheet's upper left corner, and the ruler's left end."""
     shift = np.array([(sheet[0] - drawing.box[2]) / 2, (sheet[1] - 0.012 - drawing.box[3]) / 2]) - drawing.box[:2]
     move = [*shift, 0, 0]
     return (drawing.rectangles + move, drawing.white + move, drawing.circles + move[:3],
@@ -58,7 +58,7 @@ def _placed(drawing: TargetShapes, sheet: tuple[float, float]) -> tuple[Array, A
 
 
 def _pdf(drawing: TargetShapes, sheet: tuple[float, float], caption: str, dpi: int) -> bytes:
-    rectangles, white, circles, ruler = _placed(drawing, sheet)
+    rectangles, white, circles, ruler = _center_on_sheet(drawing, sheet)
     unit, height = _POINTS_PER_METRE, sheet[1]
 
     def boxes(shapes: Array) -> list[str]:
@@ -82,7 +82,7 @@ def _pdf(drawing: TargetShapes, sheet: tuple[float, float], caption: str, dpi: i
 
 
 def _pdf_circle(x: float, y: float, r: float) -> str:
-    k = 0.5522847498 * r  # four Bezier curves, off by 0.03 % of the radius
+    k = 0.5522847498 * r  # four Bezier curves, error 0.03 % of the radius
     return (f"{x + r:.4f} {y:.4f} m {x + r:.4f} {y + k:.4f} {x + k:.4f} {y + r:.4f} {x:.4f} {y + r:.4f} c "
             f"{x - k:.4f} {y + r:.4f} {x - r:.4f} {y + k:.4f} {x - r:.4f} {y:.4f} c "
             f"{x - r:.4f} {y - k:.4f} {x - k:.4f} {y - r:.4f} {x:.4f} {y - r:.4f} c "
@@ -103,7 +103,7 @@ def _png(drawing: TargetShapes, sheet: tuple[float, float], caption: str, dpi: i
     import cv2
     from PIL import Image
 
-    rectangles, white, circles, ruler = _placed(drawing, sheet)
+    rectangles, white, circles, ruler = _center_on_sheet(drawing, sheet)
     line = np.array([[*ruler, RULER, 0.0003]])
     page = TargetShapes(np.concatenate([rectangles, line]), circles, white, np.array([0, 0, *sheet]))
     scale = dpi / 0.0254

@@ -1,13 +1,14 @@
-"""Calibration targets: what is printed on the board, and where its points are.
+"""Calibration targets: the printed pattern and its points.
 
-A target's frame lies on the print: x to the right, y down, z into the board, metres. Its origin is the board's upper
-left corner (ChArUco, marker grid), the first inner corner or circle (chessboard, circles), or the middle of a tag.
+The frame of a target lies on the print: x to the right, y down, z into the board, metres. Its origin is the upper left
+corner of the board (ChArUco, marker grid), the first inner corner or circle (chessboard, circles), or the centre of
+a tag.
 
 A target is written as one string, lengths always with a unit (mm, cm, m or in):
 
     charuco:7x5:40mm:30mm:DICT_4X4_50     squares across x down, square side, marker side, dictionary
     chessboard:9x6:25mm                   inner corners across x down, square side
-    apriltag:36h11:48mm:id0               family, side of the black square; id optional (then: the only tag in sight)
+    apriltag:36h11:48mm:id0               family, side of the black square; id optional (then: the only visible tag)
     aruco:DICT_5X5_100:48mm:id7           a single ArUco marker, likewise
     markers:4x3:40mm:10mm:DICT_4X4_50     grid of markers, their side and the gap (OpenCV GridBoard)
     circles:10x10:25.4mm                  circles across x down, pitch; a larger circle in a corner marks the origin
@@ -79,10 +80,10 @@ class Target:
         return grid * self.pitch
 
     @property
-    def turns(self) -> int:
-        """How many ways of turning the target leave it looking the same: 1, 2 (half turn) or 4 (quarter turns).
+    def rotations(self) -> int:
+        """Order of the rotational symmetry of the pattern: 1, 2 (180 degrees) or 4 (90 degrees).
 
-        Circles are taken to have no origin mark; the detector knows better where it finds one.
+        Circle grids are assumed to have no origin mark; the detector finds it if there is one.
         """
         if self.kind == "chessboard" and (self.columns + self.rows) % 2 == 0:
             return 4 if self.columns == self.rows and self.columns % 2 == 1 else 2
@@ -103,7 +104,7 @@ def parse_target(text: str) -> Target:
     kind, *values = text.split(":")
     fields = FIELDS.get(kind)
     if fields is None:
-        raise TargetError(where, f"there is no target {kind!r}", EXPECTED)
+        raise TargetError(where, f"unknown target {kind!r}", EXPECTED)
     needed = [name for name in fields if name not in _OPTIONAL]
     if not len(needed) <= len(values) <= len(fields):
         form = ":".join(name.upper() if name in needed else f"[{name.upper()}]" for name in fields)
@@ -138,7 +139,7 @@ def _from_file(path: Path) -> str:
         return str(data["target"])
     fields = FIELDS.get(str(data.get("type"))) if isinstance(data, dict) else None
     if fields is None:
-        raise TargetError(path, "describes no target", f"type: one of {', '.join(FIELDS)}; {EXPECTED}")
+        raise TargetError(path, "is not a target", f"type: one of {', '.join(FIELDS)}; {EXPECTED}")
     missing = [name for name in fields if name not in data and name not in _OPTIONAL]
     if missing:
         raise TargetError(path, f"{', '.join(missing)} missing", f"{data['type']} needs {', '.join(fields)}")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
-from posebot.cli._calibrate import take_shots
+from posebot.cli._calibrate import load_views
 from posebot.cli.main import run
 from posebot.core.results import PoseEstimate
 from posebot.core.transforms import Array, inverse, quaternion_from_rotation
@@ -73,9 +73,9 @@ def test_target(tmp_path: Path, capsys: Capture) -> None:
 
 @pytest.mark.parametrize(("arguments", "words"), [
     (["camera", "SESSION", "--target", "charuco:5x4:40mm:30mm:6X6_50"], "0 images with 6 points"),
-    (["camera", "EMPTY", "--target", SPEC], "no images in it"),
+    (["camera", "EMPTY", "--target", SPEC], "has no images"),
     (["camera", "nowhere.png", "--target", SPEC], "nowhere.png"),
-    (["camera", "SESSION", "--target", "board"], "there is no target 'board'"),
+    (["camera", "SESSION", "--target", "board"], "unknown target 'board'"),
     (["hand-eye", "SESSION", "--poses", "SESSION/poses.csv", "--target", SPEC, "--mode", "eye-in-hand"], "--camera"),
     (["hand-eye", "SESSION", "--poses", "none.csv", "--target", SPEC, "--mode", "eye-in-hand"], "none.csv"),
     (["hand-eye", "SESSION", "--poses", "SESSION/poses.csv", "--mode", "eye-in-hand", "--arm-mm", "1"], "--arm-deg"),
@@ -164,7 +164,7 @@ def test_a_wrist_cameras_calibration_places_its_images(handeye: Path, bundle_dir
         "robot_poses": str(poses), "latency_ms": 5}}}))
     found = _base_from_objects(config, bundle_dir, tmp_path / "results.jsonl")
     hand_eye = load_hand_eye(tmp_path / "hand_eye.yaml")
-    shots = take_shots(read_poses(poses), [], target, camera)
+    shots = load_views(read_poses(poses), [], target, camera)
     assert len(found) == len(shots.views) == 15
     spread = []
     for view in shots.views:

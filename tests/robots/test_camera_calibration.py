@@ -53,17 +53,17 @@ def test_a_bad_picture_is_left_out_and_named() -> None:
     images[4] = replace(images[4], pixels=shifted)
     found = calibrate_camera(images)
     assert [entry.name for entry in found.images if not entry.used] == ["4.png"]
-    assert "left out for their error: 4.png" in found.warnings[0]
+    assert "outliers, left out: 4.png" in found.warnings[0]
     assert next(entry for entry in found.images if entry.name == "4.png").error > 1
-    assert all(entry.used for entry in calibrate_camera(images, drop=False).images)
+    assert all(entry.used for entry in calibrate_camera(images, reject_outliers=False).images)
 
 
 def test_poor_sets_are_warned_of() -> None:
     frontal = " ".join(calibrate_camera(shots(5, tilt=0.02)).warnings)
     assert "only 5 images" in frontal
-    assert "from the front" in frontal
+    assert "nearly frontal" in frontal
     small = [replace(entry, pixels=entry.pixels * 0.3 + 200) for entry in shots()]
-    assert "of the image only" in " ".join(calibrate_camera(small).warnings)
+    assert "of the image:" in " ".join(calibrate_camera(small).warnings)
 
 
 def test_refused() -> None:

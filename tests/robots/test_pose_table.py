@@ -35,7 +35,7 @@ def test_twist_is_the_speed() -> None:
 
 def test_holes_and_ends_are_refused() -> None:
     table = PoseTable(np.array([0.0, 0.1, 5.0]), np.stack([np.eye(4)] * 3), "arm.csv")
-    for time, words in ((-0.1, "covers 0.000 to 5.000"), (5.1, "same clock"), (2.0, "a hole of 4.900 s")):
+    for time, words in ((-0.1, "covers 0.000 to 5.000"), (5.1, "same clock"), (2.0, "a gap of 4.900 s")):
         with pytest.raises(InputError, match=words):
             table.at(time)
     np.testing.assert_allclose(table.at(2.0, max_gap=10), np.eye(4))

@@ -19,7 +19,7 @@ def test_found_in_every_image(handeye: Path, folder: str, spec: str, images: int
     find = make_target_detector(parse_target(spec))
     found = [find(read_rgb(path), path.name) for path in list_image_files(handeye / folder)]
     assert len(found) == images
-    assert all(entry is not None and len(entry.ids) == points and entry.turns == turns for entry in found)
+    assert all(entry is not None and len(entry.ids) == points and entry.rotations == turns for entry in found)
 
 
 @pytest.mark.parametrize(("name", "spec", "points"), [

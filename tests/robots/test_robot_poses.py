@@ -55,7 +55,7 @@ def test_every_way_of_writing_a_pose(twist: Array) -> None:
     ({"x": 1, "y": 1, "qx": 0}, "z missing"),
     ({"position": [0.4, "b", 0], "rpy": [0, 0, 0]}, "finite numbers"),
     ({"position": [0.4, float("nan"), 0], "rpy": [0, 0, 0]}, "finite numbers"),
-    ([[1, 0, 0, 0], [0, 2, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], "no rigid transform"),
+    ([[1, 0, 0, 0], [0, 2, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]], "not a rigid transform"),
     ("here", "finite numbers"),
     ({}, "no position among nothing"),
 ])
@@ -123,7 +123,7 @@ def test_pairing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "content", "words"), [
     ("none.yaml", None, "not readable"),
-    ("broken.json", "{", "neither JSON nor YAML"),
+    ("broken.json", "{", "neither valid JSON nor valid YAML"),
     ("empty.yaml", "", "no list of poses"),
     ("nothing.yaml", "poses: []", "no poses"),
     ("text.yaml", "poses: [a, b]", "pose 1"),

@@ -26,7 +26,7 @@ def test_every_point_is_found_in_its_place(spec: str, roll: float) -> None:
     pose = make(turn, np.array([0.01, -0.01, 0.45]) - turn @ ((points.min(axis=0) + points.max(axis=0)) / 2))
     found = make_target_detector(target)(photograph(target, pose, STRAIGHT), "made")
     assert found is not None
-    assert found.turns == 1
+    assert found.rotations == 1
     assert len(found.ids) == len(points)
     errors = np.linalg.norm(found.pixels - pixels_of(found.points, pose, STRAIGHT), axis=1)
     assert np.sqrt((errors**2).mean()) < 0.25
@@ -37,7 +37,7 @@ def test_ambiguous_board_is_right_after_one_of_its_turns() -> None:
     pose = make(rotation_from_vector([0.2, 0, 3.0]), [0.05, 0.03, 0.5])
     found = make_target_detector(target)(photograph(target, pose, STRAIGHT), "made")
     assert found is not None
-    assert found.turns == 2
+    assert found.rotations == 2
     seen = pixels_of(found.points, pose, STRAIGHT)
     errors = [np.abs(rotate_detection(found, target, turn).pixels - seen).max() for turn in range(2)]
     assert min(errors) < 1 < max(errors)
@@ -51,7 +51,7 @@ def test_nothing_there() -> None:
 def test_several_tags_need_an_id() -> None:
     grid = parse_target("markers:4x3:40mm:12mm:DICT_4X4_50")
     image = photograph(grid, make(None, [-0.1, -0.08, 0.45]), STRAIGHT)
-    with pytest.raises(InputError, match="say which"):
+    with pytest.raises(InputError, match="name one in"):
         make_target_detector(parse_target("aruco:DICT_4X4_50:40mm"))(image, "many")
     found = make_target_detector(parse_target("aruco:DICT_4X4_50:40mm:id5"))(image, "many")
     assert found is not None

@@ -22,7 +22,7 @@ from posebot.robots.targets import parse_target
 def test_points_and_symmetry(text: str, count: int, turns: int) -> None:
     target = parse_target(text)
     assert target.points().shape == (count, 3)
-    assert target.turns == turns
+    assert target.rotations == turns
 
 
 def test_points_are_opencvs() -> None:
@@ -35,7 +35,7 @@ def test_points_are_opencvs() -> None:
 
 
 @pytest.mark.parametrize(("text", "words"), [
-    ("checker:9x6:25mm", "there is no target 'checker'"),
+    ("checker:9x6:25mm", "unknown target 'checker'"),
     ("chessboard:9x6", "chessboard:SIZE:SQUARE"),
     ("chessboard:9x6:25", "a number with its unit"),
     ("chessboard:9*6:25mm", "across x down"),
