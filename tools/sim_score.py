@@ -1,13 +1,13 @@
-"""How good a bundle is on the simulated wrist camera, on scenes that no training has seen, after 1, 2, 4 … fused views.
+"""Accuracy of a bundle on the simulated wrist camera, on scenes outside all training sets, after 1, 2, 4 … fused views.
 
     python tools/sim_score.py --bundle kit --scenes 8 --views 1 2 4 8
     python tools/sim_score.py --bundle kit --scenes 8 --views 1 4 --noise-mm 1 --noise-deg 0.5
 
-For each scene the hand takes images two seconds apart, which are fused one after the other. After so many views the
-map of what lies there is judged in the latest image; an instance counts where at least half of its silhouette is seen
-in it. Correct: MSSD below a tenth of the diameter. AR: mean of BOP's recalls of MSSD and MSPD (no VSD). Covered: true
-pose within region90, of those found. With noise, base_from_cam is disturbed along each axis by so much (one sigma,
-drawn anew for each image), and fusion is told so. Prints tables; --json for machines.
+Images are taken two seconds apart and fused. After each number of views the fused map is evaluated in the latest image;
+instances count if at least half of their silhouette is visible in it. Correct: MSSD below 10 % of the diameter. AR:
+mean of the BOP recalls MSSD and MSPD (no VSD). Covered: ground truth within region90, of those found. With noise,
+base_from_cam is perturbed along each axis with this standard deviation, drawn for each image, and fusion gets the same
+covariance. Prints tables; --json for machines.
 """
 
 from __future__ import annotations
