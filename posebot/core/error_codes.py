@@ -97,7 +97,7 @@ _MODELS = {
         "Use one of the names in the message, or the path of a bundle's folder or zip."),
     "ambiguous_bundle": ErrorCode(
         "A name is both a packaged bundle and a file or folder in the working directory.",
-        "Write `./NAME` for the folder, or work in another directory for the packaged bundle.", http_status=None),
+        "Write `./NAME` for the folder, `NAME@packaged` for the packaged bundle.", http_status=None),
     "no_registry": ErrorCode(
         "A version such as `kit@3` or `kit@champion` is asked for, but there is no model registry.",
         "Name the bundle without a version, or the path of its folder or zip."),
