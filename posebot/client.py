@@ -63,16 +63,18 @@ class Client:
     """A connection to a service. Thread-safe.
 
     Args:
-        base: address of the service. key: API key, or an Entra ID token. timeout_s: of each request.
+        base: address of the service.
+        key: API key, or an Entra ID token; empty where the service has authentication switched off.
+        timeout_s: of each request.
         verify: as in httpx: whether, or by which certificate authority's file, TLS certificates are checked.
     """
 
-    def __init__(self, base: str, key: str, timeout_s: float = 30.0, verify: bool | str = True) -> None:
+    def __init__(self, base: str, key: str = "", timeout_s: float = 30.0, verify: bool | str = True) -> None:
         import httpx
 
         self._base = base.rstrip("/")
-        self._http = httpx.Client(base_url=self._base, headers={"Authorization": f"Bearer {key}"}, timeout=timeout_s,
-                                  verify=verify)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx.Client(base_url=self._base, headers=headers, timeout=timeout_s, verify=verify)
 
     def infer(self, image: bytes | str | Path, camera: Camera, *, depth: bytes | str | Path | None = None,
               depth_scale: float = 1.0, base_from_cam: Array | None = None, frame_id: str = "",
