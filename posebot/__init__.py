@@ -13,8 +13,7 @@ spool [[...]] ... Region90(... mm, ... deg)
 Importing this module is cheap: each name below is imported when it is first used.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # as in typing, whose import would take half of the time; type checkers take it for true
 
 if TYPE_CHECKING:
     from posebot.api.example import example_frame
@@ -69,7 +68,9 @@ _MODULES = {name: module for module, names in _HOMES.items() for name in names}
 
 if not TYPE_CHECKING:  # type checkers see the imports above, and report names that do not exist
 
-    def __getattr__(name: str) -> Any:
+    def __getattr__(name: str) -> object:
+        from importlib import import_module
+
         if name not in _MODULES:
             raise AttributeError(f"module 'posebot' has no attribute {name!r}")
         value = getattr(import_module(_MODULES[name]), name)
