@@ -8,7 +8,8 @@ import pytest
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "troubleshooting" / "index.md"
 MIN_ENTRIES = 20
 _ELSEWHERE = {"Cannot select", "operator torchvision::nms does not exist", "libEGL", "Train", "no image",
-              "posebot train", "objects check", "low_certainty", "none", "objects: none", "libGL.so.1: cannot open shared object file"}
+              "posebot train", "objects check", "low_certainty", "none", "objects: none",
+              "libGL.so.1: cannot open shared object file"}
 """Headings that quote other programs, commands or values."""
 
 
