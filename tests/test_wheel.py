@@ -160,7 +160,7 @@ def test_extra_serve_answers(installed: Callable[[str], Path], tmp_path: Path, r
     bin_, address = installed("serve"), "http://127.0.0.1:8765"
     (tmp_path / "serve.yaml").write_text("port: 8765\nauth: {enabled: false}\n")
     image = root / "posebot" / "api" / "example" / "view0.jpg"
-    code = (f"import posebot; client = posebot.Client('{address}')\n"
+    code = (f"import posebot; client = posebot.Client('{address}', timeout_s=300)\n"
             f"print(client.infer('{image}', posebot.example_frame().camera))")
     with (tmp_path / "log").open("w") as log:
         server = subprocess.Popen([bin_ / "posebot", "serve", "--config", "serve.yaml"], cwd=tmp_path, env=_clean(),
