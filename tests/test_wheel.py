@@ -158,7 +158,7 @@ def test_extra_yolo_trains_a_detector(installed: Callable[[str], Path], data: Pa
 
 def test_extra_serve_answers(installed: Callable[[str], Path], tmp_path: Path, root: Path) -> None:
     bin_, address = installed("serve"), "http://127.0.0.1:8765"
-    (tmp_path / "serve.yaml").write_text("port: 8765\nauth: {enabled: false}\n")
+    (tmp_path / "serve.yaml").write_text("port: 8765\nauth: {enabled: false}\nlimits: {infer_seconds: 300}\n")
     image = root / "posebot" / "api" / "example" / "view0.jpg"
     code = (f"import posebot; client = posebot.Client('{address}', timeout_s=300)\n"
             f"print(client.infer('{image}', posebot.example_frame().camera))")
