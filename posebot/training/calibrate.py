@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from posebot.evaluation.pose_errors import mssd
 from posebot.models.bundle import Bundle
 from posebot.models.calibration import Calibration, ModeCalibration
 from posebot.models.runtime import Network
-from posebot.stages import certainty
+from posebot.stages import POSE_STAGE_VERSION, certainty
 from posebot.stages.detect import Detection, OnnxDetector
 from posebot.stages.fuse import suppress
 from posebot.stages.fusion.state import aligned
@@ -31,6 +32,7 @@ from posebot.stages.pipeline import Pipeline
 from posebot.stages.solution import PoseSolution
 from posebot.training import certainty_fit
 
+_log = logging.getLogger(__name__)
 Mode = Literal["rgb", "depth"]
 CORRECT = 0.1  # of the diameter, MSSD
 _SEEN = 0.3  # of an object: visible share of instances that count for recall
@@ -161,14 +163,15 @@ def chosen_threshold(scores: Array, right: NDArray[np.bool_], precision: float) 
 def observe(bundle: Bundle, dataset: BopDataset, keys: Sequence[ImageKey], log: Path,
             tick: Callable[[int], None] = lambda done: None, asked: Sequence[Mode] = ("rgb", "depth")
             ) -> list[Observation]:
-    """All estimates on those pictures, with and without depth, beside the truth.
+    """All estimates on those images, with and without depth, beside the truth.
 
-    Every other picture is made worse (`datasets.augment.degrade`): what is calibrated on an easier world than it meets
-    is too sure of itself.
+    Every other image is degraded (`datasets.augment.degrade`): a calibration on easier images than inference gets is
+    overconfident.
 
     Args:
-        log: a line of JSON is added for each picture when it is done; pictures already in it are not run again.
-        tick: called with the number of pictures done. asked: modes; "depth" only where a picture has it.
+        log: a line of JSON is added for each image when it is done; images already in it are not run again, unless
+            another version of the pose stage, or one with other features, wrote their line.
+        tick: called with the number of images done. asked: modes; "depth" only where an image has it.
     """
     done = _read(log)
     pipelines: dict[Mode, Pipeline] = {"rgb": Pipeline(bundle, depth=False), "depth": Pipeline(bundle, depth=True)}
@@ -183,7 +186,7 @@ def observe(bundle: Bundle, dataset: BopDataset, keys: Sequence[ImageKey], log: 
             done[key.frame_id] = [judged(solution, truths, bundle.objects, mode, key.frame_id)
                                   for mode in modes for solution in pipelines[mode].observe(frame)
                                   if solution.pose is not None]
-            line = {"frame": key.frame_id, "observations": [asdict(one) for one in done[key.frame_id]]}
+            line = {"frame": key.frame_id, **_origin(), "observations": [asdict(one) for one in done[key.frame_id]]}
             with log.open("a") as file:
                 file.write(json.dumps(line) + "\n")
         tick(count)
@@ -253,12 +256,24 @@ def sampled(observations: Sequence[Observation], models: dict[int, ObjectModel])
 
 
 def _read(log: Path) -> dict[str, list[Observation]]:
-    """What an earlier, killed run has left; a line that is cut off does not count."""
+    """What an interrupted run has left: neither a truncated last line nor lines of another pose stage count."""
     done: dict[str, list[Observation]] = {}
+    other: set[str] = set()
     text = log.read_text() if log.exists() else ""
     for line in text.split("\n")[:-1]:
         entry: dict[str, Any] = json.loads(line)
+        if any(entry.get(name) != value for name, value in _origin().items()):
+            other.add(entry["frame"])
+            continue
         done[entry["frame"]] = [Observation(**one) for one in entry["observations"]]
     if text and not text.endswith("\n"):
         log.write_text(text[:text.rfind("\n") + 1])
+    if again := other - done.keys():
+        _log.warning("%s: %d images were observed with another version of the pose stage; they are run again", log,
+                     len(again))
     return done
+
+
+def _origin() -> dict[str, Any]:
+    """What a line of the log depends on: features are listed without their names, in this order."""
+    return {"pose_stage": POSE_STAGE_VERSION, "features": list(certainty.feature_names())}

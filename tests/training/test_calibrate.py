@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from posebot.core.camera import Camera
 from posebot.core.frame import Frame
 from posebot.datasets.bop import Annotation, BopDataset
 from posebot.objects.bop_models import make_object
+from posebot.stages import POSE_STAGE_VERSION
 from posebot.stages.certainty import feature_names
 from posebot.stages.detect import Detection
 from posebot.training import calibrate
@@ -98,7 +100,26 @@ def test_what_is_suppressed_is_not_calibrated_on() -> None:
 
 def test_a_line_that_was_cut_off_is_dropped_and_the_rest_kept(tmp_path: Path) -> None:
     log = tmp_path / "log.jsonl"
-    whole = json.dumps({"frame": "000000/000001", "observations": [asdict(observation(0.1, 0.5))]}) + "\n"
+    whole = log_line("000000/000001", {})
     log.write_text(whole + whole[:40])
     assert list(calibrate._read(log)) == ["000000/000001"]
     assert log.read_text() == whole
+
+
+@pytest.mark.parametrize("change", [
+    {"features": [*feature_names()[1:], feature_names()[0]]}, {"features": [*feature_names(), "gloss"]},
+    {"pose_stage": POSE_STAGE_VERSION + 1}, {"pose_stage": None, "features": None}])
+def test_images_that_another_pose_stage_observed_are_run_again(
+        change: dict[str, Any], tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text(log_line("0/1", change) + log_line("0/2", {}) + log_line("0/3", change) + log_line("0/3", {}))
+    done = calibrate._read(log)
+    assert list(done) == ["0/2", "0/3"]
+    assert [one.features for one in done["0/2"]] == [[0.5] * len(feature_names())]
+    assert f"{log}: 1 images were observed with another version of the pose stage" in caplog.text
+
+
+def log_line(frame: str, change: dict[str, Any]) -> str:
+    entry = {"frame": frame, "pose_stage": POSE_STAGE_VERSION, "features": list(feature_names()),
+             "observations": [asdict(observation(0.1, 0.5))]} | change
+    return json.dumps({key: value for key, value in entry.items() if value is not None}) + "\n"

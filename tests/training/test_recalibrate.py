@@ -27,7 +27,7 @@ def bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
 
 
 def _log(data: Path, path: Path, each: int, modes: tuple[str, ...] = ("rgb",)) -> Path:
-    """A log that has `each` estimates of every picture, two of three of them right and sure."""
+    """A log that has `each` estimates of every image, two of three of them right and sure."""
     rng = np.random.default_rng(0)
     with path.open("w") as file:
         for number, key in enumerate(BopDataset(data, "train").keys()):
@@ -36,7 +36,9 @@ def _log(data: Path, path: Path, each: int, modes: tuple[str, ...] = ("rgb",)) -
             features = [0.9 if right else 0.1] * len(feature_names())
             seen = [Observation(key.frame_id, mode, 1, 0.9, np.eye(4).tolist(), features, (np.eye(6) * 1e-6).tolist(),
                                 error, [error, 0, 0, 5 * error, 0, 0]) for mode in modes]
-            file.write(json.dumps({"frame": key.frame_id, "observations": [asdict(one) for one in seen] * each}) + "\n")
+            line = {"frame": key.frame_id, "pose_stage": POSE_STAGE_VERSION, "features": feature_names(),
+                    "observations": [asdict(one) for one in seen] * each}
+            file.write(json.dumps(line) + "\n")
     return path
 
 
