@@ -20,6 +20,8 @@ from posebot.training.calibrate import Observation
 from posebot.training.recalibrate import next_patch
 from tests.training.scenes import write_scenes
 
+SETTINGS = {"scoring": {"weights": {"depth": {"silhouette": 50.0}}}}
+
 
 @pytest.fixture
 def bundle(tiny_bundle: Path, tmp_path: Path) -> Path:
@@ -62,15 +64,15 @@ def test_one_mode_is_calibrated_and_the_rest_stays(bundle: Path, tmp_path: Path)
 
 def test_the_pose_stage_is_recorded_once_no_older_calibration_is_left(bundle: Path, tmp_path: Path) -> None:
     manifest = Bundle.open(bundle).manifest
-    rewrite_manifest(bundle, replace(manifest, pose_stage=PoseStage(0, {"a": 1}), calibration=replace(
+    rewrite_manifest(bundle, replace(manifest, pose_stage=PoseStage(0, SETTINGS), calibration=replace(
         manifest.calibration, depth=replace(manifest.calibration.depth, samples=9))))
     data = write_scenes(tmp_path / "data")
     log = _log(data, tmp_path / "log.jsonl", 1, ("rgb", "depth"))
     assert _recalibrate(bundle, data, log, "--mode", "rgb") == 0
-    assert Bundle.open(bundle).manifest.pose_stage == PoseStage(0, {"a": 1})
+    assert Bundle.open(bundle).manifest.pose_stage == PoseStage(0, SETTINGS)
     assert _recalibrate(bundle, data, log, "--out", str(tmp_path / "new")) == 0
     new = Bundle.open(tmp_path / "new").manifest
-    assert new.pose_stage == PoseStage(POSE_STAGE_VERSION, {"a": 1})
+    assert new.pose_stage == PoseStage(POSE_STAGE_VERSION, SETTINGS)
     assert new.version == next_patch(Bundle.open(bundle).manifest.version)
 
 
