@@ -65,12 +65,12 @@ def test_the_good_case_works(picture: Path, camera: Path, bundle: Path, tmp_path
 def test_a_corrupt_picture(refused: Refuse, picture: Path, camera: Path, bundle: Path) -> None:
     picture.write_bytes(picture.read_bytes()[:5000])
     line = refused("infer", "--source", picture, "--camera", camera, "--bundle", bundle)
-    assert "picture.png: the picture is cut off" in line
+    assert "picture.png: the image is truncated" in line
 
 
 def test_something_that_is_no_picture(refused: Refuse, picture: Path, camera: Path, bundle: Path) -> None:
     picture.write_text("not a picture")
-    assert "picture.png: not readable as a picture" in refused(
+    assert "picture.png: not readable as an image" in refused(
         "infer", "--source", picture, "--camera", camera, "--bundle", bundle)
 
 
@@ -82,7 +82,7 @@ def test_missing_intrinsics(refused: Refuse, picture: Path, bundle: Path) -> Non
     ("changes", "expected"),
     [
         ({"fx": None}, "camera.json: fx"),
-        ({"width": 640, "height": 480}, "camera.json: intrinsics are for 640x480, the picture is 128x96"),
+        ({"width": 640, "height": 480}, "camera.json: intrinsics are for 640x480, the image is 128x96"),
         ({"fy": -150.0}, "not a pinhole matrix"),
         ({"cx": "left"}, "camera.json: cx"),
     ],
@@ -185,4 +185,4 @@ def test_a_setting_that_does_not_exist(refused: Refuse, tmp_path: Path) -> None:
     config = tmp_path / "train.yaml"
     config.write_text("detector:\n  minuets: 3\n")
     line = refused("train", "--dataset", "nowhere", "--out", "bundle", "--config", config)
-    assert "train.yaml line 2: detector.minuets: unknown key" in line
+    assert "train.yaml:2: detector.minuets: unknown key" in line

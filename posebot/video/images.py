@@ -53,11 +53,11 @@ def _decode(path: Path, flags: int) -> NDArray[Any]:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise ImageError(path, (error.strerror or "not readable").lower(), "a image file") from None
+        raise ImageError(path, (error.strerror or "not readable").lower(), "an image file") from None
     end = next((end for start, end in _END_MARKERS.items() if data.startswith(start)), None)
     if end is not None and end not in data[-64:]:
         raise ImageError(path, f"the image is truncated ({len(data)} bytes)", "a complete PNG or JPEG file")
     image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
     if image is None:
-        raise ImageError(path, "not readable as a image", "PNG, JPEG, TIFF, BMP or WebP")
+        raise ImageError(path, "not readable as an image", "PNG, JPEG, TIFF, BMP or WebP")
     return image

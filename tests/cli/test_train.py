@@ -26,7 +26,7 @@ def test_a_data_set_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_a_mistake_in_the_settings_is_named_with_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "train.yaml").write_text("seed: 1\nlocalizer:\n  lr: quick\n")
     line = refused(capsys, "--dataset", tmp_path, "--out", tmp_path / "b", "--config", tmp_path / "train.yaml")
-    assert "train.yaml line 3: localizer.lr: quick does not fit" in line
+    assert "train.yaml:3: localizer.lr: quick is not valid" in line
 
 
 def test_several_workers_need_ray(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,7 +29,7 @@ def rays_that_hit_box(cam_from_obj: Array, grown: float = 1.0) -> tuple[NDArray[
     columns, rows = np.meshgrid(np.arange(CAMERA.width), np.arange(CAMERA.height))
     obj_from_cam = inverse(cam_from_obj)
     directions = rays(CAMERA.K, np.stack([columns, rows], axis=-1)) @ obj_from_cam[:3, :3].T
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):  # rays along a face
         steps = (np.array([[-0.5], [0.5]]) * BOX * grown - obj_from_cam[:3, 3]) / directions[..., None, :]
     enter, leave = steps.min(axis=-2).max(axis=-1), steps.max(axis=-2).min(axis=-1)
     return enter < leave, enter
@@ -62,8 +62,12 @@ def test_visible_pixels_lie_on_the_surface(
         if len(points):
             mesh = objects[truth.obj_id].mesh
             surface = trimesh.Trimesh(mesh.vertices, mesh.faces, process=False)
-            away = trimesh.proximity.closest_point_naive(surface, apply(inverse(truth.cam_from_obj), points))[1]
-            assert away.max() < 3e-4
+            local = apply(inverse(truth.cam_from_obj), points)
+            _, away, faces = trimesh.proximity.closest_point_naive(surface, local)
+            sight = local - inverse(truth.cam_from_obj)[:3, 3]
+            cosine = np.abs((sight * surface.face_normals[faces]).sum(axis=1)) / np.linalg.norm(sight, axis=1)
+            # rasterisers snap vertices to 1/256 pixel, which moves the depth of a face that is seen edge-on the most
+            assert (away < 1e-4 + 2e-4 / np.clip(cosine, 0.05, 1)).all()
 
 
 @few
