@@ -16,6 +16,7 @@ SCHEMAS = {
     "recipe": ("posebot.training.config:TrainConfig", "`posebot train --config`"),
     "service": ("posebot.service.settings:Settings", "`posebot serve --config`"),
     "cameras": ("posebot.video.kinds:cameras_config", "`--camera`, and `cameras` of the service"),
+    "intrinsics": ("posebot.video.intrinsics:IntrinsicsFile", "`--camera FILE`, `intrinsics` of a camera"),
     "hand-eye": ("posebot.robots.calibration_files:HandEyeFile", "hand_eye.yaml of `posebot calibrate hand-eye`"),
     "pose": ("posebot.stages.settings:PoseSettings", "settings of the pose stage, `--pose-settings`"),
     "bundle": ("posebot.models.manifest:Manifest", "bundle.yaml of a bundle"),

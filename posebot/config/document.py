@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,20 @@ def read_document(path: str | Path, *, where: object = None, renamed: Mapping[st
                           code="bad_yaml" if error_class is ConfigError else None) from None
     except RecursionError:
         raise error_class(shown, "is nested too deeply", "key: value") from None
+
+
+def with_lines(where: str, data: Any, text: str, error_class: type[InputError] = ConfigError) -> Document:
+    """Data that another parser read from a text, with the lines of its keys.
+
+    Lines are unknown where the text is not valid YAML. Raises InputError if a key is given twice.
+    """
+    lines: dict[KeyPath, int] = {}
+    document = Document(where, data, lines, error_class)
+    with suppress(yaml.YAMLError, RecursionError):
+        node = _Loader(text).get_single_node()
+        if node is not None:
+            lines.update(_walk(node, (), document, {}, set()))
+    return document
 
 
 def shown_value(value: Any, path: Sequence[object] = ()) -> str:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from posebot.config import Document, read_document, validate
+from posebot.core.errors import IntrinsicsError
 from posebot.core.transforms import Array
 from posebot.video.intrinsics import Intrinsics, intrinsics_from, load_intrinsics
 from posebot.video.kinds import CAMERA_KINDS, CameraConfig, CameraContext, MountedCameraConfig, load_kind
@@ -110,7 +111,7 @@ def _intrinsics(config: MountedCameraConfig, section: Document, folder: Path) ->
     if isinstance(value, str):
         intrinsics = load_intrinsics(folder / value)
     else:
-        intrinsics = intrinsics_from(value, f"{section.place(('intrinsics',))}: {section.key('intrinsics')}")
+        intrinsics = intrinsics_from(replace(section.section("intrinsics"), error_class=IntrinsicsError))
     return intrinsics if config.depth_scale is None else replace(intrinsics, depth_scale=config.depth_scale)
 
 

@@ -12,6 +12,7 @@ Formats, JSON or YAML:
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,7 +20,9 @@ from typing import Any
 
 import numpy as np
 import yaml
+from pydantic import BaseModel, ConfigDict, Field
 
+from posebot.config import Document, with_lines
 from posebot.core.camera import Camera, resize_K
 from posebot.core.errors import InputError, IntrinsicsError
 from posebot.core.transforms import Array
@@ -65,6 +68,29 @@ class Intrinsics:
         return replace(own, K=resize_K(own.K, factor, factor), width=width, height=height)
 
 
+class IntrinsicsFile(BaseModel):
+    """Intrinsics of a camera in their plain form; other keys are ignored."""
+
+    model_config = ConfigDict(extra="ignore", use_attribute_docstrings=True)
+
+    fx: float = Field(gt=0)
+    """Focal length in pixels, horizontal."""
+    fy: float = Field(gt=0)
+    """Focal length in pixels, vertical."""
+    cx: float
+    """Principal point in pixels, from the centre of the leftmost pixel."""
+    cy: float
+    """Principal point in pixels, from the centre of the topmost pixel."""
+    width: int = Field(gt=0)
+    """Width of the images in pixels."""
+    height: int = Field(gt=0)
+    """Height of the images in pixels."""
+    distortion: list[float] | None = None
+    """Coefficients in OpenCV's order k1, k2, p1, p2, k3, ...: 0, 4, 5, 8, 12 or 14 numbers."""
+    depth_scale: float | None = Field(default=None, ge=1e-4, le=1000)
+    """Millimetres per unit of a 16 bit depth image."""
+
+
 def load_intrinsics(path: str | Path) -> Intrinsics:
     """Read a file of one of the forms above.
 
@@ -78,68 +104,80 @@ def load_intrinsics(path: str | Path) -> Intrinsics:
         raise IntrinsicsError(path, f"not readable ({getattr(error, 'strerror', None) or 'not text'})",
                               EXPECTED) from None
     try:
-        data = json.loads(text) if path.suffix == ".json" else yaml.load(_without_directive(text), _OpenCvLoader)
+        if path.suffix == ".json":
+            data, text = json.loads(text), text.replace("\t", " ")  # tabs, which YAML forbids
+        else:
+            text = _without_directive(text)
+            data = yaml.load(text, _OpenCvLoader)
     except (ValueError, yaml.YAMLError) as error:
         reason = " ".join(str(error).split())[:120]
         raise IntrinsicsError(path, f"is neither valid JSON nor valid YAML ({reason})", EXPECTED) from None
-    return intrinsics_from(data, str(path))
+    return intrinsics_from(with_lines(str(path), data, text, IntrinsicsError))
 
 
-def intrinsics_from(data: Any, where: str) -> Intrinsics:
-    """As `load_intrinsics`, from the content of the file."""
+def intrinsics_from(document: Document) -> Intrinsics:
+    """As `load_intrinsics`, from data with the lines of its keys, such as a section of a configuration."""
+    data = document.data
     if not isinstance(data, Mapping):
-        raise IntrinsicsError(where, f"is a {type(data).__name__}; it must be a mapping", EXPECTED)
+        raise document.error((), f"is a {type(data).__name__}; it must be a mapping", EXPECTED)
     if isinstance(data.get("intrinsics"), Mapping):
-        return intrinsics_from(data["intrinsics"], f"{where}: intrinsics")
+        return intrinsics_from(document.section("intrinsics"))
     model = str(data.get("distortion_model", ""))
     if model not in _PINHOLE_MODELS:
-        raise IntrinsicsError(where, f"distortion_model is {model!r}", "plumb_bob or rational_polynomial")
-    width, height = (_size(data, name, where) for name in ("width", "height"))
+        raise document.error(("distortion_model",), f"is {model!r}", "plumb_bob or rational_polynomial")
+    width, height = (_size(document, name) for name in ("width", "height"))
+    matrix, distortion = _matrix(document), _distortion(document)
     try:
-        camera = Camera(_matrix(data, where), width, height, _distortion(data, where))
+        camera = Camera(matrix, width, height, distortion)
     except InputError as error:
-        raise error if error.where != "camera" else IntrinsicsError(where, error.problem, error.expected) from None
+        raise document.error((), error.problem, error.expected) from None
     scale = data.get("depth_scale")
-    return Intrinsics(camera, None if scale is None else depth_scale_from(scale, where), where)
+    where = ": ".join(filter(None, (document.where, document.key())))
+    return Intrinsics(camera, None if scale is None else _depth_scale(document, scale), where)
 
 
-def depth_scale_from(value: Any, where: str) -> float:
-    """Check a depth scale, millimetres per unit."""
+def _depth_scale(document: Document, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 1e-4 <= value <= 1000:
-        raise IntrinsicsError(where, f"depth_scale is {value!r}",
-                              "millimetres per unit: 1.0 where depth is stored in mm")
+        raise document.error(("depth_scale",), f"is {value!r}", "millimetres per unit: 1.0 where depth is stored in mm")
     return float(value)
 
 
-def _matrix(data: Mapping[str, Any], where: str) -> Array:
+def _matrix(document: Document) -> Array:
+    data = document.data
     name = next((name for name in _MATRIX_NAMES if name in data), None)
     if name is not None:
-        values = _numbers(data[name], f"{where}: {name}")
-        if values.size != 9:
-            raise IntrinsicsError(where, f"{name} has {values.size} numbers", "9 are needed (row-major 3x3, pixels)")
-        return values.reshape(3, 3)
+        return _numbers(document, name, 9, "9 are needed (row-major 3x3, pixels)").reshape(3, 3)
     names = next((names for names in _PINHOLE_NAMES if names[0] in data), _PINHOLE_NAMES[0])
     missing = [name for name in names if name not in data]
     if missing:
-        raise IntrinsicsError(where, f"{', '.join(missing)} missing", EXPECTED)
-    fx, fy, cx, cy = (_numbers(data[name], f"{where}: {name}").item() for name in names)
+        raise document.error((), f"{', '.join(missing)} missing", EXPECTED)
+    fx, fy, cx, cy = (_numbers(document, name, 1, "one is needed, in pixels").item() for name in names)
     return np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1.0]])
 
 
-def _distortion(data: Mapping[str, Any], where: str) -> Array:
-    name = next((name for name in _DISTORTION_NAMES if data.get(name) is not None), None)
-    return np.zeros(0) if name is None else _numbers(data[name], f"{where}: {name}")
+def _distortion(document: Document) -> Array:
+    name = next((name for name in _DISTORTION_NAMES if document.data.get(name) is not None), None)
+    return np.zeros(0) if name is None else _numbers(document, name)
 
 
-def _size(data: Mapping[str, Any], name: str, where: str) -> int:
-    value = data.get(name, data.get(f"image_{name}"))
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value) or value <= 0:
-        raise IntrinsicsError(where, f"{name} is {value!r}" if value is not None else f"{name} is missing",
-                              "the image size in pixels; it guards against the wrong file")
+def _size(document: Document, name: str) -> int:
+    expected = "the image size in pixels; it guards against the wrong file"
+    key = name if name in document.data else f"image_{name}"
+    value = document.data.get(key)
+    if value is None:
+        raise document.error((), f"{name} is missing", expected)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _is_size(value):
+        raise document.error((key,), f"is {value!r}", expected)
     return int(value)
 
 
-def _numbers(value: Any, where: str) -> Array:
+def _is_size(value: float) -> bool:
+    return math.isfinite(value) and value == int(value) and value > 0
+
+
+def _numbers(document: Document, name: str, count: int | None = None, expected: str = "") -> Array:
+    """The numbers of a key, (N,). count: how many there must be; expected: says so."""
+    value = document.data[name]
     if isinstance(value, Mapping):
         value = value.get("data")
     try:
@@ -147,7 +185,9 @@ def _numbers(value: Any, where: str) -> Array:
     except (TypeError, ValueError):
         numbers = np.array([np.nan])
     if not np.isfinite(numbers).all():
-        raise IntrinsicsError(where, f"{str(value)[:60]!r} is not a list of finite numbers", "pixels")
+        raise document.error((name,), f"{str(value)[:60]!r} is not a list of finite numbers", "pixels")
+    if count is not None and numbers.size != count:
+        raise document.error((name,), f"has {numbers.size} numbers", expected)
     return numbers
 
 
@@ -160,5 +200,5 @@ _OpenCvLoader.add_constructor("tag:yaml.org,2002:opencv-matrix",
 
 
 def _without_directive(text: str) -> str:
-    """OpenCV files begin with `%YAML:1.0`, which is not valid YAML."""
-    return text.partition("\n")[2] if text.startswith("%YAML:") else text
+    """OpenCV files begin with `%YAML:1.0`, which is not valid YAML; an empty line in its place keeps line numbers."""
+    return "\n" + text.partition("\n")[2] if text.startswith("%YAML:") else text

@@ -63,4 +63,4 @@ def test_all_schemas_go_into_a_folder(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_an_unknown_name_lists_the_known_ones(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["config", "schema", "recipes"]) == 2
     said = capsys.readouterr().err
-    assert "'recipes' is not a configuration; one of recipe, service, cameras, hand-eye, pose, bundle" in said
+    assert "'recipes' is not a configuration; one of recipe, service, cameras, intrinsics, hand-eye, pose" in said
