@@ -1,11 +1,11 @@
-"""What fusing a frame costs, and whether what is remembered stays bounded.
+"""CPU time of fusing a frame, and whether the state of the fusion stays bounded.
 
-    python tools/fuse_bench.py                      # milliseconds of CPU time a frame at ten tracks
-    python tools/fuse_bench.py --frames 10000       # also: bytes remembered as time goes by
+    python tools/fuse_bench.py                      # milliseconds of CPU time per frame at ten tracks
+    python tools/fuse_bench.py --frames 10000       # also: size of the state as time goes by
 
-A simulated wrist camera takes images of the kit on a table; what a pipeline would find in them is made from the truth
-with noise: every tenth object missed, every seventh turned the wrong way round, two false alarms that stay where they
-are. The views come again and again. The robot's errors are told, so that each result has its whole error budget.
+A simulated wrist camera takes images of the kit on a table. Estimates are sampled from the ground truth with noise:
+every tenth object is missed, every seventh is flipped, and there are false positives at fixed places. The views repeat.
+The errors of the robot are specified, so that each result has its whole error budget.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ View = tuple[Frame, list[tuple[int, Array]]]
 
 
 def views(seed: int) -> tuple[dict[int, ObjectModel], list[View]]:
-    """The objects, and images with cam_from_obj of what is to be found in each, false alarms included."""
+    """The objects, and frames with cam_from_obj of all objects to detect in each, false positives included."""
     camera = SimulatedCamera(None, seed, fps=0.5)
     objects = dict(camera.objects)
     shots: list[View] = []
@@ -45,28 +45,28 @@ def views(seed: int) -> tuple[dict[int, ObjectModel], list[View]]:
         assert frame.base_from_cam is not None
         truths = camera.ground_truth(frame.frame_id)
         if not shots:
-            strays = _strays(truths)
-        there = [(t.obj_id, t.base_from_obj) for t in truths if t.visib_fract > 0.3] + strays
-        shots.append((frame, [(number, inverse(frame.base_from_cam) @ pose) for number, pose in there]))
+            false_positives = _false_positives(truths)
+        visible = [(t.obj_id, t.base_from_obj) for t in truths if t.visib_fract > 0.3] + false_positives
+        shots.append((frame, [(number, inverse(frame.base_from_cam) @ pose) for number, pose in visible]))
     camera.close()
     return objects, shots
 
 
-def _strays(truths: Sequence[GroundTruthObject]) -> list[tuple[int, Array]]:
-    """False alarms that fill the map up to `TRACKS`: the first objects once more, beside the others."""
+def _false_positives(truths: Sequence[GroundTruthObject]) -> list[tuple[int, Array]]:
+    """False positives that fill the map up to `TRACKS`: the first objects once more, beside the others."""
     return [(truth.obj_id, make(truth.base_from_obj[:3, :3], [0.35, 0.4 + 0.2 * i, 0.1]))
             for i, truth in enumerate(truths[:max(TRACKS - len(truths), 0)])]
 
 
-def found(view: View, objects: dict[int, ObjectModel], rng: np.random.Generator) -> list[PoseEstimate]:
-    """What a pipeline would say about a view."""
+def sampled_estimates(view: View, objects: dict[int, ObjectModel], rng: np.random.Generator) -> list[PoseEstimate]:
+    """Estimates of the objects of a view: missed, flipped and noisy ones, as a pipeline gives them."""
     estimates = []
     for number, pose in view[1]:
         if rng.random() < 0.1:
             continue
-        seen = perturb(pose @ _FLIP if rng.random() < 0.15 else pose, _SIGMA * rng.normal(size=6))
+        noisy = perturb(pose @ _FLIP if rng.random() < 0.15 else pose, _SIGMA * rng.normal(size=6))
         estimates.append(PoseEstimate(objects[number].label, number, float(rng.uniform(0.5, 1)), np.zeros(4), "ok",
-                                      cam_from_obj=seen, covariance=np.diag(_SIGMA**2), p_correct=0.8,
+                                      cam_from_obj=noisy, covariance=np.diag(_SIGMA**2), p_correct=0.8,
                                       region90=Region90(5.0, 3.0)))
     return estimates
 
@@ -74,25 +74,25 @@ def found(view: View, objects: dict[int, ObjectModel], rng: np.random.Generator)
 def bench(objects: dict[int, ObjectModel], shots: list[View], frames: int, depth: bool) -> dict[str, float]:
     """Times and sizes of one run."""
     rng, fuser = np.random.default_rng(0), Fuser(list(objects.values()), error=_ERROR)
-    spent, tracks, sizes = [], [], {}
+    times, tracks, sizes = [], [], {}
     for number in range(frames):
         view = shots[number % len(shots)]
-        estimates = found(view, objects, rng)
+        estimates = sampled_estimates(view, objects, rng)
         frame = replace(view[0], depth=view[0].depth if depth else None, captured_at=2.0 * number)
         start = time.process_time()
         fuser(frame, estimates)
-        spent.append(1000 * (time.process_time() - start))
+        times.append(1000 * (time.process_time() - start))
         tracks.append(len(fuser.map()) if number % 50 == 0 else tracks[-1])
         if number + 1 in (max(frames // 10, 1), frames):
-            sizes[number + 1] = remembered(fuser)
+            sizes[number + 1] = state_bytes(fuser)
     first, last = sizes.values() if len(sizes) == 2 else (*sizes.values(), *sizes.values())
-    return {"median_ms": float(np.median(spent)), "mean_ms": float(np.mean(spent)),
-            "p95_ms": float(np.quantile(spent, 0.95)), "tracks": float(np.mean(tracks)),
-            "bytes_at_a_tenth": first, "bytes_at_the_end": last}
+    return {"median_ms": float(np.median(times)), "mean_ms": float(np.mean(times)),
+            "p95_ms": float(np.quantile(times, 0.95)), "tracks": float(np.mean(tracks)),
+            "state_bytes_at_a_tenth": first, "state_bytes_at_the_end": last}
 
 
-def remembered(fuser: Fuser) -> int:
-    """Bytes of all that a fuser holds besides the objects, pickled."""
+def state_bytes(fuser: Fuser) -> int:
+    """Pickled size of a fuser's state without the object models."""
     return len(pickle.dumps({name: value for name, value in vars(fuser).items() if name not in ("_models", "_shapes")}))
 
 
@@ -111,9 +111,9 @@ def main() -> int:
         return 0
     for name, row in report.items():
         print(f"{name:6s} {row['median_ms']:.2f} ms (mean {row['mean_ms']:.2f}, 95 % {row['p95_ms']:.2f}; limit "
-              f"{LIMIT_MS:.1f}), {row['tracks']:.1f} tracks; remembers {row['bytes_at_a_tenth'] / 1000:.0f} kB after "
-              f"{options.frames // 10} frames, {row['bytes_at_the_end'] / 1000:.0f} kB after {options.frames}")
-    print(f"process at most {peak:.0f} MB")
+              f"{LIMIT_MS:.1f}), {row['tracks']:.1f} tracks; state {row['state_bytes_at_a_tenth'] / 1000:.0f} kB after "
+              f"{options.frames // 10} frames, {row['state_bytes_at_the_end'] / 1000:.0f} kB after {options.frames}")
+    print(f"peak memory {peak:.0f} MB")
     return 0
 
 

@@ -1,15 +1,20 @@
-"""Why a bundle does worse on photographs than on rendered pictures: which part of the photograph is it?
+"""Why a bundle does worse on photographs than on rendered images: which property of the photograph causes it?
 
     python tools/gap.py --bundle lmo --dataset DATA/lmo --split test --models DATA/lmo/models
 
-Each object that is hardly hidden is looked at in its true box, in its picture as it is and in six others made from it:
-"dimmed": all but the object darker (whatever the next ones gain beyond this is not the trace of a cut-out);
-"recoloured": the object's pixels given the mean and spread (CIELAB) that they have when the object is drawn at its true
-pose; "tinted": given the hues of that drawing, "shaded": its lightness, pixel by pixel; "cut out": the object before
-another picture of the set; "drawn": the object drawn where it is, over things in front of it that the set does not
-know. Prints for each how well the localizer and the pose stage do, so that a large step says what training pictures
-lack: "recoloured" their range of colours, "tinted" their hues, "shaded" light, print and shape, "cut out" their
-surroundings, "drawn" all of the object's look. --out: a folder for the crops.
+The localizer gets the ground-truth box of each object that is hardly occluded, in the photograph "as it is" and in six
+variants of it:
+
+- "dimmed": everything but the object darker (a control: what the next variants gain beyond this is not due to the cut)
+- "recoloured": the object's pixels with the mean and spread (CIELAB) that they have in a rendering at the true pose
+- "tinted": the object's pixels with the hues of that rendering
+- "shaded": the object's pixels with the lightness of that rendering
+- "cut out": the object in front of another image of the data set
+- "drawn": the object rendered in its place, over occluders that the data set does not annotate
+
+Prints for each how well the localizer and the pose stage do, so that a large step says what training images lack:
+"recoloured" their range of colours, "tinted" their hues, "shaded" light, texture and shape, "cut out" their
+backgrounds, "drawn" the object's whole appearance. --out: a folder for the crops.
 """
 
 from __future__ import annotations
@@ -46,7 +51,7 @@ from posebot.synth.opengl import OpenGLContext
 from posebot.synth.raster_renderer import RasterRenderer
 from posebot.synth.scene import Background, CameraEffects, Item, Light, Material, Scene
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 _DIMMED = 0.7
 _LIGHTS = (Light(np.array([0.5, -0.6, 1.2]), (0.8, 0.8, 0.8), 0.1), Light(np.array([-0.7, 0.6, 1.0]), (0.4, 0.4, 0.4)))
@@ -55,9 +60,13 @@ KINDS = ("as it is", "dimmed", "recoloured", "tinted", "shaded", "cut out", "dra
 
 
 @dataclass(frozen=True)
-class Look:
-    """What one look at one object was worth: IoU of the amodal mask, median coordinate error in diameters, MSPD in
-    pixels at 640 wide, MSSD in diameters."""
+class Measurement:
+    """Errors of one object in one image.
+
+    Attributes:
+        iou: of the amodal mask. coordinates: median error, in diameters. mspd: pixels at an image width of 640.
+        mssd: in diameters.
+    """
 
     iou: float
     coordinates: float
@@ -65,31 +74,32 @@ class Look:
     mssd: float
 
 
-def variants(photo: Picture, drawing: Picture, mask: Mask, other: Picture) -> dict[str, Picture]:
-    """The pictures by kind, from the photograph, the drawing of the object alone and its mask (H, W)."""
+def variants(photo: Image, rendering: Image, mask: Mask, other: Image) -> dict[str, Image]:
+    """The images by kind, from the photograph, the rendering of the object alone, its mask (H, W) and another image."""
     soft = cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.7)[..., None]
 
-    def mixed(inside: Picture, outside: Picture) -> Picture:
+    def blended(inside: Image, outside: Image) -> Image:
         return (inside * soft + outside * (1 - soft)).astype(np.uint8)
 
-    return {"as it is": photo, "dimmed": mixed(photo, (photo * _DIMMED).astype(np.uint8)),
-            "recoloured": mixed(recoloured(photo, drawing, mask), photo),
-            "tinted": mixed(_joined(photo, drawing), photo), "shaded": mixed(_joined(drawing, photo), photo),
-            "cut out": mixed(photo, other), "drawn": mixed(drawing, photo)}
+    return {"as it is": photo, "dimmed": blended(photo, (photo * _DIMMED).astype(np.uint8)),
+            "recoloured": blended(recoloured(photo, rendering, mask), photo),
+            "tinted": blended(_combined(photo, rendering), photo),
+            "shaded": blended(_combined(rendering, photo), photo),
+            "cut out": blended(photo, other), "drawn": blended(rendering, photo)}
 
 
-def _joined(lightness: Picture, hues: Picture) -> Picture:
-    """The lightness of one picture and the hues of the other."""
+def _combined(lightness: Image, hues: Image) -> Image:
+    """The lightness of one image and the hues of the other."""
     light, _, _ = cv2.split(cv2.cvtColor(lightness, cv2.COLOR_RGB2LAB))
     _, a, b = cv2.split(cv2.cvtColor(hues, cv2.COLOR_RGB2LAB))
     return np.asarray(cv2.cvtColor(cv2.merge([light, a, b]), cv2.COLOR_LAB2RGB), np.uint8)
 
 
-def recoloured(picture: Picture, like: Picture, mask: Mask) -> Picture:
-    """The picture with mean and spread, in CIELAB, that another one has under a mask."""
-    own, wanted = (cv2.cvtColor(each, cv2.COLOR_RGB2LAB).astype(np.float32) for each in (picture, like))
-    moved = (own - own[mask].mean(axis=0)) / (own[mask].std(axis=0) + 1) * (wanted[mask].std(axis=0) + 1)
-    lab = np.clip(moved + wanted[mask].mean(axis=0), 0, 255).astype(np.uint8)
+def recoloured(image: Image, reference: Image, mask: Mask) -> Image:
+    """The image with the mean and spread, in CIELAB, that the reference has under a mask."""
+    own, target = (cv2.cvtColor(each, cv2.COLOR_RGB2LAB).astype(np.float32) for each in (image, reference))
+    scaled = (own - own[mask].mean(axis=0)) / (own[mask].std(axis=0) + 1) * (target[mask].std(axis=0) + 1)
+    lab = np.clip(scaled + target[mask].mean(axis=0), 0, 255).astype(np.uint8)
     return np.asarray(cv2.cvtColor(lab, cv2.COLOR_LAB2RGB), np.uint8)
 
 
@@ -99,74 +109,77 @@ class _Prober:
         library = load_assets(SynthConfig(models, 1, models))
         gl = OpenGLContext(library)
         self.renderer, self.label_renderer = RasterRenderer(gl, samples=4), LabelRenderer(gl)
-        self.reach = bundle.manifest.localizer.box_jitter
+        self.box_jitter = bundle.manifest.localizer.box_jitter
         self.models = {model.obj_id: model for model in bundle.objects}
         self.classes = {model.obj_id: index for index, model in enumerate(bundle.objects)
                         if model.obj_id in library.objects}
-        self.sticks = {model.obj_id: EvalModel.of(model) for model in bundle.objects}
-        self.looks: dict[tuple[str, int], list[Look]] = {}
+        self.eval_models = {model.obj_id: EvalModel.of(model) for model in bundle.objects}
+        self.measurements: dict[tuple[str, int], list[Measurement]] = {}
 
-    def probe(self, frame: Frame, truth: Annotation, other: Picture) -> None:
-        """Look at one object in all variants of its picture."""
+    def probe(self, frame: Frame, truth: Annotation, other: Image) -> None:
+        """Measure one object in all variants of its image."""
         item = Item(f"obj/{truth.obj_id}", np.eye(4), Material(), truth.obj_id)
         scene = Scene(frame.camera, inverse(truth.cam_from_obj), (item,), _LIGHTS, _BACKDROP,
                       CameraEffects(noise=0.005, blur_px=0.5), radius=0.3)
         mask = self.label_renderer.render(scene).ground_truths[0].mask
         box = clip_box(truth.box_amodal, frame.camera)
-        for kind, picture in variants(frame.rgb, self.renderer.render(scene), mask, other).items():
-            found = refine_crops(self.pipeline.localizer, picture, [Detection(self.classes[truth.obj_id], 1.0, box)],
-                             self.reach)[0]
-            look = self._judged(replace(frame, rgb=picture), truth, found)
-            self.looks.setdefault((kind, truth.obj_id), []).append(look)
+        for kind, image in variants(frame.rgb, self.renderer.render(scene), mask, other).items():
+            detection = Detection(self.classes[truth.obj_id], 1.0, box)
+            [localization] = refine_crops(self.pipeline.localizer, image, [detection], self.box_jitter)
+            measurement = self._measure(replace(frame, rgb=image), truth, localization)
+            self.measurements.setdefault((kind, truth.obj_id), []).append(measurement)
             if self.options.out:
                 name = f"{frame.frame_id.replace('/', '-')}-{truth.index}-{kind.replace(' ', '-')}.png"
-                cv2.imwrite(str(self.options.out / name), cv2.cvtColor(found.crop, cv2.COLOR_RGB2BGR))
+                cv2.imwrite(str(self.options.out / name), cv2.cvtColor(localization.crop, cv2.COLOR_RGB2BGR))
 
-    def _judged(self, frame: Frame, truth: Annotation, found: Localization) -> Look:
-        iou, coordinates = self._localized(truth, found, found.resampled(len(found.visible)) @ frame.camera.K)
-        pose = self.pipeline.solver(frame, found, False).pose
+    def _measure(self, frame: Frame, truth: Annotation, localization: Localization) -> Measurement:
+        K = localization.resampled(len(localization.visible)) @ frame.camera.K
+        iou, coordinates = self._localization_errors(truth, localization, K)
+        pose = self.pipeline.solver(frame, localization, False).pose
         if pose is None:
-            return Look(iou, coordinates, np.inf, np.inf)
-        stick = self.sticks[truth.obj_id]
-        errors = compute_pose_errors(pose[None], truth.cam_from_obj[None], stick, frame.camera.K, None)
-        return Look(iou, coordinates, float(errors["mspd"][0, 0]) * NORM_WIDTH / frame.camera.width,
-                    float(errors["mssd"][0, 0]) / stick.model.diameter)
+            return Measurement(iou, coordinates, np.inf, np.inf)
+        eval_model = self.eval_models[truth.obj_id]
+        errors = compute_pose_errors(pose[None], truth.cam_from_obj[None], eval_model, frame.camera.K, None)
+        return Measurement(iou, coordinates, float(errors["mspd"][0, 0]) * NORM_WIDTH / frame.camera.width,
+                           float(errors["mssd"][0, 0]) / eval_model.model.diameter)
 
-    def _localized(self, truth: Annotation, found: Localization, K: NDArray[np.float64]) -> tuple[float, float]:
-        size, model = len(found.visible), self.models[truth.obj_id]
+    def _localization_errors(self, truth: Annotation, localization: Localization, K: NDArray[np.float64]
+                             ) -> tuple[float, float]:
+        size, model = len(localization.visible), self.models[truth.obj_id]
         scene = Scene(Camera(K, size, size), inverse(truth.cam_from_obj),
                       (Item(f"obj/{truth.obj_id}", np.eye(4)),), (), _BACKDROP)
         depth = self.label_renderer.render_depth(scene)
-        there, amodal = depth > 0, found.amodal > 0.5
-        errors = coordinate_errors(found, truth, model, unproject(K, depth)[there], there)
-        return float((amodal & there).sum() / max((amodal | there).sum(), 1)), errors
+        silhouette, amodal = depth > 0, localization.amodal > 0.5
+        error = coordinate_error(localization, truth, model, unproject(K, depth)[silhouette], silhouette)
+        return float((amodal & silhouette).sum() / max((amodal | silhouette).sum(), 1)), error
 
 
-def coordinate_errors(found: Localization, truth: Annotation, model: ObjectModel, points: NDArray[np.float64],
-                      there: Mask) -> float:
-    """Median error of the coordinates in diameters, the least over the object's symmetries.
+def coordinate_error(localization: Localization, truth: Annotation, model: ObjectModel, points: NDArray[np.float64],
+                     silhouette: Mask) -> float:
+    """Median error of the coordinates in diameters, the minimum over the object's symmetries.
 
-    points: (N, 3) camera frame, of the object's surface at the N pixels of the mask `there`.
+    points: (N, 3) camera frame, of the object's surface at the N pixels of the mask `silhouette`.
     """
     pose = truth.cam_from_obj @ facing(model, truth.cam_from_obj)
-    right = model.normalise(apply(inverse(pose), points))
-    guessed = found.coordinates[:, there].T
-    return min(float(np.median(np.linalg.norm((guessed - right @ turn[:, :3].T - turn[:, 3]) * model.extents, axis=1)))
-               for turn in coordinate_symmetries(model)) / model.diameter
+    true = model.normalise(apply(inverse(pose), points))
+    predicted = localization.coordinates[:, silhouette].T
+    return min(float(np.median(np.linalg.norm((predicted - true @ sym[:, :3].T - sym[:, 3]) * model.extents, axis=1)))
+               for sym in coordinate_symmetries(model)) / model.diameter
 
 
-def table(looks: dict[tuple[str, int], list[Look]]) -> list[str]:
-    """One line a kind: means over all looks, and MSPD recall of each object."""
+def table(measurements: dict[tuple[str, int], list[Measurement]]) -> list[str]:
+    """One line a kind: means over all measurements, and MSPD recall of each object."""
     lines = [f"{'':10s}  amodal IoU  coordinates  MSPD  MSSD   MSPD by object"]
-    numbers = sorted({obj_id for _, obj_id in looks})
+    numbers = sorted({obj_id for _, obj_id in measurements})
 
-    def recall(some: list[Look], name: str, limits: NDArray[np.float64]) -> float:
-        return 100 * float((np.array([getattr(look, name) for look in some])[:, None] < limits).mean())
+    def recall(group: list[Measurement], name: str, thresholds: NDArray[np.float64]) -> float:
+        return 100 * float((np.array([getattr(one, name) for one in group])[:, None] < thresholds).mean())
 
     for kind in KINDS:
-        every = [look for obj_id in numbers for look in looks[kind, obj_id]]
-        iou, error = (float(np.mean([getattr(look, name) for look in every])) for name in ("iou", "coordinates"))
-        each = "  ".join(f"{obj_id}: {recall(looks[kind, obj_id], 'mspd', MSPD_THRESHOLDS):.0f}" for obj_id in numbers)
+        every = [one for obj_id in numbers for one in measurements[kind, obj_id]]
+        iou, error = (float(np.mean([getattr(one, name) for one in every])) for name in ("iou", "coordinates"))
+        each = "  ".join(f"{obj_id}: {recall(measurements[kind, obj_id], 'mspd', MSPD_THRESHOLDS):.0f}"
+                         for obj_id in numbers)
         lines.append(f"{kind:10s}  {iou:10.2f}  {error:11.3f}  {recall(every, 'mspd', MSPD_THRESHOLDS):4.1f}  "
                      f"{recall(every, 'mssd', MSSD_THRESHOLDS):4.1f}   {each}")
     return lines
@@ -178,9 +191,9 @@ def main() -> int:
     parser.add_argument("--bundle", required=True)
     parser.add_argument("--dataset", required=True)
     parser.add_argument("--split", default="test")
-    parser.add_argument("--models", type=Path, help="full meshes to draw; default: those of the data set")
-    parser.add_argument("--visible", type=float, default=0.9, help="least visible share of an object")
-    parser.add_argument("--every", type=int, default=1, help="take each so-manieth picture")
+    parser.add_argument("--models", type=Path, help="full meshes to render; default: those of the data set")
+    parser.add_argument("--visible", type=float, default=0.9, help="minimum visible share of an object")
+    parser.add_argument("--every", type=int, default=1, help="N: every N-th image only")
     parser.add_argument("--out", type=Path, help="folder for the crops")
     options = parser.parse_args()
     try:
@@ -197,13 +210,13 @@ def main() -> int:
     except PosebotError as error:
         print(f"gap: error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
-    if not prober.looks:
+    if not prober.measurements:
         print(f"gap: error: {options.dataset}: no object is {options.visible:.0%} visible; lower --visible",
               file=sys.stderr)
         return EXIT_BAD_INPUT
-    count = sum(len(looks) for (kind, _), looks in prober.looks.items() if kind == KINDS[0])
-    print(f"{len(keys)} pictures, {count} objects")
-    print("\n".join(table(prober.looks)))
+    count = sum(len(group) for (kind, _), group in prober.measurements.items() if kind == KINDS[0])
+    print(f"{len(keys)} images, {count} objects")
+    print("\n".join(table(prober.measurements)))
     return 0
 
 
