@@ -1,4 +1,4 @@
-"""example_frame: an image that comes with the package, to try things without a camera."""
+"""example_frame: an image that comes with the package, to try posebot without a camera."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Result(FrameResult):
-    """All that posebot says about one image: a sequence of `PoseEstimate`, with drawing and export.
+    """The result of one image: a sequence of `PoseEstimate`, with drawing and export.
 
     Iterating, `len` and indexing go over the estimates. `result.to_json()` is one line of results.jsonl, and
     `Result.from_dict(json.loads(line))` reads it.

@@ -81,7 +81,7 @@ def _extended(start: str | Path, out: Path, add: Path | None, only: str, frames:
 
 
 def _overridden(config: TrainConfig, detector: str | None, workers: int | None, seed: int | None) -> TrainConfig:
-    """The settings with what the arguments say."""
+    """The settings, overridden by the arguments."""
     from posebot.training.detectors import known_kind
 
     if detector is not None:

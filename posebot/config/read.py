@@ -42,13 +42,13 @@ def read_yaml(path: str | Path, kind: type[Model], *, over: Model | None = None,
 
 
 def validate(document: Document, kind: type[Model], *, strict: bool = True) -> Model:
-    """The data of a document as `kind`; see `read_yaml`. Raises InputError for the first thing that is wrong."""
+    """The data of a document as `kind`; see `read_yaml`. Raises InputError for the first invalid value."""
     if not isinstance(document.data, dict):
         raise document.error((), f"the document is {_article(document.data)}; it must be a mapping", "key: value")
     try:
         if not strict:
             return adapter(kind).validate_python(document.data)
-        # strict JSON mode knows what YAML cannot say: lists that are tuples, text that is a path, keys that are numbers
+        # strict JSON mode accepts what YAML cannot express: tuples as lists, paths as text, numbers as keys
         return adapter(kind).validate_json(json.dumps(_text_keys(document.data), default=str), strict=True)
     except ValidationError as error:
         raise _input_error(document, kind, error) from None

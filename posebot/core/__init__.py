@@ -1,1 +1,1 @@
-"""Floor 1: the nouns. Plain NumPy; nothing here opens a file, a socket or a camera."""
+"""Basic types: camera, frame, object, result, errors. Only NumPy and the standard library; no cameras, no sockets."""

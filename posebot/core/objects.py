@@ -28,8 +28,8 @@ class Mesh(ArrayEquality):
     texture: NDArray[np.uint8] | None = None
 
     def __repr__(self) -> str:
-        look = ", textured" if self.texture is not None else ", vertex colours" if self.colors is not None else ""
-        return f"Mesh({len(self.vertices)} vertices, {len(self.faces)} triangles{look})"
+        appearance = ", textured" if self.texture is not None else ", vertex colours" if self.colors is not None else ""
+        return f"Mesh({len(self.vertices)} vertices, {len(self.faces)} triangles{appearance})"
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class ObjectModel(ArrayEquality):
     """One object.
 
     Attributes:
-        obj_id: BOP object number, >= 1. label: short name. mesh: for drawing, comparing and coordinates.
+        obj_id: BOP object number, >= 1. label: short name. mesh: for rendering, comparing and coordinates.
         diameter: largest distance between two points of the surface, metres.
         box_min, extents: the mesh's axis-aligned bounding box in the object frame: lower corner and size (3,), metres.
         symmetries_discrete: list of 4x4 transforms (metres) besides the identity. symmetries_continuous: axes.

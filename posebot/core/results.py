@@ -82,7 +82,7 @@ class PoseEstimate(ArrayEquality):
             views were fused.
         views: number of views fused.
         budget: one sigma (mm, degrees) of each cause of error in the base frame ("vision", "hand_eye", "kinematics",
-            "latency", "total"), where fusion was told how exact `base_from_cam` is.
+            "latency", "total"), where the errors of `base_from_cam` were specified.
         mask: visible mask (H, W), not serialised as pixels.
     """
 
@@ -118,7 +118,7 @@ class PoseEstimate(ArrayEquality):
     def rank(self) -> float:
         """0..1: which of several estimates of one object to prefer.
 
-        `p_correct` is the probability of an accurate pose; between inaccurate ones `fit` tells better which is nearer.
+        `p_correct` is the probability of an accurate pose; `fit` ranks inaccurate ones better.
         """
         return (self.p_correct + self.fit) / 2
 

@@ -2,7 +2,7 @@
 
 For training on rendered images, augmentation matters most (GDRNPP, BOP 2022: +27 points). Every function takes and
 returns uint8 RGB (H, W, 3) and draws from the given generator, so that runs are reproducible. Colour changes are
-combined into one look-up table.
+combined into one lookup table.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Floor 4: how good the poses are (BOP's metrics) and whether their certainty can be trusted."""
+"""Evaluation: accuracy of the poses (BOP's metrics) and whether their certainty is calibrated."""

@@ -57,7 +57,7 @@ class LocalizationTable:
 
 
 def localization_table(records: Sequence[ImageRecord], models: Mapping[int, ObjectModel]) -> LocalizationTable:
-    """Match all records. `models` gives diameters and says which objects are symmetric."""
+    """Match all records. models: for diameters and symmetries."""
     with_depth = all(record.depth for record in records)
     parts = [_match_object(index, record, models[obj_id], count, with_depth)
              for index, record in enumerate(records) for obj_id, count in sorted(record.inst_count.items())]

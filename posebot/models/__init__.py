@@ -1,1 +1,1 @@
-"""Floor 3: networks (torch, for training), runtimes (for inference) and the bundle."""
+"""Models: networks (torch, for training), runtimes (for inference) and the bundle."""

@@ -1,7 +1,7 @@
 """The detector network: a centre-heatmap and box head on the ImageNet encoder.
 
 Zhou et al., "Objects as Points", 2019: one peak per object at the centre of its box; boxes as distances to the four
-sides (Tian et al., "FCOS", ICCV 2019). Boxes are amodal (the whole object, cut at the picture's edge): the crop that
+sides (Tian et al., "FCOS", ICCV 2019). Boxes are amodal (the whole object, cut at the image's edge): the crop that
 follows then keeps its scale when something stands in front. Inputs and outputs: docs/explanation/architecture.md.
 """
 
@@ -52,7 +52,7 @@ def boxes_from_map(log_distances: Tensor) -> Tensor:
 
 
 class DetectorExport(nn.Module):
-    """The network as it is exported: uint8 pictures in, the best `CANDIDATES` boxes, scores and labels out."""
+    """The network as it is exported: uint8 images in, the best `CANDIDATES` boxes, scores and labels out."""
 
     input_names = ("image",)
     output_names = ("boxes", "scores", "labels")

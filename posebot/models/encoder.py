@@ -85,7 +85,7 @@ class Encoder(nn.Module):
 
     Args:
         frozen_stages: how many of the six stages keep their ImageNet weights (the stem too, if any). They cost no
-            backward pass; edges and blobs need no re-learning, and staying frozen narrows the gap to real pictures.
+            backward pass; edges and blobs need no re-learning, and staying frozen narrows the gap to real images.
     """
 
     def __init__(self, frozen_stages: int = 2) -> None:

@@ -60,7 +60,7 @@ class LocalizerSpec:
 
 @dataclass(frozen=True)
 class ObjectRef:
-    """One object that the networks know; its place in the list is its class index."""
+    """One object that the networks were trained on; its place in the list is its class index."""
 
     __pydantic_config__ = _CONFIG
 
@@ -102,7 +102,7 @@ class Manifest:
     detector: DetectorSpec
     """The network that finds objects."""
     localizer: LocalizerSpec
-    """The network that sees masks and object coordinates in a crop."""
+    """The network that predicts masks and object coordinates of a crop."""
     licence: str
     """Licence of networks and meshes."""
     calibration: Calibration = field(default_factory=Calibration)

@@ -1,1 +1,1 @@
-"""Floor 2: where the camera is on the robot. Calibration targets, camera and hand-eye calibration, robot poses."""
+"""Where the camera is on the robot: calibration targets, camera and hand-eye calibration, robot poses."""

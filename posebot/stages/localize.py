@@ -25,7 +25,7 @@ _MIN_AREA = 0.01  # of a crop's pixels: smaller masks are no object
 
 @dataclass(frozen=True)
 class Localization:
-    """What the network says about one crop; the maps as in docs/explanation/architecture.md.
+    """The network's output for one crop; the maps as in docs/explanation/architecture.md.
 
     Attributes:
         detection: the box of the crop. crop: uint8 (S, S, 3) RGB. crop_from_image: 3x3, image to crop pixels.

@@ -1,7 +1,7 @@
 """Re-crop: where box and pose contradict each other, the crop is cut again around the pose.
 
 The network saw the object too large, too small or off-center in its crop, which costs accuracy. With depth, a pose is
-close enough to the truth to tell where the crop should have been; from colour alone the gain is too small.
+close enough to the truth to place the crop better; from colour alone the gain is too small.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Floor 5: training loops, calibration, export. The loops are plain torch and run with or without Ray."""
+"""Training: loops, calibration, export. The loops are plain torch and run with or without Ray."""

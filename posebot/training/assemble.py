@@ -46,7 +46,7 @@ def export_networks(folder: Path, detector: Job, localizer: Job) -> dict[str, An
         view = trained(job)
         export_onnx(view, folder / name)
         for runtime, differences in compare_runtimes(view, folder / name, _inputs(job, view)).items():
-            # boxes of nearly equal scores may change places: the scores tell whether the detector is the same
+            # boxes of nearly equal scores may change places: the scores show whether the detector is the same
             shared = [differences["scores"]] if job.network == "detector" else list(differences.values())
             worst[runtime] = max(worst.get(runtime, 0.0), *shared)
             if max(shared) > _TOLERANCE:

@@ -39,7 +39,7 @@ _SEEN = 0.3  # of an object: visible share of instances that count for recall
 MIN_VISIBLE = 0.1  # less visible objects count neither for recall nor for precision
 LOWEST, HIGHEST = 0.05, 0.4  # scores on real images are below those on rendered ones: no threshold above HIGHEST
 _MAX_VERTICES = 1500
-_VIEW_CORRELATION = {"rgb": 0.1, "depth": 0.0}  # single views cannot tell it: measured with the simulated camera
+_VIEW_CORRELATION = {"rgb": 0.1, "depth": 0.0}  # not observable in single views: measured with the simulated camera
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Observation:
 
 
 def held_out(dataset: BopDataset, scenes: Iterable[int], count: int, seed: int) -> list[ImageKey]:
-    """At most `count` images of those scenes, drawn at random but always the same."""
+    """At most `count` images of those scenes, a random sample that depends on the seed alone."""
     wanted = set(scenes)
     keys = [key for key in dataset.keys() if key.scene_id in wanted]  # noqa: SIM118
     order = np.random.default_rng(seed).permutation(len(keys))[:count]
@@ -78,8 +78,8 @@ class Boxes:
     """A detector's boxes on images with known poses.
 
     Attributes:
-        scores: (N,). right: (N,), IoU 0.5 with such an object. found: (N,), right, and 30 % of it can be seen.
-        objects: (N,), numbers. wanted: instances of which 30 % can be seen.
+        scores: (N,). right: (N,), IoU 0.5 with such an object. found: (N,), right, and 30 % of it is visible.
+        objects: (N,), numbers. wanted: instances of which 30 % is visible.
     """
 
     scores: Array
@@ -90,7 +90,7 @@ class Boxes:
 
 
 def boxes(bundle: Bundle, threshold: float, dataset: BopDataset, keys: Sequence[ImageKey]) -> Boxes:
-    """What the bundle's detector sees from that score on. What is hardly seen is neither right nor wrong."""
+    """Boxes of the bundle's detector above that score, without those of objects visible by less than `MIN_VISIBLE`."""
     spec = replace(bundle.manifest.detector, threshold=threshold)
     detector = OnnxDetector(Network(bundle.detector, name="detector.onnx"), spec)
     rows, wanted = [], 0
@@ -107,13 +107,13 @@ def boxes(bundle: Bundle, threshold: float, dataset: BopDataset, keys: Sequence[
 
 
 def detector_threshold(seen: Boxes, precision: float, before: Boxes | None = None) -> tuple[float, dict[str, float]]:
-    """The score from which detections are kept, and what the detector then finds.
+    """The score threshold of detections, and the recall and precision at it.
 
     Args:
-        seen: what it sees from `LOWEST` on. precision: share of right boxes that is aimed at. before: what the bundle
-        that this one is to replace sees, at its own threshold, of objects that both know: no fewer are to be found.
+        seen: its boxes above `LOWEST`. precision: the target share of right boxes. before: boxes of the bundle that
+        this one replaces, at its own threshold: on objects that both have, recall must not fall below theirs.
     Returns:
-        The threshold, within `LOWEST` to `HIGHEST`; `detector_recall` (instances seen by 30 % and more) and
+        The threshold, within `LOWEST` to `HIGHEST`; `detector_recall` (instances of which at least 30 % is visible) and
         `detector_precision` (share of boxes that are right at IoU 0.5) there.
     """
     place = chosen_threshold(seen.scores, seen.right, precision)
@@ -135,7 +135,7 @@ def lowered(threshold: float, scores: Array, count: int) -> float:
 
 def matched(detections: Sequence[Detection], truths: Sequence[Annotation], objects: Sequence[ObjectModel], frame: Frame
             ) -> list[Annotation | None]:
-    """The truth that each detection stands for: same object, IoU over 0.5 with its amodal box, each truth once."""
+    """The ground truth of each detection: same object, IoU over 0.5 with its amodal box, each truth once."""
     free = list(truths)
     result: list[Annotation | None] = []
     for detection in detections:
@@ -234,7 +234,7 @@ def fitted(observations: Sequence[Observation], objects: Sequence[ObjectModel]) 
 
 def survivors(observations: Sequence[Observation], mode: ModeCalibration, models: dict[int, ObjectModel]
               ) -> list[Observation]:
-    """Those that `stages.fuse.suppress` would let through: what is never shown must not be calibrated on."""
+    """Those that `stages.fuse.suppress` keeps: estimates that are never output must not enter the calibration."""
     frames: dict[str, list[PoseEstimate]] = {}
     for index, one in enumerate(observations):
         p_correct = certainty.probability(np.array(one.features), one.obj_id, mode)

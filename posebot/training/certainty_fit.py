@@ -32,7 +32,7 @@ class Sample:
 
     Attributes:
         features (N, F): of `certainty.features`. obj_id (N,). diameter (N,) metres.
-        correct (N,) bool: MSSD < 10 % of the diameter. present (N,) bool: such an object is in the picture at all.
+        correct (N,) bool: MSSD < 10 % of the diameter. present (N,) bool: such an object is in the image at all.
         twist (N, 6): error of position (metres) and attitude (radians) modulo symmetry.
         covariance (N, 6, 6): of the weighted Hessian alone.
     """

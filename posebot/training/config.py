@@ -112,8 +112,8 @@ class CalibrationConfig:
     precision: _Share = 0.5
     """Precision that the detector's threshold aims at."""
     tta_views: TtaViews = 1
-    """Test-time augmentation of the detector (`DetectorSpec`); 2 or 3 find more in photographs, not in rendered
-    images."""
+    """Test-time augmentation of the detector (`DetectorSpec`); 2 or 3 raise the recall on photographs, not on
+    rendered images."""
     upright_prior: _Share = 0.0
     """Share of the objects that stand upright where the bundle is used (`Manifest`), and in the held-out frames."""
 

@@ -54,7 +54,7 @@ class LoopConfig:
 
 @dataclass
 class Progress:
-    """What a checkpoint knows besides weights."""
+    """What a checkpoint holds besides weights."""
 
     samples: int = 0
     steps: int = 0

@@ -33,7 +33,7 @@ def start_weights(path: Path, network: str, kind: str) -> tuple[dict[str, Tensor
 
 def transfer_weights(new: Mapping[str, Tensor], old: Mapping[str, Tensor], old_labels: list[str], labels: list[str],
                  where: str) -> dict[str, Tensor]:
-    """`new` with the values of `old`; of parameters per class, the rows of objects that both know.
+    """`new` with the values of `old`; of parameters per class, the rows of objects that both have.
 
     Raises:
         InputError: a parameter's shape differs, that is, the networks have other sizes.
@@ -55,7 +55,7 @@ def transfer_weights(new: Mapping[str, Tensor], old: Mapping[str, Tensor], old_l
 def average_weights(trained: Mapping[str, Tensor], start: Mapping[str, Tensor], share: float) -> dict[str, Tensor]:
     """The mean of the trained weights and, with the given share, those that training started from.
 
-    Half way between two trainings a network is often better on what neither has seen, such as photographs, than at
-    either end (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
+    On images unlike those of both trainings, such as photographs, their mean is often better than either (Wortsman et
+    al., "Robust fine-tuning of zero-shot models", CVPR 2022).
     """
     return {name: torch.lerp(value, start[name], share) for name, value in trained.items()}

@@ -1,6 +1,6 @@
 """MLflow, kept at arm's length: training goes on whatever happens to its tracking.
 
-By default everything lies in a local SQLite file (`runs/mlflow.db`) with pictures and files beside it (`runs/mlflow/`);
+By default everything lies in a local SQLite file (`runs/mlflow.db`) with images and files beside it (`runs/mlflow/`);
 `MLFLOW_TRACKING_URI` names a server (or an Azure ML workspace) instead. Only what every MLflow server knows is used:
 parameters, metrics, artifacts, tags.
 """
@@ -54,7 +54,7 @@ class Tracker:
         self._guard(lambda: self._log_metrics(step, values))
 
     def picture(self, name: str, rgb: NDArray[np.uint8]) -> None:
-        """Log a picture, uint8 (H, W, 3), as `pictures/NAME.png`."""
+        """Log an image, uint8 (H, W, 3), as `pictures/NAME.png`."""
         self._guard(lambda: self._client.log_image(self._run_id, rgb, f"pictures/{name}.png"))
 
     def file(self, path: Path, folder: str = "") -> None:

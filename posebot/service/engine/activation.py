@@ -32,7 +32,7 @@ class ModelActivator:
     """Activates a model in all replicas, one activation at a time.
 
     Args:
-        rollout: tells the replicas. active: name of the model that this replica uses now.
+        rollout: passes the activation on to the replicas. active: name of the model that this replica uses now.
     """
 
     def __init__(self, settings: Settings, rollout: Rollout, active: Callable[[], str]) -> None:

@@ -1,1 +1,1 @@
-"""What the pose stage knows of an object beforehand, from its mesh, and how it is drawn at a pose."""
+"""What the pose stage precomputes from the mesh of an object, and rendering it at a pose."""

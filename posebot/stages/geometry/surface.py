@@ -1,6 +1,6 @@
 """Surface model of an object: sample points with normals and colours, and a table of the nearest sample.
 
-Built once when a pipeline starts. A nearest-point query is one table look-up instead of a tree search, so that many
+Built once when a pipeline starts. A nearest-point query is one table lookup instead of a tree search, so that many
 poses can be refined and scored at once.
 """
 
@@ -40,7 +40,7 @@ class Surface:
         points, normals: float32 (P, 3), in random order (any prefix of them is an even, coarser sample); normals point
             outwards where the mesh's faces do. colors: float32 (P, 3), 0..255, or None for a mesh without colour.
         closed: whether faces that face away are always hidden by others, so that they need not be drawn.
-        mesh_edges: edges of the mesh. templates: drawings of it from all sides. near_symmetries: (A, 4, 4), object
+        mesh_edges: edges of the mesh. templates: renderings of it from all sides. near_symmetries: (A, 4, 4), object
             frame, the identity first: rotations that nearly map the shape to itself, whatever its texture; true
             symmetries excluded.
     """

@@ -1,4 +1,4 @@
-"""Templates of an object: small orthographic drawings of it from all directions, made once when a pipeline starts."""
+"""Templates of an object: small orthographic renderings of it from all directions, made once when a pipeline starts."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from posebot.stages.settings.observation import SurfaceSettings
 
 Map = NDArray[np.float32]
 CELLS = 16
-SPAN = 1.15  # side of a drawing, in diameters
+SPAN = 1.15  # side of a rendering, in diameters
 
 
 @dataclass(frozen=True)
 class Templates:
-    """Drawings of an object from V directions; in each, z points away from the viewer and lengths are in diameters.
+    """Renderings of an object from V directions; in each, z points away from the viewer and lengths are in diameters.
 
     Attributes:
         rotations: (V, 3, 3), object to view. middles: (V, 2) centroid of the silhouette, seen from the origin.
@@ -55,7 +55,7 @@ def build_templates(model: ObjectModel, points: Map, normals: Map, closed: bool,
     area = np.maximum(mask.sum(axis=(1, 2)), 1)
     centroid = np.stack([mask.sum(axis=1) @ cells, mask.sum(axis=2) @ cells], axis=1) / area[:, None]
     middles += centroid * (SPAN / fine)
-    shift = np.rint(centroid).astype(int)  # drawings are centered on the centroid
+    shift = np.rint(centroid).astype(int)  # renderings are centered on the centroid
     middles -= (centroid - shift) * (SPAN / fine)
     squares = [_coarse(mask * (drawn**2).sum(axis=-1), shift),
                *(_coarse(-2 * mask * drawn[..., axis], shift) for axis in range(3))]
@@ -84,7 +84,7 @@ def _filled(index: NDArray[np.int64], z: Map) -> NDArray[np.int64]:
 
 
 def _coarse(image: Map, shift: NDArray[np.int64]) -> Map:
-    """Drawings (V, 2 C, 2 C), each moved by its shift (V, 2), at half the resolution, flat (V, C * C)."""
+    """Renderings (V, 2 C, 2 C), each moved by its shift (V, 2), at half the resolution, flat (V, C * C)."""
     image = np.stack([np.roll(one, (-s[1], -s[0]), (0, 1)) for one, s in zip(image, shift)])
     return image.reshape(-1, CELLS, 2, CELLS, 2).mean(axis=(2, 4)).reshape(-1, CELLS * CELLS).astype(np.float32)
 

@@ -46,7 +46,7 @@ def alternative_poses(candidates: Array, totals: Array, best: int, covariance: A
 
 
 def _least_constrained(pose: Array, covariance: Array, surface: Surface, settings: AlternativeSettings) -> Array:
-    """The pose (K, 4, 4) moved back and forth along its least certain screw, in steps that can just be told apart."""
+    """The pose (K, 4, 4) moved back and forth along its least certain screw, in just distinguishable steps."""
     from scipy.linalg import expm
 
     diameter, points = surface.model.diameter, apply(pose, surface.points[:100].astype(float))

@@ -1,4 +1,4 @@
-"""Template matching: a crop compared with an object's drawings from all directions, by matrix products.
+"""Template matching: a crop compared with an object's renderings from all directions, by matrix products.
 
 The crop's evidence is resampled to the templates' cells: as seen along the ray through the mask's centroid, at its
 distance, rotated in the image plane by equal steps and shifted a little. How well they agree (silhouette by overlap,

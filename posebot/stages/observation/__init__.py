@@ -1,1 +1,1 @@
-"""What an image and its crops say about one object: masks, coordinates, colours, depth, texture landmarks, upright."""
+"""Evidence about one object in an image and its crops: masks, coordinates, colours, depth, texture landmarks, up."""

@@ -98,7 +98,7 @@ def gather(frame: Frame, localization: Localization, model: ObjectModel, use_dep
     matrix, own = localization.resampled(SIZE), settings.observation
     visible, amodal = (cv2.resize(m, (SIZE, SIZE), interpolation=cv2.INTER_LINEAR).astype(np.float32)
                        for m in (localization.visible, localization.amodal))
-    amodal = np.clip(2 * amodal - 0.5, 0, 1)  # a probability says where the edge is; inside it coverage is 1
+    amodal = np.clip(2 * amodal - 0.5, 0, 1)  # the 0.5 level of the probability is the edge; inside it coverage is 1
     rgb = cv2.resize(localization.crop, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.float32)
     visible = colour_posterior(visible, rgb, own.colour)
     points = None

@@ -1,6 +1,6 @@
 """The ground-plane prior: many objects of an image stand upright on common ground, with their meshes' z axes up.
 
-It is of no use where parts lie in a bin: `Manifest.standing` states the share of a bundle's objects that are upright.
+It does not help where parts lie in a bin: `Manifest.upright_prior` is the share of a bundle's objects that are upright.
 """
 
 from __future__ import annotations

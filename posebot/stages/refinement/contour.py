@@ -1,7 +1,7 @@
 """Contour refinement by region-based tracking: what makes poses from colour alone accurate.
 
 The network's masks and coordinates are coarse and share its errors. The image itself shows to a pixel where the object
-ends: the colours along short lines across the drawn contour tell how far off it is (`observation.contour_lines`). All
+ends: the colours along short lines across the rendered contour measure its offset (`observation.contour_lines`). All
 lines together, with the network's coordinates, are a least-squares problem for the pose.
 """
 

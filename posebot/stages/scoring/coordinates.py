@@ -19,7 +19,7 @@ def coordinate_fit(poses: Array, evidence: Evidence) -> Array:
     """Weighted share (H,) of the coordinates that reproject to their pixels, in units of their expected error.
 
     Compared up to scale and shift in the image: coordinates of an uncertain network are too small or too large by some
-    percent, so they tell the attitude, and masks and depth tell the position better.
+    percent, so they determine the attitude; masks and depth determine the position better.
     """
     settings = evidence.settings.scoring
     step = 1 + len(evidence.pixels) // settings.max_coordinates

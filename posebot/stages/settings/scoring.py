@@ -38,7 +38,7 @@ class ScoringSettings:
     min_texture_pixels: int = 30
     """For a correlation of colours."""
     min_probability: float = 1e-3
-    """Of any point at any pixel, whatever the network's distributions say."""
+    """Of any point at any pixel, independent of the network's distributions."""
     min_visible: float = 0.35
     """Visible probability from which a pixel counts in the likelihood."""
     contour_half_length_px: int = 6
