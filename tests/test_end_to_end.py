@@ -100,7 +100,8 @@ def test_the_bundle_says_where_it_comes_from(home: Path, bundle: Path) -> None:
     described = json.loads(_run("models", "show", bundle, "--json", cwd=home))
     assert [entry["label"] for entry in described["objects"]] == ["bracket"]
     assert described["provenance"]["data"]["name"] == "data"
-    assert (bundle / "weights" / "localizer.safetensors").exists()
+    assert {"detector.onnx", "localizer.onnx"} < {path.name for path in bundle.iterdir()}
+    assert not (bundle / "weights").exists()
 
 
 def test_infer_goes_on_after_a_kill(home: Path, bundle: Path) -> None:

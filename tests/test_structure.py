@@ -82,7 +82,7 @@ def test_pins_name_no_host_and_one_opencv(pins: dict[str, Requirement]) -> None:
 
 def test_inference_needs_no_trainer(project: dict) -> None:
     base = {Requirement(line).name for line in project["dependencies"]}
-    assert not base & {"torch", "torchvision", "ray", "mlflow", "ultralytics", "onnx", "safetensors", "mujoco"}
+    assert not base & {"torch", "torchvision", "ray", "mlflow", "ultralytics", "onnx", "mujoco"}
 
 
 def test_imports_of_our_own_modules_resolve() -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(3600)]
-TRAINERS = ["torch", "torchvision", "ray", "mlflow", "ultralytics", "onnx", "safetensors", "mujoco", "mitsuba"]
+TRAINERS = ["torch", "torchvision", "ray", "mlflow", "ultralytics", "onnx", "mujoco", "mitsuba"]
 MAX_WHEEL = 14_000_000  # bytes
 FIVE_LINES = """
 import posebot

