@@ -5,6 +5,7 @@ A quoted number stands between markers; the first names file, keys and, after a 
     <!-- figure: accuracy.json lmo.rgbd.ar | .1f -->70.7<!-- /figure -->
 
 `python tools/docs_figures.py` lists the differences; `--write` writes the numbers of the files into the pages.
+`--take report.json NAME` copies the summary of a report of `posebot evaluate` to docs/figures/NAME.json.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def value(folder: Path, match: re.Match[str]) -> str:
     found: Any = json.loads((folder / match["file"]).read_text())
     for key in match["keys"].split("."):
         found = found[int(key)] if isinstance(found, list) else found[key]
-    return format(found, match["format"] or "")
+    return format(found, match["format"] or "").replace("%", " %")
 
 
 def problems(docs: Path, *more: Path) -> list[str]:
@@ -55,12 +56,30 @@ def write(docs: Path, *more: Path) -> None:
             page.write_text(new)
 
 
+def take(report: Path, figures: Path, name: str) -> None:
+    """Copy a report's summary, without its tables by object and by visibility, to figures/NAME.json."""
+    data = json.loads(report.read_text())
+    certainty = {key: data["certainty"][key] for key in ("count", "correct", "mean_p", "ECE", "Brier")}
+    certainty["status"] = {
+        row["status"]: {key: row["certainty"][key] for key in ("count", "correct", "mean_p")}
+        for row in data["certainty"]["per_status"]
+    }
+    kept = {key: data[key] for key in ("frames", "targets", "estimates", "MSPD", "MSSD", "ADD", "AR", "notes")}
+    kept["bundle"] = {key: data["subject"][key] for key in ("bundle", "sha256", "split", "depth")}
+    kept |= {"detection": {key: data["detection"][key] for key in ("recall_50", "mAP")}, "certainty": certainty}
+    figures.mkdir(exist_ok=True)
+    (figures / f"{name}.json").write_text(json.dumps(kept, indent=1) + "\n")
+
+
 def _with(match: re.Match[str], number: str) -> str:
     start, end = (edge - match.start() for edge in match.span("text"))
     return match[0][:start] + number + match[0][end:]
 
 
 if __name__ == "__main__":
+    if "--take" in sys.argv[1:]:
+        _, source, name = sys.argv[sys.argv.index("--take") :]
+        take(Path(source), ROOT / "docs" / "figures", name)
     if "--write" in sys.argv[1:]:
         write(ROOT / "docs", ROOT / "README.md")
     lines = problems(ROOT / "docs", ROOT / "README.md")
