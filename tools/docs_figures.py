@@ -1,8 +1,8 @@
 """Numbers in the documentation come from docs/figures/*.json, and this checks that they are quoted as they stand there.
 
-A quoted number stands between markers; the first names file, keys and, after a `|`, the format:
+A quoted number stands between markers; the first names file, keys and, after `as`, the format (no `|`, which splits the cells of a table):
 
-    <!-- figure: accuracy.json lmo.rgbd.ar | .1f -->70.7<!-- /figure -->
+    <!-- figure: accuracy.json lmo.rgbd.ar as .1f -->70.7<!-- /figure -->
 
 `python tools/docs_figures.py` lists the differences; `--write` writes the numbers of the files into the pages.
 `--take report.json NAME` copies the summary of a report of `posebot evaluate` to docs/figures/NAME.json.
@@ -18,7 +18,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 _FIGURE = re.compile(
-    r"<!-- figure: (?P<file>\S+) (?P<keys>\S+?)(?: \| (?P<format>\S+))? -->(?P<text>.*?)<!-- /figure -->"
+    r"<!-- figure: (?P<file>\S+) (?P<keys>\S+?)(?: as (?P<format>\S+))? -->(?P<text>.*?)<!-- /figure -->"
 )
 
 
