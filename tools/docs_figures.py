@@ -1,6 +1,7 @@
 """Numbers in the documentation come from docs/figures/*.json, and this checks that they are quoted as they stand there.
 
-A quoted number stands between markers; the first names file, keys and, after `as`, the format (no `|`, which splits the cells of a table):
+A quoted number stands between markers; the first names file, keys and, after `as`, the format (a bar would split the
+cells of a table):
 
     <!-- figure: accuracy.json lmo.rgbd.ar as .1f -->70.7<!-- /figure -->
 
