@@ -110,4 +110,4 @@ def test_on_a_ray_cluster(dataset: Path, truth_csv: Path, tmp_path: Path, capsys
     (dataset / "test" / "000001" / "rgb" / "000000.png").rename(tmp_path / "away.png")
     assert main([*options, "--out", str(tmp_path / "again")]) == 2
     (tmp_path / "away.png").rename(dataset / "test" / "000001" / "rgb" / "000000.png")
-    assert "no picture" in capsys.readouterr().err
+    assert "no image" in capsys.readouterr().err
