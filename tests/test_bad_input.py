@@ -81,10 +81,10 @@ def test_missing_intrinsics(refused: Refuse, picture: Path, bundle: Path) -> Non
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"fx": None}, "camera.json: fx"),
+        ({"fx": None}, "camera.json:1: fx missing"),
         ({"width": 640, "height": 480}, "camera.json: intrinsics are for 640x480, the image is 128x96"),
         ({"fy": -150.0}, "not a pinhole matrix"),
-        ({"cx": "left"}, "camera.json: cx"),
+        ({"cx": "left"}, "camera.json:1: cx: 'left' is not a list"),
     ],
 )
 def test_wrong_intrinsics(
