@@ -6,7 +6,7 @@ cells of a table):
     <!-- figure: accuracy.json lmo.rgbd.ar as .1f -->70.7<!-- /figure -->
 
 `python tools/docs_figures.py` lists the differences; `--write` writes the numbers of the files into the pages.
-`--take report.json NAME` copies the summary of a report of `posebot evaluate` to docs/figures/NAME.json.
+`--take report.json NAME` copies the summary of a report of `posebot evaluate` to a file of that name in docs/figures.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def write(docs: Path, *more: Path) -> None:
 
 
 def take(report: Path, figures: Path, name: str) -> None:
-    """Copy a report's summary, without its tables by object and by visibility, to figures/NAME.json."""
+    """Copy a report's summary, without its tables by object and by visibility, to a JSON file of that name."""
     data = json.loads(report.read_text())
     certainty = {key: data["certainty"][key] for key in ("count", "correct", "mean_p", "ECE", "Brier")}
     certainty["status"] = {
