@@ -122,20 +122,27 @@ class PoseEstimate(ArrayEquality):
         """
         return (self.p_correct + self.fit) / 2
 
+    @property
+    def position_m(self) -> Array | None:
+        """Origin (3,) of the object, metres: in the base frame where `base_from_obj` is known, else in the camera's.
+
+        None without a pose.
+        """
+        pose = self.cam_from_obj if self.base_from_obj is None else self.base_from_obj
+        return None if pose is None else pose[:3, 3].copy()
+
     def replace(self, **changes: Any) -> Self:
         """A copy with some fields changed."""
         return replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON form; arrays as nested lists, masks left out."""
-        position = None
-        if self.cam_from_obj is not None:
-            pose = self.cam_from_obj if self.base_from_obj is None else self.base_from_obj
-            position = pose[:3, 3].round(6).tolist()
+        position = self.position_m
         return {
             "label": self.label, "obj_id": self.obj_id, "track_id": self.track_id, "status": self.status,
             "reason": self.reason, "score": round(float(self.score), 4),
-            "box_xyxy": np.round(self.box_xyxy, 2).tolist(), "position_m": position,
+            "box_xyxy": np.round(self.box_xyxy, 2).tolist(),
+            "position_m": None if position is None else position.round(6).tolist(),
             "cam_from_obj": _listed(self.cam_from_obj), "base_from_obj": _listed(self.base_from_obj),
             "covariance": None if self.covariance is None else self.covariance.tolist(),
             "p_correct": round(float(self.p_correct), 4), "fit": round(float(self.fit), 4),

@@ -165,3 +165,13 @@ def test_people_can_read_it() -> None:
                               "within 2.1 mm, 3.4 deg)"
     assert repr(result[1]) == "PoseEstimate('can', no_pose, p_correct=0.00)"
     assert repr(FrameResult("a", 0.0, CAMERA)) == "FrameResult('a', 0 objects: none)"
+
+
+def test_the_position_is_in_the_base_frame_where_that_is_known() -> None:
+    pose = tf.make(translation=[0.1, 0.2, 0.5])
+    plain = PoseEstimate("part", 1, 0.9, np.zeros(4), cam_from_obj=pose)
+    np.testing.assert_array_equal(plain.position_m, [0.1, 0.2, 0.5])
+    fused = plain.replace(base_from_obj=tf.make(translation=[1.0, 0, 0]) @ pose)
+    np.testing.assert_allclose(fused.position_m, [1.1, 0.2, 0.5])
+    assert fused.to_dict()["position_m"] == [1.1, 0.2, 0.5]
+    assert PoseEstimate("part", 1, 0.9, np.zeros(4)).position_m is None
