@@ -55,7 +55,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
     _run("objects", "kit", "--out", "kit", cwd=home)
     [mesh] = (home / "kit" / "stl").glob("*bracket*.stl")
-    assert "mm across" in _run("objects", "check", mesh, cwd=home)
+    assert "mm, diameter" in _run("objects", "check", mesh, cwd=home)
     _run("objects", "build", mesh, "--label", "bracket", "--out", "data/models", cwd=home)
     return home
 
