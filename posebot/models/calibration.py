@@ -24,6 +24,29 @@ _Slopes = Annotated[tuple[Finite, ...],
 
 
 @dataclass(frozen=True)
+class OkRegions:
+    """Regions of the poses with status "ok", calibrated among such poses alone.
+
+    A region that also has to hold wrong poses is as wide as those are wrong; poses that are called "ok" are not.
+    """
+
+    __pydantic_config__ = ConfigDict(extra="forbid", use_attribute_docstrings=True)
+
+    translation_quantile: Finite
+    """Conformal radius of position in units of the covariance's sigma."""
+    rotation_quantile: Finite
+    """The same of attitude."""
+    scale: _Levels
+    """Factor on both radii, so that they hold in 50, 80, 90 and 95 % of the cases (`LEVELS`)."""
+    object_scale: dict[int, _Levels] = field(default_factory=dict)
+    """`scale` by object number, of objects with enough "ok" poses of their own."""
+    samples: dict[int, Annotated[int, Field(ge=0)]] = field(default_factory=dict)
+    """Held-out "ok" poses by object number."""
+    missing: Annotated[int, Field(ge=0)] = 0
+    """"ok" poses that were missing for regions of their own; above 0 the right poses were calibrated on instead."""
+
+
+@dataclass(frozen=True)
 class ModeCalibration:
     """Calibration for one kind of input (with depth, or colour alone)."""
 
@@ -55,6 +78,8 @@ class ModeCalibration:
     """Factor on both radii, so that they hold in 50, 80, 90 and 95 % of the cases (`LEVELS`)."""
     object_scale: dict[int, _Levels] = field(default_factory=dict)
     """`region_scale` by object number."""
+    ok_regions: OkRegions | None = None
+    """Regions of "ok" poses; None in bundles of posebot 0.2 and earlier, which use the bins for all poses."""
     view_correlation: Annotated[Finite, Field(ge=0, le=1)] = 0.0
     """Correlation of the errors of different views, which widens the regions of fused poses."""
     samples: Annotated[int, Field(ge=0)] = 0

@@ -15,6 +15,10 @@ from posebot.stages.solution import PoseSolution
 
 CAMERA_POSE_UNCERTAIN = "where the camera is, is not known well enough"
 _SINGLE_VIEW_SHIFT, _SINGLE_VIEW_ROTATION = 0.005, 0.01  # sigma that remains in one view: diameters, radians
+OK_RADIUS = 0.2
+"""Largest radius of position of an "ok" pose, in diameters."""
+OK_ROTATION_DEG = float(np.degrees(2 * np.arcsin(OK_RADIUS)))
+"""Largest radius of attitude of an "ok" pose: it moves the ends of the diameter by `OK_RADIUS`."""
 _COUNTS = ("two", "three", "four", "five")
 _OTHER_FEATURES = ("margin", "visibility", "score", "sharpness", "precision", "views", "upright")
 
@@ -96,10 +100,15 @@ def radii(p_correct: float, covariance: Array, diameter: float, obj_id: int, cal
     """
     widening = np.sqrt(1 + (sides - 1) * calibration.view_correlation)
     shift, turn = (float(widening) * sigma for sigma in sigmas(covariance, diameter, sides))
-    place = int(np.searchsorted(calibration.edges, p_correct, side="right"))
-    scale = calibration.object_scale.get(obj_id, calibration.region_scale)[LEVELS.index(level)]
-    return Region90(1000 * shift * scale * calibration.translation_quantiles[place],
-                    min(180.0, float(np.degrees(turn * scale * calibration.rotation_quantiles[place]))))
+    of_ok = calibration.ok_regions
+    if of_ok is not None and p_correct >= calibration.ok_threshold:
+        scale = of_ok.object_scale.get(obj_id, of_ok.scale)[LEVELS.index(level)]
+        across, about = of_ok.translation_quantile, of_ok.rotation_quantile
+    else:
+        place = int(np.searchsorted(calibration.edges, p_correct, side="right"))
+        scale = calibration.object_scale.get(obj_id, calibration.region_scale)[LEVELS.index(level)]
+        across, about = calibration.translation_quantiles[place], calibration.rotation_quantiles[place]
+    return Region90(1000 * shift * scale * across, min(180.0, float(np.degrees(turn * scale * about))))
 
 
 def assess(solution: PoseSolution, label: str, obj_id: int, diameter: float, calibration: Calibration) -> PoseEstimate:
@@ -111,11 +120,24 @@ def assess(solution: PoseSolution, label: str, obj_id: int, diameter: float, cal
     mode = calibration.depth if solution.with_depth else calibration.rgb
     covariance = calibrated(solution.covariance, diameter, mode)
     p_correct = probability(features(solution, diameter), obj_id, mode)
-    reason = "" if mode.samples and p_correct >= mode.ok_threshold else doubt(solution, mode)
+    region = radii(p_correct, covariance, diameter, obj_id, mode)
+    certain = mode.samples > 0 and p_correct >= mode.ok_threshold
+    reason = too_wide(region, diameter) if certain else doubt(solution, mode)
     return estimate.replace(status="low_certainty" if reason else "ok", reason=reason, cam_from_obj=solution.pose,
                             covariance=covariance, p_correct=p_correct, fit=min(solution.total, 1.0),
-                            region90=radii(p_correct, covariance, diameter, obj_id, mode),
-                            alternatives=solution.alternatives)
+                            region90=region, alternatives=solution.alternatives)
+
+
+def too_wide(region: Region90 | None, diameter: float) -> str:
+    """Why a pose with this region is not "ok" however probable it is; "" where the region is narrow enough.
+
+    The limits are a fifth of the diameter (metres), and the rotation that moves the ends of the diameter that far: what
+    is less exact is neither grasped nor inspected by.
+    """
+    if region is None or (region.translation_mm <= 1000 * OK_RADIUS * diameter
+                          and region.rotation_deg <= OK_ROTATION_DEG):
+        return ""
+    return f"the pose may be {region.translation_mm:.0f} mm and {region.rotation_deg:.0f}° off"
 
 
 def restate(estimate: PoseEstimate, diameter: float, mode: ModeCalibration, sides: int = 1) -> PoseEstimate:
@@ -124,13 +146,15 @@ def restate(estimate: PoseEstimate, diameter: float, mode: ModeCalibration, side
     if estimate.cam_from_obj is None or estimate.covariance is None:
         return estimate
     if estimate.views < 2:
-        unsure = estimate.status == "ok" and estimate.p_correct < mode.ok_threshold
-        return estimate.replace(status="low_certainty", reason=CAMERA_POSE_UNCERTAIN) if unsure else estimate
+        unsure = estimate.p_correct < mode.ok_threshold or too_wide(estimate.region90, diameter)
+        return (estimate.replace(status="low_certainty", reason=CAMERA_POSE_UNCERTAIN)
+                if unsure and estimate.status == "ok" else estimate)
+    region = radii(estimate.p_correct, estimate.covariance, diameter, estimate.obj_id, mode, sides=sides)
     certain = mode.samples > 0 and estimate.p_correct >= mode.ok_threshold
-    reason = "" if certain else estimate.reason or "the views together do not fix the pose well"
-    return estimate.replace(status="ok" if certain else "low_certainty", reason=reason, alternatives=(),
-                            region90=radii(estimate.p_correct, estimate.covariance, diameter, estimate.obj_id, mode,
-                                           sides=sides))
+    reason = (too_wide(region, diameter) if certain
+              else estimate.reason or "the views together do not fix the pose well")
+    return estimate.replace(status="low_certainty" if reason else "ok", reason=reason, alternatives=(),
+                            region90=region)
 
 
 def doubt(solution: PoseSolution, mode: ModeCalibration) -> str:

@@ -252,7 +252,8 @@ def sampled(observations: Sequence[Observation], models: dict[int, ObjectModel])
         np.array([one.features for one in observations]), np.array([one.obj_id for one in observations]), diameters,
         np.array([one.mssd for one in observations]) < CORRECT * diameters,
         np.array([one.present for one in observations]), np.array([one.twist for one in observations]),
-        np.array([one.covariance for one in observations]))
+        np.array([one.covariance for one in observations]),
+        np.unique([one.frame for one in observations], return_inverse=True)[1])
 
 
 def _read(log: Path) -> dict[str, list[Observation]]:

@@ -1,9 +1,13 @@
 """Fitting what certainty needs to know of a bundle's errors, on held-out estimates.
 
 `p_correct` is a logistic model of a few features, each by a rising piecewise linear function, with a small offset of
-each object. `region90` is split-conformal (Lei et al., "Distribution-free predictive inference for regression", JASA
-2018): quantiles of error / sigma within bins of `p_correct`, so that hard cases get larger regions, then one factor for
-each object (Mondrian, Vovk et al., "Algorithmic Learning in a Random World", 2005) so that none is left out.
+each object. The threshold for "ok" and the regions are fitted to cross-fitted probabilities: each estimate is judged by
+a model that has not seen its image, since one that has is surer than it will be on new images.
+
+`region90` is conformal (Lei et al., "Distribution-free predictive inference for regression", JASA 2018): quantiles of
+error / sigma, of "ok" poses among such poses alone, of others within bins of `p_correct`, so that hard cases get larger
+regions; then one factor for each object (Mondrian, Vovk et al., "Algorithmic Learning in a Random World", 2005) so that
+none is left out.
 """
 
 from __future__ import annotations
@@ -15,14 +19,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.transforms import Array
-from posebot.models.calibration import LEVELS, ModeCalibration
+from posebot.models.calibration import LEVELS, ModeCalibration, OkRegions
 from posebot.stages.certainty import calibrated, feature_names, probability, segments, sigmas
 
 _RIDGE, _OBJECT_RIDGE = 0.02, 1.0  # per held-out estimate; the objects' offsets are held near 0
 _KNOTS = (0.33, 0.67)  # quantiles of each feature
 _COVERAGE = 0.9
 _BIN_SIZE, _OBJECT_SIZE = 60, 40  # estimates that a conformal bin, or an object, must have for numbers of its own
+_OK_SIZE = 20  # "ok" poses from which their regions are calibrated on them alone
+_FOLDS, _FOLD_SIZE = 5, 8  # of cross-fitting; fewer estimates than this a fold are not worth parting
+_MAX_LEVEL = 0.99  # of right poses' errors, where a region has to make up for wrong ones
+_MIN_OK = 10  # held-out poses above the threshold without which there is none
 _SURE = 0.8  # no pose is "ok" that is less probable than this, whatever the company it is in
+OK_PRECISION = 0.97
+"""Share of the "ok" poses that are to be right."""
 _NEVER = 1.01  # an ok_threshold that no pose reaches
 
 
@@ -34,7 +44,7 @@ class Sample:
         features (N, F): of `certainty.features`. obj_id (N,). diameter (N,) metres.
         correct (N,) bool: MSSD < 10 % of the diameter. present (N,) bool: such an object is in the image at all.
         twist (N, 6): error of position (metres) and attitude (radians) modulo symmetry.
-        covariance (N, 6, 6): of the weighted Hessian alone.
+        covariance (N, 6, 6): of the weighted Hessian alone. frame (N,): number of the image each is from.
     """
 
     features: Array
@@ -44,6 +54,7 @@ class Sample:
     present: NDArray[np.bool_]
     twist: Array
     covariance: Array
+    frame: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.obj_id)
@@ -53,18 +64,33 @@ class Sample:
         return Sample(*(getattr(self, entry.name)[chosen] for entry in fields(self)))
 
 
-def fit(sample: Sample, ok_precision: float = 0.9) -> ModeCalibration:
+def fit(sample: Sample, ok_precision: float = OK_PRECISION) -> ModeCalibration:
     """Calibrate one kind of input. ok_precision: share of right poses wanted at the threshold for "ok"."""
     mode = fit_probability(sample)
-    p = probabilities(sample, mode)
+    p = cross_fitted(sample, mode)
     mode = fit_covariance(sample.rows(sample.correct), mode)
     mode = replace(mode, ok_threshold=threshold(p, sample.correct, ok_precision))
-    return fit_regions(sample.rows(sample.present), p[sample.present], mode)
+    certain = sample.present & (p >= mode.ok_threshold)
+    mode = fit_regions(sample.rows(sample.present & ~certain), p[sample.present & ~certain], mode)
+    return replace(mode, ok_regions=fit_ok_regions(sample, certain, mode))
 
 
 def probabilities(sample: Sample, mode: ModeCalibration) -> Array:
     """p_correct (N,) of each estimate."""
     return np.array([probability(row, int(obj), mode) for row, obj in zip(sample.features, sample.obj_id, strict=True)])
+
+
+def cross_fitted(sample: Sample, mode: ModeCalibration) -> Array:
+    """p_correct (N,) of each estimate by a model that was fitted without its image; by `mode` where data are few."""
+    frames = np.unique(sample.frame)
+    if len(frames) < _FOLDS or len(sample) < _FOLDS * _FOLD_SIZE:
+        return probabilities(sample, mode)
+    fold_of = np.random.default_rng(len(frames)).permutation(len(frames)) % _FOLDS
+    fold, p = fold_of[np.searchsorted(frames, sample.frame)], np.zeros(len(sample))
+    for number in range(_FOLDS):
+        here = fold == number
+        p[here] = probabilities(sample.rows(here), fit_probability(sample.rows(~here)))
+    return p
 
 
 def fit_probability(sample: Sample) -> ModeCalibration:
@@ -143,21 +169,57 @@ def fit_regions(sample: Sample, p: Array, mode: ModeCalibration) -> ModeCalibrat
         return mode
     edges = _edges(p)
     bins = np.searchsorted(edges, p, side="right")
-    scaled = [sigmas(calibrated(covariance, diameter, mode), diameter)
-              for covariance, diameter in zip(sample.covariance, sample.diameter, strict=True)]
-    ratios = np.linalg.norm(sample.twist.reshape(-1, 2, 3), axis=2) / np.array(scaled)
+    ratios = _ratios(sample, mode)
     quantiles = np.array([[conformal_quantile(ratios[bins == b, part]) for b in range(len(edges) + 1)]
                           for part in range(2)])
     joint = (ratios / quantiles[:, bins].T).max(axis=1)
-    objects, counts = np.unique(sample.obj_id, return_counts=True)
-    own = {int(obj): _scales(joint[sample.obj_id == obj])
-           for obj, count in zip(objects, counts, strict=True) if count >= _OBJECT_SIZE}
     return replace(mode, edges=tuple(edges), translation_quantiles=_rounded(quantiles[0]),
-                   rotation_quantiles=_rounded(quantiles[1]), region_scale=_scales(joint), object_scale=own)
+                   rotation_quantiles=_rounded(quantiles[1]), region_scale=_scales(joint),
+                   object_scale=_object_scales(joint, sample.obj_id))
 
 
-def _scales(joint: Array) -> tuple[float, ...]:
-    return tuple(conformal_quantile(joint, level) for level in LEVELS)
+def fit_ok_regions(sample: Sample, certain: NDArray[np.bool_], mode: ModeCalibration) -> OkRegions | None:
+    """Conformal radii of the poses called "ok" (`certain` (N,)); of right poses where those are too few.
+
+    A region of right poses holds 90 % of the "ok" ones if it holds 0.9 / p of the right ones, where p of the "ok" poses
+    are right. None where no pose is "ok".
+    """
+    count = int(certain.sum())
+    if not count:
+        return None
+    missing = max(0, _OK_SIZE - count)
+    right_share = float(sample.correct[certain].mean()) if missing else 1.0
+    pool = sample.rows(sample.correct if missing else certain)
+    if not len(pool):
+        return None
+    ratios = _ratios(pool, mode)
+    level = min(_MAX_LEVEL, _COVERAGE / max(right_share, _COVERAGE))
+    quantiles = np.array([conformal_quantile(ratios[:, part], level) for part in range(2)])
+    joint = (ratios / quantiles).max(axis=1)
+    objects, counts = np.unique(sample.obj_id[certain], return_counts=True)
+    across, about = _rounded(quantiles)
+    return OkRegions(across, about, _scales(joint, right_share),
+                     {} if missing else _object_scales(joint, pool.obj_id),
+                     dict(zip(objects.tolist(), counts.tolist(), strict=True)), missing)
+
+
+def _ratios(sample: Sample, mode: ModeCalibration) -> Array:
+    """Errors (N, 2) of position and attitude in sigmas."""
+    scaled = [sigmas(calibrated(covariance, diameter, mode), diameter)
+              for covariance, diameter in zip(sample.covariance, sample.diameter, strict=True)]
+    return np.asarray(np.linalg.norm(sample.twist.reshape(-1, 2, 3), axis=2) / np.array(scaled))
+
+
+def _object_scales(joint: Array, obj_id: NDArray[np.int64]) -> dict[int, tuple[float, ...]]:
+    """`_scales` of each object with `_OBJECT_SIZE` estimates of its own."""
+    objects, counts = np.unique(obj_id, return_counts=True)
+    return {int(obj): _scales(joint[obj_id == obj])
+            for obj, count in zip(objects, counts, strict=True) if count >= _OBJECT_SIZE}
+
+
+def _scales(joint: Array, right_share: float = 1.0) -> tuple[float, ...]:
+    """Quantiles of `joint` at `LEVELS`, each divided by the share of poses that it speaks of."""
+    return tuple(conformal_quantile(joint, min(_MAX_LEVEL, level / max(right_share, level))) for level in LEVELS)
 
 
 def conformal_quantile(ratios: Array, coverage: float = _COVERAGE) -> float:
@@ -172,7 +234,7 @@ def threshold(p: Array, correct: NDArray[np.bool_], precision: float, least: flo
     """The lowest p_correct, not under `least`, above which the wanted share is right; 1.01 (never) if there is none."""
     order = np.argsort(-p)
     share = np.cumsum(correct[order]) / np.arange(1, len(p) + 1)
-    good = np.flatnonzero((share >= precision) & (np.arange(1, len(p) + 1) >= min(10, len(p))))
+    good = np.flatnonzero((share >= precision) & (np.arange(1, len(p) + 1) >= _MIN_OK))
     return round(float(max(p[order][good[-1]], least)), 6) if len(good) else _NEVER
 
 

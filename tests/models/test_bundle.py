@@ -13,7 +13,7 @@ from posebot.core import deprecation
 from posebot.core.errors import InputError
 from posebot.core.objects import Mesh
 from posebot.models.bundle import Bundle, rewrite_manifest, write_bundle
-from posebot.models.calibration import Calibration, ModeCalibration
+from posebot.models.calibration import Calibration, ModeCalibration, OkRegions
 from posebot.models.manifest import DetectorSpec, LocalizerSpec, Manifest, ObjectRef, PoseStage
 from posebot.models.reference import resolve
 from posebot.objects.bop_models import make_object, save_objects
@@ -187,7 +187,8 @@ def test_unknown_names(tmp_path):
 
 def test_calibration_round_trip():
     mode = ModeCalibration({"geometry": (2.0, 1.0)}, {"geometry": (0.5,)}, -1.0, {3: 0.2}, 0.6, 9.0, (0.01, 0.02),
-                           (0.3,), (2.0, 3.0), (1.0, 4.0), (0.4, 0.8, 1.0, 1.3), {3: (0.5, 0.9, 1.1, 1.4)}, 0.1, 100)
+                           (0.3,), (2.0, 3.0), (1.0, 4.0), (0.4, 0.8, 1.0, 1.3), {3: (0.5, 0.9, 1.1, 1.4)},
+                           OkRegions(1.5, 2.5, (0.4, 0.8, 1.0, 1.3), {3: (0.5, 0.9, 1.1, 1.4)}, {3: 40}, 2), 0.1, 100)
     calibration = Calibration(depth=mode)
     assert Calibration.from_dict(yaml.safe_load(yaml.safe_dump(calibration.to_dict()))) == calibration
     assert Calibration.from_dict({}) == Calibration()

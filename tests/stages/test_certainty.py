@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from posebot.core.results import Alternative
-from posebot.models.calibration import LEVELS, Calibration, ModeCalibration
+from posebot.core.results import Alternative, Region90
+from posebot.models.calibration import LEVELS, Calibration, ModeCalibration, OkRegions
 from posebot.stages.certainty import (
     assess,
     calibrated,
@@ -18,6 +18,8 @@ from posebot.stages.certainty import (
     radii,
     restate,
     segments,
+    sigmas,
+    too_wide,
 )
 from posebot.stages.observation.evidence import gather
 from posebot.stages.pose import solve
@@ -91,13 +93,41 @@ def test_features_are_finite_and_named(solution, scenes):
 
 
 def test_status_follows_the_threshold(solution, scenes):
-    sure = ModeCalibration(bias=5.0, ok_threshold=0.9, samples=100)
+    sure = ModeCalibration(bias=5.0, ok_threshold=0.9, samples=100, sample_factor=1)
     unsure = replace(sure, bias=-5.0)
     for mode, status in ((sure, "ok"), (unsure, "low_certainty")):
         estimate = assess(solution, "bracket", 1, scenes.model.diameter, Calibration(mode, mode))
         assert estimate.status == status
         assert (estimate.reason == "") == (status == "ok")
         np.testing.assert_allclose(estimate.covariance, solution.covariance * mode.sample_factor)
+
+
+@pytest.mark.parametrize(("translation_mm", "rotation_deg", "ok"),
+                         [(19.9, 23.0, True), (20.1, 1.0, False), (1.0, 23.2, False)])
+def test_no_pose_is_ok_that_may_be_a_fifth_of_the_diameter_off(translation_mm, rotation_deg, ok):
+    assert (too_wide(Region90(translation_mm, rotation_deg), diameter=0.1) == "") is ok
+
+
+def test_a_probable_pose_with_a_wide_region_says_how_far_it_may_be_off(solution, scenes):
+    mode = ModeCalibration(bias=5.0, ok_threshold=0.9, samples=100)  # sigma 8 times as large as above
+    estimate = assess(solution, "bracket", 1, scenes.model.diameter, Calibration(mode, mode))
+    assert estimate.status == "low_certainty"
+    assert estimate.p_correct > 0.9
+    assert estimate.reason == (f"the pose may be {estimate.region90.translation_mm:.0f} mm and "
+                               f"{estimate.region90.rotation_deg:.0f}° off")
+
+
+def test_ok_poses_take_the_regions_that_were_calibrated_on_ok_poses():
+    ok = OkRegions(2.0, 3.0, scale=(0.5, 0.8, 1.0, 1.2), object_scale={7: (1.0, 1.6, 2.0, 2.4)})
+    mode = ModeCalibration(ok_threshold=0.9, translation_quantiles=(50.0,), rotation_quantiles=(50.0,), ok_regions=ok)
+    covariance = np.diag([1e-6 / 3] * 3 + [1e-4 / 3] * 3)  # sigmas of 1 mm and 0.01 rad
+    shift, turn = sigmas(covariance, 0.1)
+    region = radii(0.95, covariance, 0.1, 1, mode)
+    assert region.translation_mm == pytest.approx(1000 * 2 * shift)
+    assert region.rotation_deg == pytest.approx(np.degrees(3 * turn))
+    assert radii(0.95, covariance, 0.1, 7, mode).translation_mm == pytest.approx(1000 * 4 * shift)
+    assert radii(0.95, covariance, 0.1, 1, mode, level=0.5).translation_mm == pytest.approx(1000 * shift)
+    assert radii(0.89, covariance, 0.1, 1, mode).translation_mm == pytest.approx(1000 * 50 * shift)
 
 
 @pytest.mark.parametrize(("changes", "words"), [
@@ -119,7 +149,7 @@ def test_no_pose_keeps_its_reason(solution):
 
 
 def test_fused_views_may_become_certain(solution, scenes):
-    mode = ModeCalibration(bias=-0.1, ok_threshold=0.6, samples=100)
+    mode = ModeCalibration(bias=-0.1, ok_threshold=0.6, samples=100, sample_factor=1)
     estimate = assess(solution, "bracket", 1, scenes.model.diameter, Calibration(mode, mode))
     assert estimate.status == "low_certainty"
     assert restate(estimate.replace(views=4, p_correct=0.9), DIAMETER, mode).status == "ok"

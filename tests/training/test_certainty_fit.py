@@ -8,7 +8,15 @@ from scipy.stats import chi2
 
 from posebot.models.calibration import LEVELS
 from posebot.stages.certainty import calibrated, feature_names, radii
-from posebot.training.certainty_fit import Sample, conformal_quantile, fit, probabilities, threshold
+from posebot.training.certainty_fit import (
+    Sample,
+    conformal_quantile,
+    cross_fitted,
+    fit,
+    fit_probability,
+    probabilities,
+    threshold,
+)
 
 DIAMETER = 0.2
 HARD = 3  # an object whose errors are twice as large as its covariance lets one think
@@ -24,7 +32,8 @@ def sample(count: int, seed: int = 0) -> Sample:
     covariances = np.stack([np.diag([s**2] * 3 + [(s * 10) ** 2] * 3) for s in sigma])
     factor = np.where(correct, 3, 9) * np.where(objects == HARD, 2, 1)
     twist = rng.normal(size=(count, 6)) * (sigma * factor)[:, None] * [1, 1, 1, 10, 10, 10]
-    return Sample(values, objects, np.full(count, DIAMETER), correct, np.ones(count, bool), twist, covariances)
+    return Sample(values, objects, np.full(count, DIAMETER), correct, np.ones(count, bool), twist, covariances,
+                  np.arange(count) // 2)
 
 
 def test_fit_finds_what_matters():
@@ -66,6 +75,54 @@ def test_regions_hold_in_every_bin_of_certainty():
     inside, p = covered(mode, new, 0.9)
     for low, high in zip((0, *mode.edges), (*mode.edges, 1)):
         assert inside[(p >= low) & (p < high)].mean() > 0.78
+
+
+def short_training(count: int, seed: int = 0) -> Sample:
+    """As of a model that was trained briefly: half of its poses are wrong, by 0.4 diameters and a quarter turn."""
+    whole = sample(count, seed)
+    rng = np.random.default_rng(seed)
+    values = whole.features.copy()
+    values[:, 0] = np.where(whole.correct, rng.normal(2, 1, count), rng.normal(-2, 1, count))
+    wrong = rng.normal(size=(count, 6)) * ([0.4 * DIAMETER] * 3 + [np.pi / 2] * 3)
+    return replace(whole, features=values, twist=np.where(whole.correct[:, None], whole.twist, wrong))
+
+
+@pytest.mark.parametrize("count", [300, 3000])
+def test_regions_of_ok_poses_hold_what_they_say_among_ok_poses_and_are_as_narrow_as_those_are_exact(count):
+    mode, new = fit(short_training(count)), short_training(3000, seed=1)
+    inside, p = covered(mode, new, 0.9)
+    ok = p >= mode.ok_threshold
+    assert ok.sum() > 300
+    assert new.correct[ok].mean() > 0.95
+    assert inside[ok].mean() == pytest.approx(0.9, abs=0.05)
+    right = np.linalg.norm(new.twist[ok & new.correct][:, :3], axis=1)
+    region = [radii(0.99, calibrated(covariance, DIAMETER, mode), DIAMETER, 1, mode).translation_mm
+              for covariance in new.covariance[ok]]
+    assert np.median(region) < 3 * 1000 * np.quantile(right, 0.9)
+    assert sum(mode.ok_regions.samples.values()) > 30
+    assert mode.ok_regions.missing == 0
+
+
+def test_too_few_ok_poses_say_how_many_more_are_wanted_and_take_the_right_ones():
+    whole = short_training(400)
+    rows = np.flatnonzero(~whole.correct)[:30].tolist() + np.flatnonzero(whole.correct)[:13].tolist()
+    chosen = np.isin(np.arange(400), rows)
+    mode = fit(whole.rows(chosen), ok_precision=0.9)
+    assert 10 <= sum(mode.ok_regions.samples.values()) < 20
+    assert mode.ok_regions.missing == 20 - sum(mode.ok_regions.samples.values())
+    largest = np.linalg.norm(whole.twist[chosen & whole.correct][:, :3], axis=1).max()
+    region = radii(0.99, calibrated(whole.covariance[0], DIAMETER, mode), DIAMETER, 1, mode)
+    assert region.translation_mm < 1000 * 4 * largest
+
+
+def test_probabilities_for_the_threshold_come_from_a_model_that_has_not_seen_the_image():
+    noise = sample(60)
+    noise = replace(noise, correct=np.arange(60) % 2 == 0)  # nothing can be learned
+    mode = fit_probability(noise)
+    seen, unseen = probabilities(noise, mode), cross_fitted(noise, mode)
+    log_loss = [-np.where(noise.correct, np.log(p), np.log1p(-p)).mean() for p in (seen, unseen)]
+    assert log_loss[0] < np.log(2) - 0.05  # as if it knew
+    assert log_loss[1] >= np.log(2)
 
 
 def test_sure_poses_get_smaller_regions():
