@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from posebot.cli._common import console
 from posebot.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def bundle_pipeline(name: str, depth: bool, fuse: bool, error: CameraError | Non
 
 def mesh_pipeline(folder: Path | None, depth: bool, fuse: bool, error: CameraError | None) -> LoadedPipeline:
     """The pipeline of a BOP models folder, without training. Raises InputError if unreadable, or without depth."""
-    from posebot.objects.bop_models import load_objects
+    from posebot.objects.bop_models import describe_object, load_objects
     from posebot.stages.untrained import UntrainedPipeline
 
     if folder is None:
@@ -74,5 +75,6 @@ def mesh_pipeline(folder: Path | None, depth: bool, fuse: bool, error: CameraErr
     objects = list(load_objects(folder).values())
     digest = hashlib.sha256(b"no training")
     for model in objects:
+        console().print(describe_object(model), soft_wrap=True, markup=False)
         digest.update(model.mesh.vertices.tobytes() + model.mesh.faces.tobytes())
     return LoadedPipeline(UntrainedPipeline(objects, fuse=fuse, error=error), objects, digest.hexdigest())

@@ -37,10 +37,12 @@ class Unit(StrEnum):
     mm = "mm"
     cm = "cm"
     m = "m"
+    inch = "in"
 
 
 MeshesArgument = Annotated[list[Path], typer.Argument(metavar="MESH...", help="STL, OBJ, PLY, GLB, GLTF or OFF.")]
-UnitOption = Annotated[Unit | None, typer.Option("--unit", help="Unit of the files. Default: inferred from the size.")]
+UnitOption = Annotated[Unit | None, typer.Option("--unit", help=(
+    "Unit of STL, OBJ, PLY and OFF files, which say none. Default: mm where that gives 5 mm to 2 m."))]
 DiameterOption = Annotated[float | None, typer.Option("--diameter", metavar="MM", min=0.001, help=(
     "Measured diameter (largest distance between two points); sets the scale of a photogrammetry mesh."))]
 AcrossOption = Annotated[float | None, typer.Option("--across", min=0.001, hidden=True, help="Old name of --diameter.")]
@@ -58,13 +60,13 @@ def check(
     json: JsonFlag = False,
 ) -> None:
     """Lint meshes: unit, size, origin, holes, normals, duplicates. Detects symmetries."""
-    from posebot.objects.mesh_linter import check_mesh
+    from posebot.objects.mesh_linter import check_meshes
 
-    reports, metres = [], _diameter_metres(diameter, across, meshes)
-    for path in meshes:
-        reports.append(check_mesh(path, unit, symmetries, not geometric, metres))
+    reports: list[MeshReport] = []
+    for report in check_meshes(meshes, unit, symmetries, not geometric, _diameter_metres(diameter, across, meshes)):
+        reports.append(report)
         if not json:
-            _print_report(reports[-1])
+            _print_report(report)
     if json:
         print_json([report.to_dict() for report in reports])
     _refuse(reports)
@@ -88,6 +90,8 @@ def build(
     json: JsonFlag = False,
 ) -> None:
     """Write a BOP models folder (millimetres): meshes, models_info.json with symmetries, names.json."""
+    from dataclasses import asdict
+
     from posebot.core.errors import OutputError
     from posebot.objects.bop_models import INFO_FILE, save_objects
     from posebot.objects.build import BuildOptions, build_objects
@@ -101,7 +105,9 @@ def build(
     if json:
         print_json({"models": str(out), "objects": [{
             "obj_id": entry.model.obj_id, "label": entry.model.label, "mesh": str(entry.path),
-            "diameter_mm": entry.model.diameter * 1000, "symmetries": entry.symmetries.describe()} for entry in built]})
+            "source": None if entry.model.source is None else asdict(entry.model.source),
+            "diameter_mm": entry.model.diameter * 1000, "size_mm": (entry.model.extents * 1000).tolist(),
+            "symmetries": entry.symmetries.describe()} for entry in built]})
         return
     for entry in built:
         title = f"{entry.model.obj_id}  {entry.model.label}"

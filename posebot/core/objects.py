@@ -57,6 +57,22 @@ class Landmarks(ArrayEquality):
         return f"Landmarks({len(self.points)})"
 
 
+@dataclass(frozen=True)
+class MeshSource:
+    """How the mesh file of an object was read.
+
+    Attributes:
+        file: its name. unit: mm, cm, m or in; "scaled" where a measured diameter set the scale.
+        unit_from: who said so: "format" (glTF, STEP, 3MF), "given" (--unit), "assumed" (from the size), "diameter".
+        symmetries: "detected", "declared" or "none" (declared to have none).
+    """
+
+    file: str
+    unit: str
+    unit_from: str
+    symmetries: str = "detected"
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class ObjectModel(ArrayEquality):
     """One object.
@@ -67,6 +83,7 @@ class ObjectModel(ArrayEquality):
         box_min, extents: the mesh's axis-aligned bounding box in the object frame: lower corner and size (3,), metres.
         symmetries_discrete: list of 4x4 transforms (metres) besides the identity. symmetries_continuous: axes.
         landmarks: of its texture; None where it has no distinctive ones.
+        source: the mesh file that it was built from; None where that is not recorded.
     """
 
     obj_id: int
@@ -78,6 +95,7 @@ class ObjectModel(ArrayEquality):
     symmetries_discrete: tuple[Array, ...] = ()
     symmetries_continuous: tuple[ContinuousSymmetry, ...] = ()
     landmarks: Landmarks | None = None
+    source: MeshSource | None = None
 
     def __repr__(self) -> str:
         symmetric = ", symmetric" if self.symmetric else ""

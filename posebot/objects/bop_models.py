@@ -1,33 +1,37 @@
-"""BOP `models/` folders: models_info.json, obj_NNNNNN.ply and, optionally, names.json. Millimetres on disk."""
+"""BOP `models/` folders: models_info.json, obj_NNNNNN.ply; optionally names.json, sources.json. Millimetres on disk."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from dataclasses import fields as dataclass_fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from posebot.core.errors import MeshError, MissingFileError
-from posebot.core.objects import ContinuousSymmetry, Mesh, ObjectModel
+from posebot.core.objects import ContinuousSymmetry, Mesh, MeshSource, ObjectModel
 from posebot.core.transforms import Array, is_transform
 from posebot.objects.geometry import bounds, diameter, scaled
 from posebot.objects.json_files import read_json_object, write_json
 from posebot.objects.mesh_io import read_mesh, write_ply
 from posebot.objects.texture_landmarks import read_landmarks, write_landmarks
+from posebot.objects.units import UNIT_NAMES, format_size
 
 METRES_PER_MM = 0.001
-INFO_FILE, NAMES_FILE = "models_info.json", "names.json"
+INFO_FILE, NAMES_FILE, SOURCES_FILE = "models_info.json", "names.json", "sources.json"
 
 
 def make_object(
     obj_id: int, label: str, mesh: Mesh, symmetries_discrete: tuple[Array, ...] = (),
-    symmetries_continuous: tuple[ContinuousSymmetry, ...] = (),
+    symmetries_continuous: tuple[ContinuousSymmetry, ...] = (), source: MeshSource | None = None,
 ) -> ObjectModel:
     """An ObjectModel of a mesh in metres; computes its diameter and bounding box."""
     low, size = bounds(mesh)
     widest = diameter(mesh.vertices[np.unique(mesh.faces)])
-    return ObjectModel(obj_id, label, mesh, widest, low, size, symmetries_discrete, symmetries_continuous)
+    return ObjectModel(obj_id, label, mesh, widest, low, size, symmetries_discrete, symmetries_continuous,
+                       source=source)
 
 
 def load_objects(models_dir: str | Path) -> dict[int, ObjectModel]:
@@ -39,15 +43,15 @@ def load_objects(models_dir: str | Path) -> dict[int, ObjectModel]:
         InputError: the folder, models_info.json or a mesh is missing, empty or not valid.
     """
     folder = find_models_dir(models_dir)
-    infos, names = read_json_object(folder / INFO_FILE), {}
-    if (folder / NAMES_FILE).is_file():
-        names = read_json_object(folder / NAMES_FILE)
+    infos, names, sources = (read_json_object(folder / name) if required or (folder / name).is_file() else {}
+                             for name, required in ((INFO_FILE, True), (NAMES_FILE, False), (SOURCES_FILE, False)))
     if not infos:
         raise MeshError(folder / INFO_FILE, "contains no objects", 'entries such as "1": {"diameter": …}')
     objects = {}
     for key in sorted(infos, key=lambda text: _object_id(text, folder)):
         obj_id = _object_id(key, folder)
-        objects[obj_id] = _load_object(folder, obj_id, infos[key], str(names.get(key, f"obj_{obj_id:06d}")))
+        label, source = str(names.get(key, f"obj_{obj_id:06d}")), _source(sources.get(key), folder, key)
+        objects[obj_id] = _load_object(folder, obj_id, infos[key], label, source)
     return objects
 
 
@@ -65,7 +69,7 @@ def find_models_dir(folder: str | Path) -> Path:
 
 
 def save_objects(models_dir: str | Path, objects: Mapping[int, ObjectModel]) -> None:
-    """Write a BOP models folder: PLY files, then names.json, and models_info.json last; each file atomically."""
+    """Write a BOP models folder: PLY files, names.json, sources.json, models_info.json last; each file atomically."""
     folder = Path(models_dir)
     folder.mkdir(parents=True, exist_ok=True)
     for obj_id, model in objects.items():
@@ -73,7 +77,25 @@ def save_objects(models_dir: str | Path, objects: Mapping[int, ObjectModel]) -> 
         if model.landmarks is not None:
             write_landmarks(folder / landmarks_name(obj_id), model.landmarks)
     write_json(folder / NAMES_FILE, {str(obj_id): model.label for obj_id, model in objects.items()})
+    sources = {str(obj_id): asdict(model.source) for obj_id, model in objects.items() if model.source is not None}
+    if sources:
+        write_json(folder / SOURCES_FILE, sources)
+    else:
+        (folder / SOURCES_FILE).unlink(missing_ok=True)
     write_json(folder / INFO_FILE, {str(obj_id): _info(model) for obj_id, model in objects.items()})
+
+
+def describe_object(model: ObjectModel) -> str:
+    """One line that says how large an object is taken to be: "panel: 70.0 x 60.0 x 20.0 mm (panel.stl, read as …)"."""
+    source = model.source
+    if source is None:
+        origin = "BOP model, millimetres"
+    elif source.unit not in UNIT_NAMES:
+        origin = f"{source.file}, scaled to a measured diameter"
+    else:
+        reason = {"assumed": "assumed", "given": "as given", "format": "as its format says"}.get(source.unit_from, "")
+        origin = f"{source.file}, read as {UNIT_NAMES[source.unit]}, {reason}"
+    return f"{model.label}: {format_size(model.extents)} ({origin})"
 
 
 def mesh_name(obj_id: int) -> str:
@@ -86,7 +108,7 @@ def landmarks_name(obj_id: int) -> str:
     return f"obj_{obj_id:06d}.npz"
 
 
-def _load_object(folder: Path, obj_id: int, info: Any, label: str) -> ObjectModel:
+def _load_object(folder: Path, obj_id: int, info: Any, label: str, source: MeshSource | None) -> ObjectModel:
     where = f"{folder / INFO_FILE}: object {obj_id}"
     if not isinstance(info, dict):
         raise MeshError(where, f"is a {type(info).__name__}", "an object with diameter, min_x … size_z")
@@ -98,7 +120,16 @@ def _load_object(folder: Path, obj_id: int, info: Any, label: str) -> ObjectMode
     landmarks_path = folder / landmarks_name(obj_id)
     return ObjectModel(obj_id, label, mesh, float(values[0]), values[1:4], values[4:],
                        _discrete(info, where), _continuous(info, where),
-                       read_landmarks(landmarks_path) if landmarks_path.is_file() else None)
+                       read_landmarks(landmarks_path) if landmarks_path.is_file() else None, source)
+
+
+def _source(entry: Any, folder: Path, key: str) -> MeshSource | None:
+    if entry is None:
+        return None
+    fields = tuple(field.name for field in dataclass_fields(MeshSource))
+    if not isinstance(entry, dict) or not all(isinstance(entry.get(name), str) for name in fields):
+        raise MeshError(folder / SOURCES_FILE, f"object {key} is {str(entry)[:60]}", f"texts {', '.join(fields)}")
+    return MeshSource(**{name: entry[name] for name in fields})
 
 
 def _discrete(info: dict[str, Any], where: str) -> tuple[Array, ...]:

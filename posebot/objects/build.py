@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from posebot.core.errors import InputError, MeshError
-from posebot.core.objects import Mesh, ObjectModel
+from posebot.core.objects import Mesh, MeshSource, ObjectModel
 from posebot.objects.bop_models import make_object
 from posebot.objects.diagnostics import Diagnostic, geometry_diagnostics
 from posebot.objects.geometry import bounds, translated
-from posebot.objects.mesh_linter import check_mesh
+from posebot.objects.mesh_linter import MeshReport, check_meshes
 from posebot.objects.symmetry import Symmetries, find_symmetries
 from posebot.objects.topology import remove_unreferenced_vertices, repair_mesh
 
@@ -21,7 +21,7 @@ class BuildOptions:
     """How meshes are converted to object models.
 
     Attributes:
-        unit: mm, cm or m of the files; None infers it, and fails if it is ambiguous.
+        unit: mm, cm or m of the files; None assumes one for all, and asks where that is doubtful.
         center: move the origin to the centre of the bounding box.
         repair: remove degenerate and duplicate faces, merge duplicate vertices, orient faces outwards.
         force: accept meshes with errors. symmetries: search for symmetries.
@@ -64,22 +64,25 @@ def build_objects(
     for name in names:
         if not name or names.count(name) > 1:
             raise InputError("--label", f"'{name}' is empty or duplicate", "labels must be unique")
-    return [_build(path, first_id + index, names[index], options or BuildOptions()) for index, path in enumerate(paths)]
+    options = options or BuildOptions()
+    reports = check_meshes(paths, options.unit, symmetries=False, true_diameter=options.true_diameter)
+    return [_build(report, first_id + index, names[index], options) for index, report in enumerate(reports)]
 
 
-def _build(path: Path, obj_id: int, label: str, options: BuildOptions) -> BuiltObject:
-    report = check_mesh(path, options.unit, symmetries=False, true_diameter=options.true_diameter)
+def _build(report: MeshReport, obj_id: int, label: str, options: BuildOptions) -> BuiltObject:
+    path = report.path
     if report.mesh is None:
-        raise MeshError(path, report.errors[0].message, report.errors[0].hint)
+        diagnostic = report.errors[0]
+        raise MeshError(path, f"{diagnostic.check}: {diagnostic.message}", diagnostic.hint)
     mesh = _clean_mesh(report.mesh, options)
     diagnostics = [diagnostic for diagnostic in report.diagnostics if diagnostic.check in ("unit", "size")]
     diagnostics += geometry_diagnostics(mesh, report.diameter)
     for diagnostic in diagnostics:
-        ambiguous = diagnostic.check == "unit" and diagnostic.severity == "warning" and options.unit is None
-        if (diagnostic.severity == "error" or ambiguous) and not options.force:
+        if diagnostic.severity == "error" and not options.force:
             raise MeshError(path, f"{diagnostic.check}: {diagnostic.message}", diagnostic.hint or "--force accepts it")
     symmetries = find_symmetries(mesh, options.use_colors) if options.symmetries else Symmetries()
-    model = make_object(obj_id, label, mesh, symmetries.discrete, symmetries.continuous)
+    source = MeshSource(path.name, report.unit, report.origin)
+    model = make_object(obj_id, label, mesh, symmetries.discrete, symmetries.continuous, source)
     return BuiltObject(path, model, tuple(diagnostics), symmetries)
 
 

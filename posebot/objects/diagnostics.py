@@ -9,19 +9,22 @@ from typing import Literal
 import numpy as np
 
 from posebot.core.objects import Mesh
+from posebot.core.transforms import Array
 from posebot.objects.geometry import bounds
 from posebot.objects.topology import Topology, measure_topology
 from posebot.objects.units import (
     METRES_PER_UNIT,
     UNIT_NAMES,
+    FileUnit,
+    fitting_units,
     format_length,
-    guess_unit,
-    is_plausible_size,
-    is_typical_size,
+    format_size,
+    is_supported_size,
 )
 
 Severity = Literal["error", "warning", "info"]
 MAX_FACES = 20_000  # more are reported, as bundles carry a decimated copy
+SUPPORTED_TEXT = "objects from 5 mm to 2 m are supported"
 _MAX_DUPLICATE_SHARE = 0.7  # of the vertices: a box with hard edges has 2/3 duplicates, an unmerged mesh more
 
 
@@ -42,36 +45,55 @@ def color_kind(mesh: Mesh) -> str:
     return "plain" if mesh.colors is None else "vertex colours"
 
 
-def unit_diagnostics(file_diameter: float, given: str | None) -> Iterator[Diagnostic]:
-    """Check a diameter in file units against the unit `given`, or against the inferred one."""
-    guess = guess_unit(file_diameter)
-    unit = given or guess.unit
-    size = file_diameter * METRES_PER_UNIT[unit]
-    if not is_plausible_size(size) and guess.unit != unit:
-        yield Diagnostic("error", "unit", f"diameter is {format_length(size)} in {UNIT_NAMES[unit]}",
-                         " or ".join(f"--unit {name}" for name in (guess.unit, *guess.alternatives)) + " is plausible")
-    elif not is_plausible_size(size):
-        yield Diagnostic("error", "size", f"diameter is {format_length(size)} in {UNIT_NAMES[unit]}",
-                         "objects from 5 mm to 2 m are supported; scale the mesh")
-    elif given and not is_typical_size(size) and guess.unit != unit:
-        yield Diagnostic("warning", "unit", f"a diameter of {format_length(size)} is unusual",
-                         f"check that it is not --unit {guess.unit}")
-    elif not given and guess.alternatives:
-        units = (unit, *guess.alternatives)
-        sizes = " or ".join(f"{format_length(file_diameter * METRES_PER_UNIT[name])} ({name})" for name in units)
-        yield Diagnostic("warning", "unit", f"the unit is ambiguous: diameter {sizes}", f"specify it: --unit {unit}")
-    elif not given:
-        yield Diagnostic("info", "unit", f"read as {UNIT_NAMES[unit]}: diameter {format_length(size)}")
+def unit_diagnostics(
+    extents: Array, file: FileUnit, given: str | None = None, suffix: str = ""
+) -> Iterator[Diagnostic]:
+    """Say in which unit a file is read, and check its largest extent; `extents` (3,) are in file units.
+
+    Args:
+        given: the unit of --unit. suffix: of the file, such as ".glb".
+    """
+    metres = extents * METRES_PER_UNIT[file.unit]
+    name, says = UNIT_NAMES[file.unit], suffix[1:].upper()
+    reason = {"given": "as given by --unit", "format": f"as the format says ({says})",
+              "assumed": f"assumed: {says} says no unit (--unit if it is another)"}[file.origin]
+    if given is not None and given != file.unit:
+        yield Diagnostic("warning", "unit", f"--unit {given} is not applied: {says} is in {name}",
+                         "where that is wrong, export it again, or give its --diameter")
+    if is_supported_size(float(metres.max())):
+        yield Diagnostic("info", "unit", f"read as {name}, {reason}")
+    else:
+        yield Diagnostic("error", "size", f"{format_length(float(metres.max()))} in {name} ({reason})",
+                         _better_unit(float(extents.max()), file))
+
+
+def unknown_unit(extents: Array, disagree: bool) -> Diagnostic:
+    """The question for the unit of a file of `extents` (3,), in file units; `disagree`: its fellows fit another one."""
+    fitting = fitting_units(float(extents.max()))
+    size = " x ".join(f"{value:.4g}" for value in extents)
+    if not fitting:
+        return Diagnostic("error", "size", f"{size} without a unit fits none of {', '.join(METRES_PER_UNIT)}",
+                          f"{SUPPORTED_TEXT}; give its --unit, or scale the mesh")
+    choices = ", ".join(f"--unit {unit} ({format_size(extents * METRES_PER_UNIT[unit])})" for unit in fitting)
+    conflict = "; the files of this call do not fit one unit" if disagree else ""
+    return Diagnostic("error", "unit", f"{size} without a unit{conflict}", f"say which: {choices}")
+
+
+def _better_unit(extent: float, file: FileUnit) -> str:
+    if file.origin == "format":
+        return f"{SUPPORTED_TEXT}; export it again in its true size, or give its --diameter"
+    fitting = " or ".join(f"--unit {unit}" for unit in fitting_units(extent))
+    return f"{fitting} would fit" if fitting else f"{SUPPORTED_TEXT}; scale the mesh"
 
 
 def scale_diagnostics(file_diameter: float, true_diameter: float) -> Iterator[Diagnostic]:
     """Check a mesh of diameter `file_diameter` (file units) that is scaled to `true_diameter` (metres)."""
-    if is_plausible_size(true_diameter):
+    if is_supported_size(true_diameter):
         factor = true_diameter * 1000 / max(file_diameter, 1e-12)
         yield Diagnostic("info", "unit", f"scaled by {factor:.4g} to a diameter of {format_length(true_diameter)}")
     else:
         yield Diagnostic("error", "size", f"diameter is {format_length(true_diameter)}",
-                         "objects from 5 mm to 2 m are supported")
+                         SUPPORTED_TEXT)
 
 
 def geometry_diagnostics(mesh: Mesh, size: float) -> list[Diagnostic]:

@@ -34,10 +34,10 @@ def test_check_prints_size_and_symmetry(bracket: str, capsys: Capture) -> None:
 
 
 def test_check_as_json(bracket: str, tmp_path: Path, capsys: Capture) -> None:
-    write_ply(tmp_path / "brick.ply", box())
+    write_ply(tmp_path / "brick.ply", scaled(box(), 1000.0))
     assert run(["objects", "check", "--json", "--geometric", bracket, str(tmp_path / "brick.ply")]) == 0
     first, second = json.loads(capsys.readouterr().out)
-    assert (first["unit"], second["unit"]) == ("mm", "m")
+    assert (first["unit"], second["unit"]) == ("mm", "mm")
     assert first["usable"] is True
     assert first["symmetries"] == {}
     assert len(second["symmetries"]["symmetries_discrete"]) == 3
@@ -54,7 +54,7 @@ def test_check_of_several_goes_on_after_a_bad_one(bracket: str, tmp_path: Path, 
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
-    (["--unit", "m"], "diameter is 108 m in metres; --unit mm is plausible"),
+    (["--unit", "m"], "size: 90 m in metres (as given by --unit); --unit mm or --unit cm would fit"),
     (["--first-id", "0"], "BOP object IDs start at 1"),
     (["--diameter", "110", "--unit", "mm"], "only one of them"),
     (["--diameter", "9000"], "diameter is 9 m; objects from 5 mm to 2 m are supported"),
@@ -73,14 +73,15 @@ def test_build_refuses_with_one_line(
 
 
 def test_build_writes_a_models_folder(bracket: str, tmp_path: Path, capsys: Capture) -> None:
-    write_ply(tmp_path / "brick.ply", scaled(inside_out(box()), 200.0))
+    write_ply(tmp_path / "brick.ply", scaled(inside_out(box()), 1.0))
     out = tmp_path / "models"
     meshes = [bracket, str(tmp_path / "brick.ply")]
     command = ["objects", "build", *meshes, "--out", str(out), "--center", "--repair"]
     command += ["--label", "angle", "--label", "brick"]
-    assert run(command) == 2  # 35 cm in centimetres, or 35 mm in millimetres?
-    assert "brick.ply" in capsys.readouterr().err
-    write_ply(tmp_path / "brick.ply", inside_out(box()))
+    assert run(command) == 2  # metres beside millimetres
+    assert "bracket.stl: unit: 90 x 60 x 30 without a unit; the files of this call do not fit one unit" \
+        in capsys.readouterr().err
+    write_ply(tmp_path / "brick.ply", scaled(inside_out(box()), 1000.0))
     assert run(command) == 0
     assert "wrote 2 objects" in capsys.readouterr().out
     objects = load_objects(out)

@@ -12,14 +12,13 @@ from hypothesis import strategies as st
 from posebot.core.errors import InputError
 from posebot.core.objects import Mesh
 from posebot.objects.build import BuildOptions, build_objects
-from posebot.objects.diagnostics import Diagnostic, geometry_diagnostics, unit_diagnostics
+from posebot.objects.diagnostics import Diagnostic, geometry_diagnostics
 from posebot.objects.geometry import diameter, scaled, translated
 from posebot.objects.kit import build_kit
 from posebot.objects.mesh_io import write_ply
 from posebot.objects.mesh_linter import check_mesh
 from posebot.objects.subdivision import bisect_faces
 from posebot.objects.topology import measure_topology, repair_mesh
-from posebot.objects.units import METRES_PER_UNIT, guess_unit
 from tests.objects.sample_meshes import box, inside_out, l_shape, printed_square, prism, signed_volume, star
 
 
@@ -103,33 +102,6 @@ def test_bodies_amount_colour_and_flatness_are_told() -> None:
     assert (flat.severity, flat.message) == ("error", "flat: 0 mm along z")
 
 
-@given(size=st.floats(0.061, 0.29), unit=st.sampled_from(["mm", "m"]))
-def test_the_unit_of_ordinary_objects_is_certain(size: float, unit: str) -> None:
-    guess = guess_unit(size / METRES_PER_UNIT[unit])
-    assert guess.unit == unit
-    assert not guess.alternatives
-
-
-@pytest.mark.parametrize(("across", "given_unit", "severity", "words"), [
-    (142.0, None, "info", "read as millimetres"),
-    (0.142, None, "info", "read as metres: diameter 142 mm"),
-    (33.0, None, "warning", "the unit is ambiguous"),
-    (142.0, "m", "error", "diameter is 142 m in metres"),
-    (0.142, "mm", "error", "diameter is 0.142 mm in millimetres"),
-    (14.2, "m", "error", "diameter is 14.2 m in metres"),
-    (1.42, "m", "warning", "diameter of 1.42 m is unusual"),
-    (9000.0, "mm", "error", "diameter is 9 m"),
-])
-def test_units(across: float, given_unit: str | None, severity: str, words: str) -> None:
-    (diagnostic,) = unit_diagnostics(across, given_unit)
-    assert diagnostic.severity == severity
-    assert words in diagnostic.message
-
-
-def test_right_unit_given_is_silent() -> None:
-    assert list(unit_diagnostics(142.0, "mm")) == []
-
-
 def write(folder: Path, name: str, mesh: Mesh, factor: float = 1000.0) -> Path:
     write_ply(folder / name, scaled(mesh, factor))
     return folder / name
@@ -151,7 +123,7 @@ def test_unreadable_file_is_a_finding(tmp_path: Path) -> None:
 
 
 def test_build_numbers_labels_and_measures(tmp_path: Path) -> None:
-    paths = [write(tmp_path, "bracket.ply", l_shape()), write(tmp_path, "brick.ply", box(), factor=1.0)]
+    paths = [write(tmp_path, "bracket.ply", l_shape()), write(tmp_path, "brick.ply", box())]
     bracket, brick = build_objects(paths, first_id=4)
     assert [(b.model.obj_id, b.model.label) for b in (bracket, brick)] == [(4, "bracket"), (5, "brick")]
     assert brick.model.diameter == pytest.approx(np.sqrt(0.06**2 + 0.09**2 + 0.14**2))
@@ -171,16 +143,6 @@ def test_build_refuses_and_mends(tmp_path: Path) -> None:
     assert signed_volume(built.model.mesh) > 0
     (forced,) = build_objects([far], options=BuildOptions(force=True, symmetries=False))
     assert np.linalg.norm(forced.model.center) > 1.9
-
-
-def test_build_refuses_uncertain_and_wrong_units(tmp_path: Path) -> None:
-    small = write(tmp_path, "nut.ply", box((0.015, 0.02, 0.022)))
-    with pytest.raises(InputError, match="the unit is ambiguous"):
-        build_objects([small])
-    (nut,) = build_objects([small], options=BuildOptions(unit="mm", symmetries=False))
-    assert nut.model.extents.max() == pytest.approx(0.022)
-    with pytest.raises(InputError, match="--unit cm or --unit mm is plausible"):
-        build_objects([small], options=BuildOptions(unit="m"))
 
 
 def test_a_mesh_without_a_scale_gets_the_measured_one(tmp_path: Path) -> None:
