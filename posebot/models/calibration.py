@@ -12,6 +12,8 @@ from posebot.core.errors import BundleError
 
 LEVELS = (0.5, 0.8, 0.9, 0.95)
 """Shares of the cases that a region can be asked to hold."""
+NEVER = 1.01
+"""An `ok_threshold` that no pose reaches: held-out data gave no way to tell right poses from wrong ones."""
 RENAMED = {"calibration.*.alike": "view_correlation", "calibration.*.weights.print": "texture",
            "calibration.*.knots.print": "texture", "calibration.*.weights.standing": "upright",
            "calibration.*.knots.standing": "upright"}
@@ -84,6 +86,13 @@ class ModeCalibration:
     """Correlation of the errors of different views, which widens the regions of fused poses."""
     samples: Annotated[int, Field(ge=0)] = 0
     """Estimates that were fitted; 0: none were, and no pose is called "ok"."""
+    right: Annotated[int, Field(ge=0)] | None = None
+    """Of these, the right ones; None in bundles of posebot 0.2 and earlier."""
+
+    @property
+    def never_ok(self) -> bool:
+        """Whether no pose can be "ok"."""
+        return not self.samples or self.ok_threshold > 1
 
 
 def _consistent(mode: ModeCalibration) -> ModeCalibration:

@@ -19,6 +19,7 @@ OK_RADIUS = 0.2
 """Largest radius of position of an "ok" pose, in diameters."""
 OK_ROTATION_DEG = float(np.degrees(2 * np.arcsin(OK_RADIUS)))
 """Largest radius of attitude of an "ok" pose: it moves the ends of the diameter by `OK_RADIUS`."""
+_FEW_RIGHT = 20  # right poses, below which their number explains why no pose is "ok"
 _COUNTS = ("two", "three", "four", "five")
 _OTHER_FEATURES = ("margin", "visibility", "score", "sharpness", "precision", "views", "upright")
 
@@ -161,6 +162,8 @@ def doubt(solution: PoseSolution, mode: ModeCalibration) -> str:
     """Why a pose is not certain, as shown to a user."""
     if not mode.samples:
         return "this model has not been calibrated"
+    if mode.never_ok:
+        return never_ok(mode, solution.with_depth)
     if solution.visibility < 0.5:
         return f"{100 * (1 - solution.visibility):.0f} % hidden"
     if solution.alternatives:
@@ -170,3 +173,13 @@ def doubt(solution: PoseSolution, mode: ModeCalibration) -> str:
     if solution.scores["silhouette"] < 0.5:
         return "the outline does not fit the shape"
     return "the picture does not fix the pose well"
+
+
+def never_ok(mode: ModeCalibration, with_depth: bool) -> str:
+    """Why a calibrated model calls no pose "ok": it is the model's fault, whatever the picture shows."""
+    said = f"this model never says ok {'with depth' if with_depth else 'from colour alone'}"
+    if mode.right is None:
+        return said
+    count = f"{mode.right} right of {mode.samples} held-out poses"
+    few = mode.right < max(_FEW_RIGHT, mode.samples / 2)
+    return f"{said}: {count} are too few" if few else f"{said}: {count} cannot be told from the wrong ones"

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from posebot.core.transforms import Array
-from posebot.models.calibration import LEVELS, ModeCalibration, OkRegions
+from posebot.models.calibration import LEVELS, NEVER, ModeCalibration, OkRegions
 from posebot.stages.certainty import calibrated, feature_names, probability, segments, sigmas
 
 _RIDGE, _OBJECT_RIDGE = 0.02, 1.0  # per held-out estimate; the objects' offsets are held near 0
@@ -33,7 +33,6 @@ _MIN_OK = 10  # held-out poses above the threshold without which there is none
 _SURE = 0.8  # no pose is "ok" that is less probable than this, whatever the company it is in
 OK_PRECISION = 0.97
 """Share of the "ok" poses that are to be right."""
-_NEVER = 1.01  # an ok_threshold that no pose reaches
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ def fit_probability(sample: Sample) -> ModeCalibration:
     return ModeCalibration(
         used, {name: _rounded(knot) for name, knot in zip(feature_names(), knots, strict=True) if name in used},
         round(float(bias), 6), dict(zip(objects.tolist(), _rounded(weights[slopes:]), strict=True)),
-        samples=len(sample))
+        samples=len(sample), right=int(sample.correct.sum()))
 
 
 def _logistic(columns: Array, correct: Array, rising: int) -> tuple[float, Array]:
@@ -235,7 +234,7 @@ def threshold(p: Array, correct: NDArray[np.bool_], precision: float, least: flo
     order = np.argsort(-p)
     share = np.cumsum(correct[order]) / np.arange(1, len(p) + 1)
     good = np.flatnonzero((share >= precision) & (np.arange(1, len(p) + 1) >= _MIN_OK))
-    return round(float(max(p[order][good[-1]], least)), 6) if len(good) else _NEVER
+    return round(float(max(p[order][good[-1]], least)), 6) if len(good) else NEVER
 
 
 def _edges(p: Array) -> list[float]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posebot.core.results import Alternative, Region90
-from posebot.models.calibration import LEVELS, Calibration, ModeCalibration, OkRegions
+from posebot.models.calibration import LEVELS, NEVER, Calibration, ModeCalibration, OkRegions
 from posebot.stages.certainty import (
     assess,
     calibrated,
@@ -140,6 +140,20 @@ def test_reasons_can_be_understood(solution, scenes, changes, words):
     changes = changes | {"scores": {**solution.scores, **changes.get("scores", {})}}
     estimate = assess(replace(solution, **changes), "bracket", 1, scenes.model.diameter, Calibration(mode, mode))
     assert words in estimate.reason
+
+
+@pytest.mark.parametrize(("right", "samples", "with_depth", "reason"), [
+    (16, 197, False, "this model never says ok from colour alone: 16 right of 197 held-out poses are too few"),
+    (9, 10, True, "this model never says ok with depth: 9 right of 10 held-out poses are too few"),
+    (150, 197, True, "this model never says ok with depth: 150 right of 197 held-out poses cannot be told from the "
+                     "wrong ones"),
+    (None, 197, True, "this model never says ok with depth"),
+])
+def test_a_model_that_never_says_ok_does_not_blame_the_picture(solution, scenes, right, samples, with_depth, reason):
+    mode = ModeCalibration(ok_threshold=NEVER, samples=samples, right=right)
+    hidden = replace(solution, visibility=0.1, with_depth=with_depth)
+    estimate = assess(hidden, "bracket", 1, scenes.model.diameter, Calibration(mode, mode))
+    assert (estimate.status, estimate.reason) == ("low_certainty", reason)
 
 
 def test_no_pose_keeps_its_reason(solution):

@@ -41,6 +41,8 @@ def test_fit_finds_what_matters():
     assert max(mode.weights, key=lambda name: sum(mode.weights[name])) == feature_names()[0]
     assert all(slope >= 0 for slopes in mode.weights.values() for slope in slopes)
     assert mode.samples == 1000
+    assert mode.right == sample(1000).correct.sum()
+    assert not mode.never_ok
 
 
 def test_probabilities_are_calibrated_on_new_data():
@@ -160,6 +162,7 @@ def test_fit_of_few_or_of_all_wrong_says_never():
     mode = fit(replace(few, correct=np.zeros(20, bool)))
     assert mode.ok_threshold > 1
     assert mode.edges == ()
+    assert (mode.right, mode.samples, mode.never_ok) == (0, 20, True)
 
 
 def test_threshold_keeps_the_wanted_precision():
