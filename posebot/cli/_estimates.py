@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from math import radians
+from math import isnan, radians
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +74,13 @@ class BundleEstimates:
 
 def _evaluated_estimate(estimate: PoseEstimate, diameter: float, mode: ModeCalibration) -> EvaluatedEstimate:
     regions = None
-    if estimate.covariance is not None:
+    calibrated = not isnan(estimate.p_correct)
+    if estimate.covariance is not None and calibrated:
         scaled = [radii(estimate.p_correct, estimate.covariance, diameter, estimate.obj_id, mode, level)
                   for level in LEVELS]
         regions = [[one.translation_mm / 1000, radians(one.rotation_deg)] for one in scaled]
     posed = estimate.cam_from_obj is not None
     return EvaluatedEstimate(
         estimate.obj_id, float(estimate.rank), estimate.cam_from_obj, estimate.box_xyxy.tolist(),
-        estimate.status, float(estimate.p_correct) if posed else None, regions,
+        estimate.status, float(estimate.p_correct) if posed and calibrated else None, regions,
         alternatives=[other.cam_from_obj for other in estimate.alternatives], box_score=float(estimate.score))

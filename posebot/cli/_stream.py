@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import isnan
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -84,9 +85,10 @@ def _cells(estimate: PoseEstimate) -> Sequence[str]:
         return name, "", "", "", "", "", status
     region = estimate.region90
     within = f"{region.translation_mm:.0f}mm {region.rotation_deg:.0f}°" if region else ""
+    sure = "" if isnan(estimate.p_correct) else f"{100 * estimate.p_correct:.0f} %"
     x, y, z = pose[:3, 3]
     return (name, f"{x:.3f} {y:6.3f} {z:6.3f}", " ".join(f"{angle:4.0f}" for angle in roll_pitch_yaw(pose)),
-            f"{100 * estimate.p_correct:.0f} %", within, str(estimate.views), status)
+            sure, within, str(estimate.views), status)
 
 
 def roll_pitch_yaw(pose: Array) -> tuple[float, float, float]:

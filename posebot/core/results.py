@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from math import isnan
 from typing import Any, Literal, Self, overload
 
 import numpy as np
@@ -75,9 +76,9 @@ class PoseEstimate(ArrayEquality):
         cam_from_obj: 4x4, metres; None when status is "no_pose".
         base_from_obj: the same in the base frame, where known.
         covariance: 6x6 of `cam_from_obj`, along the camera's axes.
-        p_correct: P(MSSD < 10 % of the diameter).
+        p_correct: P(MSSD < 10 % of the diameter); NaN (null in JSON) where the model was never calibrated.
         fit: how well the pose explains the image, 0..1; 0 without one.
-        region90: radii with 90 % coverage.
+        region90: radii with 90 % coverage; None where the model was never calibrated.
         alternatives: other poses that one view leaves possible, best first; empty where the image decides, and after
             views were fused.
         views: number of views fused.
@@ -106,7 +107,8 @@ class PoseEstimate(ArrayEquality):
     mask: NDArray[np.bool_] | None = field(default=None, compare=False, repr=False)
 
     def __repr__(self) -> str:
-        parts = [f"{self.label!r}, {self.status}, p_correct={self.p_correct:.2f}"]
+        stated = "uncalibrated" if isnan(self.p_correct) else f"p_correct={self.p_correct:.2f}"
+        parts = [f"{self.label!r}, {self.status}, {stated}"]
         if self.cam_from_obj is not None:
             x, y, z = self.cam_from_obj[:3, 3]
             parts.append(f"cam_from_obj at ({x:.3f}, {y:.3f}, {z:.3f}) m")
@@ -118,9 +120,10 @@ class PoseEstimate(ArrayEquality):
     def rank(self) -> float:
         """0..1: which of several estimates of one object to prefer.
 
-        `p_correct` is the probability of an accurate pose; `fit` ranks inaccurate ones better.
+        `p_correct` is the probability of an accurate pose; `fit` ranks inaccurate ones better, and is all there is
+        without a calibration.
         """
-        return (self.p_correct + self.fit) / 2
+        return self.fit / 2 if isnan(self.p_correct) else (self.p_correct + self.fit) / 2
 
     @property
     def position_m(self) -> Array | None:
@@ -145,7 +148,8 @@ class PoseEstimate(ArrayEquality):
             "position_m": None if position is None else position.round(6).tolist(),
             "cam_from_obj": _listed(self.cam_from_obj), "base_from_obj": _listed(self.base_from_obj),
             "covariance": None if self.covariance is None else self.covariance.tolist(),
-            "p_correct": round(float(self.p_correct), 4), "fit": round(float(self.fit), 4),
+            "p_correct": None if isnan(self.p_correct) else round(float(self.p_correct), 4),
+            "fit": round(float(self.fit), 4),
             "region90": None if self.region90 is None else {"translation_mm": round(self.region90.translation_mm, 3),
                                                             "rotation_deg": round(self.region90.rotation_deg, 3)},
             "alternatives": [{"cam_from_obj": _listed(other.cam_from_obj),
@@ -171,7 +175,7 @@ class PoseEstimate(ArrayEquality):
             label=data["label"], obj_id=int(data["obj_id"]), score=float(data["score"]),
             box_xyxy=np.asarray(data["box_xyxy"], dtype=float), status=data["status"], reason=data.get("reason", ""),
             cam_from_obj=_matrix(data.get("cam_from_obj")), base_from_obj=_matrix(data.get("base_from_obj")),
-            covariance=_matrix(data.get("covariance")), p_correct=float(data.get("p_correct", 0.0)),
+            covariance=_matrix(data.get("covariance")), p_correct=_number(data.get("p_correct", 0.0)),
             fit=float(data.get("fit", 0.0)),
             region90=Region90(float(region["translation_mm"]), float(region["rotation_deg"])) if region else None,
             alternatives=tuple(Alternative(np.asarray(other["cam_from_obj"], dtype=float), float(other["gap"]))
@@ -220,7 +224,7 @@ class FrameResult(ArrayEquality):
         return self.estimates[index]
 
     def __repr__(self) -> str:
-        objects = ", ".join(f"{entry.label} {entry.status} {entry.p_correct:.2f}" for entry in self.estimates) or "none"
+        objects = ", ".join(f"{entry.label} {entry.status}{_stated(entry)}" for entry in self.estimates) or "none"
         model = "" if self.model is None else f", model {self.model}"
         time = f", {self.stage_ms['total']:.0f} ms" if "total" in self.stage_ms else ""
         return f"{type(self).__name__}({self.frame_id!r}, {len(self)} objects: {objects}{model}{time})"
@@ -265,6 +269,14 @@ class FrameResult(ArrayEquality):
 
 def _listed(pose: Array | None) -> list[list[float]] | None:
     return None if pose is None else pose.round(9).tolist()
+
+
+def _stated(estimate: PoseEstimate) -> str:
+    return "" if isnan(estimate.p_correct) else f" {estimate.p_correct:.2f}"
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
 
 
 def _matrix(value: Any) -> Array | None:

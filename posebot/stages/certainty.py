@@ -13,6 +13,7 @@ from posebot.models.calibration import LEVELS, Calibration, ModeCalibration
 from posebot.stages.scoring.table import SCORES
 from posebot.stages.solution import PoseSolution
 
+UNCALIBRATED = "this model has not been calibrated"
 CAMERA_POSE_UNCERTAIN = "where the camera is, is not known well enough"
 _SINGLE_VIEW_SHIFT, _SINGLE_VIEW_ROTATION = 0.005, 0.01  # sigma that remains in one view: diameters, radians
 OK_RADIUS = 0.2
@@ -113,17 +114,23 @@ def radii(p_correct: float, covariance: Array, diameter: float, obj_id: int, cal
 
 
 def assess(solution: PoseSolution, label: str, obj_id: int, diameter: float, calibration: Calibration) -> PoseEstimate:
-    """The estimate of one object: pose, covariance, p_correct, region90 and a status with its reason."""
+    """The estimate of one object: pose, covariance, p_correct, region90 and a status with its reason.
+
+    A model that was never calibrated for this kind of input gives no p_correct (NaN) and no region.
+    """
     detection = solution.localization.detection
     estimate = PoseEstimate(label, obj_id, detection.score, detection.box_xyxy, reason=solution.reason)
     if solution.pose is None or solution.covariance is None:
         return estimate
     mode = calibration.depth if solution.with_depth else calibration.rgb
     covariance = calibrated(solution.covariance, diameter, mode)
+    if not mode.samples:
+        return estimate.replace(status="low_certainty", reason=UNCALIBRATED, cam_from_obj=solution.pose,
+                                covariance=covariance, p_correct=float("nan"), fit=min(solution.total, 1.0),
+                                alternatives=solution.alternatives)
     p_correct = probability(features(solution, diameter), obj_id, mode)
     region = radii(p_correct, covariance, diameter, obj_id, mode)
-    certain = mode.samples > 0 and p_correct >= mode.ok_threshold
-    reason = too_wide(region, diameter) if certain else doubt(solution, mode)
+    reason = too_wide(region, diameter) if p_correct >= mode.ok_threshold else doubt(solution, mode)
     return estimate.replace(status="low_certainty" if reason else "ok", reason=reason, cam_from_obj=solution.pose,
                             covariance=covariance, p_correct=p_correct, fit=min(solution.total, 1.0),
                             region90=region, alternatives=solution.alternatives)
@@ -146,13 +153,14 @@ def restate(estimate: PoseEstimate, diameter: float, mode: ModeCalibration, side
     """
     if estimate.cam_from_obj is None or estimate.covariance is None:
         return estimate
+    if not mode.samples:
+        return estimate.replace(status="low_certainty", reason=UNCALIBRATED, p_correct=float("nan"), region90=None)
     if estimate.views < 2:
         unsure = estimate.p_correct < mode.ok_threshold or too_wide(estimate.region90, diameter)
         return (estimate.replace(status="low_certainty", reason=CAMERA_POSE_UNCERTAIN)
                 if unsure and estimate.status == "ok" else estimate)
     region = radii(estimate.p_correct, estimate.covariance, diameter, estimate.obj_id, mode, sides=sides)
-    certain = mode.samples > 0 and estimate.p_correct >= mode.ok_threshold
-    reason = (too_wide(region, diameter) if certain
+    reason = (too_wide(region, diameter) if estimate.p_correct >= mode.ok_threshold
               else estimate.reason or "the views together do not fix the pose well")
     return estimate.replace(status="low_certainty" if reason else "ok", reason=reason, alternatives=(),
                             region90=region)
@@ -160,8 +168,6 @@ def restate(estimate: PoseEstimate, diameter: float, mode: ModeCalibration, side
 
 def doubt(solution: PoseSolution, mode: ModeCalibration) -> str:
     """Why a pose is not certain, as shown to a user."""
-    if not mode.samples:
-        return "this model has not been calibrated"
     if mode.never_ok:
         return never_ok(mode, solution.with_depth)
     if solution.visibility < 0.5:

@@ -121,8 +121,9 @@ class Fuser:
         kinematics = by_camera @ self._error.kinematics @ np.swapaxes(by_camera, 1, 2)
         shared = np.concatenate([by_camera, (by_camera @ speed)[..., None]], axis=2)
         vision = vision + np.array([self._min_covariance[estimates[i].obj_id] for i in places]).reshape(-1, 6, 6)
-        return {i: Measurement(poses[n], vision[n], kinematics[n], shared[n],
-                               min(max(estimates[i].p_correct, 1e-3), 1 - 1e-3)) for n, i in enumerate(places)}
+        certain = np.clip(np.nan_to_num([estimates[i].p_correct for i in places], nan=0.5), 1e-3, 1 - 1e-3)
+        return {i: Measurement(poses[n], vision[n], kinematics[n], shared[n], float(certain[n]))
+                for n, i in enumerate(places)}
 
     def _start(self, estimate: PoseEstimate, measured: Measurement, model: ObjectModel) -> Track:
         """A lost track at the same place, or a new one."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,12 +107,14 @@ class Overlay:
 
 
 def label_of(estimate: PoseEstimate) -> str:
-    """Label of an object: name and track, certainty, and the 90 % radius of its position."""
+    """Label of an object: name and track, certainty, and the radii of its 90 % region."""
     name = estimate.label if estimate.track_id is None else f"{estimate.label} #{estimate.track_id}"
     if estimate.status == "no_pose":
         return f"{name}  no pose"
-    radius = "" if estimate.region90 is None else f"  ±{estimate.region90.translation_mm:.1f} mm"
-    return f"{name}  {estimate.p_correct * 100:.0f} %{radius}"
+    stated = "uncalibrated" if isnan(estimate.p_correct) else f"{estimate.p_correct * 100:.0f} %"
+    region = estimate.region90
+    within = "" if region is None else f"  ±{region.translation_mm:.1f} mm ±{region.rotation_deg:.0f}°"
+    return f"{name}  {stated}{within}"
 
 
 def _draw_footer(strip: NDArray[np.uint8], result: FrameResult) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,8 @@ def detections(result: FrameResult, boxes: dict[int, tuple[Array, Array]], camer
         center, size = boxes[estimate.obj_id]
         middle = pose.copy()
         middle[:3, 3] = pose[:3, :3] @ center + pose[:3, 3]
-        hypothesis = {"class_id": estimate.label, "score": estimate.p_correct}
+        score = estimate.score if isnan(estimate.p_correct) else estimate.p_correct
+        hypothesis = {"class_id": estimate.label, "score": score}
         entries.append({
             "header": header, "id": "" if estimate.track_id is None else str(estimate.track_id),
             "results": [{"hypothesis": hypothesis, "pose": {"pose": _pose(pose), "covariance": covariance}}],

@@ -60,7 +60,7 @@ def test_bop_video_pictures_and_mcap(bop_root: Path, bundle_dir: Path, tmp_path:
     assert [(row.scene_id, row.im_id, row.obj_id) for row in rows] == [(3, 0, 1), (3, 2, 1), (3, 7, 1)]
     assert_at_brick(rows[0].cam_from_obj)
     estimate = results(out)[0].estimates[0]
-    assert rows[0].score == pytest.approx((estimate.p_correct + estimate.fit) / 2, abs=2e-4)
+    assert rows[0].score == pytest.approx(estimate.rank, abs=2e-4)
     with av.open(str(tmp_path / "out.mp4")) as container:
         assert sum(1 for _ in container.decode(video=0)) == 3
     assert len(list((tmp_path / "drawn").glob("*.jpg"))) == 3

@@ -75,7 +75,7 @@ def test_a_part_is_found_and_named(scenes, pipeline, turn):
     assert found.label == "bracket"
     assert scenes.error(found.base_from_obj, lying(turn)) < 0.1
     assert (found.status, found.reason, found.region90) == ("low_certainty", REASON, None)
-    assert 0 < found.p_correct < 1
+    assert np.isnan(found.p_correct)  # no calibration says how often such a pose is right
     assert found.mask is None and result.stage_ms["total"] > 0
 
 

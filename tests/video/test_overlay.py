@@ -107,8 +107,9 @@ def test_any_size_is_even(scale: int) -> None:
 
 
 def test_labels_say_what_is_known() -> None:
-    assert label_of(ESTIMATE) == "brick  93 %  ±2.0 mm"
+    assert label_of(ESTIMATE) == "brick  93 %  ±2.0 mm ±3°"
     assert label_of(ESTIMATE.replace(track_id=4, region90=None)) == "brick #4  93 %"
+    assert label_of(ESTIMATE.replace(p_correct=float("nan"), region90=None)) == "brick  uncalibrated"
     assert label_of(ESTIMATE.replace(status="no_pose")) == "brick  no pose"
 
 

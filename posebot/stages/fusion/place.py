@@ -26,7 +26,7 @@ def suppress(estimates: Sequence[PoseEstimate], models: dict[int, ObjectModel]) 
     Estimates of one object are in one place within half its diameter, those of two objects only within 30 %.
     """
     posed = [estimate for estimate in estimates if estimate.cam_from_obj is not None]
-    posed.sort(key=lambda entry: -(entry.p_correct + 1e-3 * entry.score))
+    posed.sort(key=lambda entry: -(float(np.nan_to_num(entry.p_correct)) + 1e-3 * entry.score))
     clash = _clashes(posed, models)
     kept: list[int] = []
     for place in range(len(posed)):

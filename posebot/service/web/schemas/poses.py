@@ -136,7 +136,8 @@ class EstimateOut(BaseModel):
     base_from_obj: list[list[float]] | None = Field(description="4x4, metres, robot's base frame")
     covariance: list[list[float]] | None = Field(description="6x6 of cam_from_obj; x, y, z, rx, ry, rz; metres and "
                                                  "radians, along the camera's axes (ROS PoseWithCovariance)")
-    p_correct: float = Field(description="calibrated P(every surface point within 10 % of the diameter)")
+    p_correct: float | None = Field(description="calibrated P(every surface point within 10 % of the diameter); null "
+                                    "where the model was never calibrated")
     fit: float = Field(default=0.0, description="how well the pose explains the image, 0..1; 0 without a pose")
     region90: Region90Out | None
     alternatives: list[AlternativeOut] = Field(default=[], description="clearly different poses that this view does "

@@ -1,7 +1,7 @@
 // The live image: the raw frame with boxes, outlines, axes and labels of the result of the same frame.
 
 import { apply, project } from "./geometry.js";
-import { percent, plain } from "./format.js";
+import { fixed, percent, plain } from "./format.js";
 import { place } from "./labels.js";
 import { meshOf } from "./meshes.js";
 import { drawOutline, outlineOf } from "./outline.js";
@@ -144,7 +144,10 @@ export class ImageView {
 /** @param {any} estimate */
 function labelOf(estimate) {
   const name = plain(estimate.label) + (estimate.track_id === null ? "" : ` #${estimate.track_id}`);
-  return `${MARKS[estimate.status]} ${name}  ${estimate.status === "no_pose" ? "no pose" : percent(estimate.p_correct)}`;
+  if (estimate.status === "no_pose") return `${MARKS[estimate.status]} ${name}  no pose`;
+  const region = estimate.region90;
+  const within = region ? `  ±${fixed(region.translation_mm, 1)} mm ±${fixed(region.rotation_deg, 0)}°` : "";
+  return `${MARKS[estimate.status]} ${name}  ${percent(estimate.p_correct)}${within}`;
 }
 
 /** @param {number[]} box xyxy @param {number} scale @returns {import("./labels.js").Box} */

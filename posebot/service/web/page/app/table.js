@@ -106,7 +106,7 @@ export class ObjectTable {
     const pose = poseOf(estimate);
     const [position, angles] = pose ? [positionOf(pose), rollPitchYaw(pose)] : [[], []];
     COLUMNS.forEach((name, i) => setText(cells[name], i < 3 ? length(position[i], this.unit) : fixed(angles[i - 3], 1)));
-    cells.bar.style.width = `${100 * estimate.p_correct}%`;
+    cells.bar.style.width = `${100 * (estimate.p_correct ?? 0)}%`;
     cells.bar.className = `fill ${mark}`;
     setText(cells.percent, estimate.cam_from_obj ? percent(estimate.p_correct) : "–");
     const region = estimate.region90;
