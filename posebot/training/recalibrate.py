@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from posebot.core.errors import BundleError, DatasetError, InputError
 from posebot.datasets.bop import BopDataset
@@ -78,7 +78,8 @@ def recalibrate(request: Recalibration, say: Say = print) -> Manifest:
         if f"{mode}_estimates" not in found:
             raise DatasetError(request.dataset, f"gives too few estimates to calibrate {mode}", "more images")
     new = replace(bundle.manifest.calibration, **{mode: getattr(fitted, mode) for mode in request.modes})
-    manifest = _updated(replace(bundle.manifest, calibration=new), request, found)
+    images = {"name": data.root.resolve().name, "split": data.split, "frames": len(keys)}
+    manifest = _updated(replace(bundle.manifest, calibration=new), request, found, images)
     write_bundle(request.out or folder, manifest, bundle.detector, bundle.localizer, folder / MODELS)
     return manifest
 
@@ -89,14 +90,17 @@ def next_patch(version: str) -> str:
     return f"{head}.{int(last) + 1}" if dot and last.isdigit() else f"{version}.1"
 
 
-def _updated(manifest: Manifest, request: Recalibration, found: Mapping[str, float]) -> Manifest:
-    """Metrics, version, and the pose stage, if no older calibration is left."""
+def _updated(manifest: Manifest, request: Recalibration, found: Mapping[str, float],
+             images: Mapping[str, Any]) -> Manifest:
+    """Metrics, images, version, and the pose stage, if no older calibration is left."""
     others = {"rgb", "depth"} - set(request.modes)
     older = any(getattr(manifest.calibration, mode).samples for mode in others)
     stage = manifest.pose_stage if older else PoseStage(POSE_STAGE_VERSION, manifest.pose_stage.settings)
     metrics = {**(manifest.provenance.get("metrics") or {}), **found}
+    before = manifest.provenance.get("calibrated") if older else None
+    calibrated = [*(before if isinstance(before, list) else ()), dict(images)]
     return replace(manifest, version=request.version or next_patch(manifest.version), pose_stage=stage,
-                   provenance=manifest.provenance | {"metrics": metrics})
+                   provenance={**manifest.provenance, "metrics": metrics, "calibrated": calibrated})
 
 
 def _own_log(request: Recalibration, folder: Path) -> Path:

@@ -226,6 +226,7 @@ class _Run:
             "posebot": posebot.__version__, "commit": assemble.commit(), "finished": time.strftime("%Y-%m-%d"),
             "data": {"name": self.request.dataset.resolve().name, "split": self.config.split,
                      "scenes": len(self.source.scenes), "held_out_frames": calibrated["frames"]},
+            "calibrated": [{"name": self.held.root.name, "split": self.held.split, "frames": calibrated["frames"]}],
             "seed": self.config.seed, "settings": {name: asdict(getattr(self.config, name)) for name in NETWORKS},
             "trained": learned, "metrics": calibrated["metrics"], "export": exported,
         }

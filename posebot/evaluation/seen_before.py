@@ -1,0 +1,30 @@
+"""Whether a bundle has seen the images of a split before: its networks learned from them, or its certainty was fitted.
+
+`provenance` of bundle.yaml records both by the data set's folder name and the split: `data` and `calibrated`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def seen_before(provenance: Mapping[str, Any], dataset: str, split: str) -> str | None:
+    """A warning where figures are better than on new images; None where the bundle is not known to have seen these.
+
+    Args:
+        provenance: of the bundle. dataset: folder name of the data set. split: of it.
+    """
+    wanted = {"name": dataset, "split": split}
+    calibrated = provenance.get("calibrated")
+    if _names(provenance.get("data"), wanted):
+        return f"{split} trained this bundle: all figures look better than they are; judge it on a split of its own"
+    if any(_names(images, wanted) for images in (calibrated if isinstance(calibrated, list) else ())):
+        return (f"{split} fitted the certainty of this bundle: its ok share and its regions look better than they are; "
+                "judge it on a split of its own")
+    return None
+
+
+def _names(images: Any, wanted: Mapping[str, str]) -> bool:
+    """Whether an entry of the provenance, which is free text and may be missing, names these images."""
+    return isinstance(images, Mapping) and all(images.get(key) == value for key, value in wanted.items())
