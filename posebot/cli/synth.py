@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -39,7 +40,9 @@ def synth(
     fov: Annotated[float, typer.Option(min=5, max=150, help="Horizontal field of view, degrees.")] = 58.4,
     camera: Annotated[Path | None, typer.Option(help="Intrinsics with width and height, JSON or YAML.")] = None,
     jitter: Annotated[float, typer.Option(min=0, max=0.8, help="Relative range of the random focal length.")] = 0.1,
-    distance: Annotated[str, typer.Option(help="Nearest and farthest object distance, metres.")] = "0.4-1.4",
+    distance: Annotated[str | None, typer.Option(
+        help="Nearest and farthest object distance, metres, such as 0.4-1.4. Default: proposed by the objects' size.")]
+    = None,
     upright: Annotated[float | None, typer.Option(
         min=0, max=1, help="Share of the objects placed upright (z up, as modelled). Default: random.")] = None,
     standing: Annotated[float | None, typer.Option(min=0, max=1, hidden=True, help="Old name of --upright.")] = None,
@@ -51,28 +54,33 @@ def synth(
 ) -> None:
     """Render a labelled dataset: images, depth, masks, poses, boxes, visibility.
 
-    Scenes show objects dropped on a table, or floating, among distractors, with domain randomisation.
+    Scenes show objects dropped on a table, or floating, among distractors of their size, with domain randomisation.
     """
     if standing is not None and upright is None:
         from posebot.core.deprecation import renamed
 
         renamed("posebot synth", "--standing", "--upright")
         upright = standing
+    from posebot.objects.bop_models import load_objects
     from posebot.synth import SynthConfig
+    from posebot.synth.distance import scene_scale
 
+    models, lens = _models(objects), _camera(camera, size, fov)
+    diameters = {model.label: model.diameter for model in load_objects(models).values()}
     config = SynthConfig(
-        objects=_models(objects), frames=frames, out=out, split=split, seed=seed, renderer=renderer.value, mix=mix,
-        backgrounds=backgrounds, distractors=tuple(distractors or ()), camera=_camera(camera, size, fov), jitter=jitter,
-        distance=_distance_range(distance), upright=upright, per_scene=per_scene, depth_noise=depth_noise,
+        objects=models, frames=frames, out=out, split=split, seed=seed, renderer=renderer.value, mix=mix,
+        backgrounds=backgrounds, distractors=tuple(distractors or ()), camera=lens, jitter=jitter,
+        distance=_distance_range(distance, diameters, lens), scale=scene_scale(diameters),
+        upright=upright, per_scene=per_scene, depth_noise=depth_noise,
         jpg_quality=None if png else 95, workers=workers)
     result = _generate_with_progress(config)
-    if json:
-        print_json(result.to_dict())
-    elif result.frames:
+    if not json:
         typer.echo(f"{result.frames} frames in {result.seconds:.0f} s ({result.rate:.1f} per second), "
-                   f"{result.skipped} already present; seed {seed}; {out / split}")
-    else:
-        typer.echo(f"all {result.skipped} frames are already present; {out / split}")
+                   f"{result.skipped} already present; seed {seed}; {out / split}" if result.frames else
+                   f"all {result.skipped} frames are already present; {out / split}")
+    summary = _summarize(out, split, json)
+    if json:
+        print_json(result.to_dict() | summary)
 
 
 def _generate_with_progress(config: SynthConfig) -> SynthResult:
@@ -118,8 +126,51 @@ def _camera(path: Path | None, size: str, fov: float) -> Camera:
     return Camera(K, round(width), round(height))
 
 
-def _distance_range(text: str) -> tuple[float, float]:
-    return _parse_pair(text, "-", "--distance", "NEAREST-FARTHEST in metres, such as 0.4-1.4")
+def _distance_range(text: str | None, diameters: Mapping[str, float], camera: Camera) -> tuple[float, float]:
+    """The range that was given, or one that suits the objects; said on stderr, with what is too small for it."""
+    from posebot.synth.distance import MIN_PIXELS, object_pixels, propose_distance
+
+    if text is not None:
+        near, far = _parse_pair(text, "-", "--distance", "NEAREST-FARTHEST in metres, such as 0.4-1.4")
+    else:
+        proposed = propose_distance(diameters, camera)
+        near, far = proposed.near, proposed.far
+        sizes = ", ".join(f"{name} ({1000 * size:.0f} mm) {object_pixels(camera, size, far):.0f} to "
+                          f"{object_pixels(camera, size, near):.0f} pixels" for name, size in diameters.items())
+        _say(f"distance {near:g}-{far:g} m: {sizes}; --distance changes it")
+        if proposed.large:
+            _say(f"warning: {', '.join(proposed.large)}: larger than the image at {near:g} m; render it by itself")
+    small = [name for name, size in diameters.items() if far > 0 and object_pixels(camera, size, far) < MIN_PIXELS]
+    if small:
+        _say(f"warning: {', '.join(small)}: under {MIN_PIXELS} pixels at {far:g} m, hardly to be found there: go "
+             "nearer, use a longer lens or a larger image, or render it by itself")
+    return near, far
+
+
+def _summarize(out: Path, split: str, quiet: bool) -> dict[str, Any]:
+    """Say what the images show of each object, and write a contact sheet."""
+    from posebot.datasets.bop import BopDataset
+    from posebot.datasets.summary import CONTACT_SHEET, summarize_objects, write_contact_sheet
+    from posebot.synth.distance import MIN_PIXELS
+
+    data = BopDataset(out, split)
+    summaries = summarize_objects(data)
+    sheet = write_contact_sheet(data, out / split / CONTACT_SHEET)
+    if not quiet:
+        for entry in summaries:
+            typer.echo(f"{entry.label}: {entry.instances} instances, median {entry.pixels:.0f} pixels; half in sight "
+                       f"{entry.half:.0%}, a tenth {entry.tenth:.0%}; {entry.crops} usable crops")
+            if entry.pixels < MIN_PIXELS:
+                _say(f"warning: {entry.label} is {entry.pixels:.0f} pixels long in the median: too small; --distance")
+            if entry.half < 0.5:
+                _say(f"warning: {entry.label} is hidden or outside the image by more than half in "
+                     f"{1 - entry.half:.0%} of the cases: render more images, or from farther away")
+        typer.echo(f"look at them: {sheet}")
+    return {"objects": [entry.to_dict() for entry in summaries], "contact_sheet": str(sheet)}
+
+
+def _say(text: str) -> None:
+    console().print(text, soft_wrap=True)
 
 
 def _parse_pair(text: str, separator: str, flag: str, expected: str) -> tuple[float, float]:

@@ -16,6 +16,7 @@ from posebot.core.errors import InputError, RunStateError
 Renderer = Literal["raster", "path", "mix"]
 _MAY_DIFFER = ("frames", "workers", "out", "objects", "backgrounds", "distractors")  # when a run is resumed
 _OLD_NAMES = {"upright": "standing", "required_objects": "focus"}  # in records of earlier versions
+_BEFORE = {"scale": 1.0}  # what earlier versions did without a record of it
 DEFAULT_CAMERA = Camera(np.array([[572.4, 0, 325.3], [0, 573.6, 242.0], [0, 0, 1]]), 640, 480)
 
 
@@ -34,6 +35,8 @@ class SynthConfig:
         workers: processes; 0: in this process. required_objects: IDs of objects that are in every scene.
         upright: share of objects placed upright (z up, as modelled), viewed from above by a camera without roll. None:
         about a third are upright on the table, none of the floating ones.
+        scale: size of the scenes, 1 for objects of the kit's size (`distance.scene_scale`): distractors, clutter, table
+        and lights grow and shrink with the objects.
     """
 
     objects: Path
@@ -55,6 +58,7 @@ class SynthConfig:
     workers: int = 2
     required_objects: tuple[int, ...] = ()
     upright: float | None = None
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         checks = (("frames", self.frames, self.frames >= 1, "1 or more"),
@@ -67,11 +71,17 @@ class SynthConfig:
                    "a folder name such as train or val"),
                   ("jitter", self.jitter, 0 <= self.jitter < 0.9, "0 to 0.9"),
                   ("upright", self.upright, self.upright is None or 0 <= self.upright <= 1, "0 to 1"),
+                  ("scale", self.scale, 0.01 <= self.scale <= 100, "0.01 to 100"),
                   ("distance", self.distance, 0.05 < self.distance[0] <= self.distance[1] < 6.5,
                    "nearest <= farthest, between 0.05 and 6.5 metres"))
         for name, value, valid, expected in checks:
             if not valid:
                 raise InputError(f"synth {name}", f"{value} is not valid", expected)
+
+    @property
+    def scene_distance(self) -> tuple[float, float]:
+        """`distance` in scenes of the kit's size."""
+        return self.distance[0] / self.scale, self.distance[1] / self.scale
 
     @property
     def scenes(self) -> int:
@@ -102,7 +112,7 @@ def require_same(where: Path, before: Mapping[str, Any], config: SynthConfig) ->
     """
     current = config.to_dict()
     for name in current:
-        previous = before.get(name, before.get(_OLD_NAMES.get(name, name)))
+        previous = before.get(name, before.get(_OLD_NAMES.get(name, name), _BEFORE.get(name)))
         if name not in _MAY_DIFFER and (previous or None) != (current[name] or None):
             raise RunStateError(f"{where}: {config.split}",
                                 f"was started with {name} = {previous}, not {current[name]}",

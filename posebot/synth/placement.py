@@ -25,8 +25,8 @@ def random_camera(config: SynthConfig, rng: np.random.Generator) -> Camera:
 
 
 def random_distance(config: SynthConfig, rng: np.random.Generator) -> float:
-    """A random object distance, metres."""
-    near, far = config.distance
+    """A random object distance, metres in a scene of the kit's size."""
+    near, far = config.scene_distance
     return float(rng.uniform(near, far))
 
 

@@ -2,6 +2,8 @@
 
 Most frames show a tabletop scene: objects dropped on a table (physics simulation), seen from `VIEWS` camera poses, each
 with another table surface, lighting and background. The others show floating objects in arbitrary orientations.
+
+Scenes are made in the kit's size: `load_assets` scales objects to it, `FrameRenderer` scales the labels back.
 """
 
 from __future__ import annotations
@@ -144,7 +146,7 @@ class SceneSampler:
         items: list[Item] = []
         for item in [*self._targets(rng), *self._distractors(rng, int(rng.integers(1, 9)))]:
             extent = bounding_radius(self.library, item)
-            at = free_position(camera, base, self.config.distance, placed, extent, rng)
+            at = free_position(camera, base, self.config.scene_distance, placed, extent, rng)
             placed.append((at, extent))
             rotation = world_from_cam[:3, :3] @ rotation_from_quaternion(rng.normal(size=4))
             rotation = random_upright_rotation(rng) if upright and item.obj_id else rotation

@@ -102,3 +102,30 @@ def test_a_file_as_out_is_refused(models: Path, tmp_path: Path, capfd: pytest.Ca
     (tmp_path / "out").write_text("a file")
     assert run(command(models, tmp_path / "out")) == 2
     assert "cannot be written" in capfd.readouterr().err
+
+
+@pytest.mark.usefixtures("opengl")
+def test_distance_is_proposed_and_the_images_are_summed_up(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """tip: 113 mm; a lens of 100 pixels: half of the 72 pixels at 0.31 m, 60 pixels at 0.19 m: 0.31 m and half more."""
+    camera = tmp_path / "camera.json"
+    camera.write_text('{"fx": 100, "fy": 100, "cx": 47.5, "cy": 35.5, "width": 96, "height": 72}')
+    assert run([*command(models, tmp_path / "out"), "--camera", str(camera)]) == 0
+    told = capsys.readouterr()
+    assert "distance 0.31-0.46 m: tip (113 mm) 25 to 36 pixels; --distance changes it" in told.err
+    assert "warning: tip: under 30 pixels at 0.46 m" in told.err
+    assert "tip: " in told.out
+    assert "usable crops" in told.out
+    assert (tmp_path / "out" / "train" / "contact_sheet.jpg").is_file()
+    assert json.loads((tmp_path / "out" / "dataset.json").read_text())["splits"]["train"]["scale"] == 0.86
+
+
+@pytest.mark.usefixtures("opengl")
+def test_a_distance_at_which_a_part_is_too_small_is_warned_of(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*command(models, tmp_path), "--distance", "0.3-1.4", "--json"]) == 0
+    told = capsys.readouterr()
+    assert "under 30 pixels at 1.4 m" in told.err
+    assert json.loads(told.out)["objects"][0]["label"] == "tip"

@@ -14,11 +14,14 @@ import pytest
 
 from posebot.core.camera import unproject
 from posebot.core.errors import InputError
+from posebot.core.frame import Frame
 from posebot.core.transforms import inverse
 from posebot.datasets.bop import BopDataset
+from posebot.datasets.bop_writer import GroundTruth
+from posebot.objects.bop_models import load_objects, save_objects
 from posebot.synth import SynthConfig, generate
 from posebot.synth.config import require_same
-from posebot.synth.frame_renderer import load_assets
+from posebot.synth.frame_renderer import FrameRenderer, load_assets
 from posebot.synth.opengl import OpenGLContext
 
 pytestmark = pytest.mark.usefixtures("gl")  # skips all where there is no OpenGL
@@ -166,3 +169,35 @@ def test_depth_noise_changes_depth_and_nothing_else(config: SynthConfig, tmp_pat
     exact, read = contents(config.out / "train"), contents(noisy.out / "train")
     changed = {name for name in exact if exact[name] != read[name]}
     assert changed == {"000000/depth/000000.png", "000000/scene_gt_info.json"}
+
+
+def test_scenes_scale_with_the_objects(config: SynthConfig, models: Path) -> None:
+    """The same scene in twice the size: the same image, depth and positions twice as large."""
+    one, other = (load_frame(each) for each in (config, config.replace(
+        objects=doubled(models, config.out.parent / "doubled"), scale=2 * config.scale,
+        distance=(2 * config.distance[0], 2 * config.distance[1]))))
+    np.testing.assert_array_equal(one[0].rgb, other[0].rgb)
+    np.testing.assert_allclose(other[0].depth, 2 * one[0].depth, rtol=1e-5)
+    assert len(one[1]) > 0
+    for first, second in zip(one[1], other[1], strict=True):
+        np.testing.assert_allclose(second.cam_from_obj[:3, 3], 2 * first.cam_from_obj[:3, 3], rtol=1e-6)
+        np.testing.assert_allclose(second.cam_from_obj[:3, :3], first.cam_from_obj[:3, :3], atol=1e-9)
+
+
+def load_frame(config: SynthConfig) -> tuple[Frame, list[GroundTruth]]:
+    return FrameRenderer(config).frame(1)
+
+
+def doubled(models: Path, out: Path) -> Path:
+    objects = load_objects(models)
+    save_objects(out, {number: replace(model, mesh=replace(model.mesh, vertices=2 * model.mesh.vertices),
+                                       diameter=2 * model.diameter) for number, model in objects.items()})
+    return out
+
+
+def test_a_split_of_an_earlier_version_is_continued_with_its_own_scale_only(config: SynthConfig) -> None:
+    before = config.to_dict()
+    del before["scale"]
+    require_same(config.out, before, config)
+    with pytest.raises(InputError, match="was started with scale = 1"):
+        require_same(config.out, before, config.replace(scale=0.3))

@@ -1,0 +1,69 @@
+"""Distances that suit parts and camera: how large an object is in the image, and from where it is seen well."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from posebot.core.camera import Camera
+
+FAR_PIXELS = 60
+"""Diameter in the image of the smallest object at the farthest proposed distance: enough to tell its pose."""
+MIN_PIXELS = 30
+"""Diameter in the image below which an object is hardly found, and its pose hardly known."""
+_LARGEST_SHARE = 0.5  # of the image's shorter side: diameter of the largest object at the nearest distance
+_MAX_RATIO, _MIN_RATIO = 3.0, 1.5  # farthest / nearest distance
+_NEAREST, _FARTHEST = 0.1, 6.0  # metres: what cameras focus on and depth cameras measure
+KIT_SIZE = 0.1323
+"""Geometric mean of the kit's diameters, metres: the size that scenes are designed for."""
+
+
+@dataclass(frozen=True)
+class ProposedDistance:
+    """Nearest and farthest distance, metres, and the objects that are too small or too large for this range.
+
+    Attributes:
+        small: labels of objects under `FAR_PIXELS` at the farthest distance.
+        large: labels of objects that exceed half of the image's shorter side at the nearest distance.
+    """
+
+    near: float
+    far: float
+    small: tuple[str, ...] = ()
+    large: tuple[str, ...] = ()
+
+
+def object_pixels(camera: Camera, diameter: float, distance: float) -> float:
+    """Diameter in pixels of an object of `diameter` (metres) at `distance` (metres): fx diameter / distance."""
+    return float(np.sqrt(camera.K[0, 0] * camera.K[1, 1]) * diameter / distance)
+
+
+def propose_distance(diameters: Mapping[str, float], camera: Camera) -> ProposedDistance:
+    """A range of distances for objects of these diameters (metres, by label).
+
+    From the distance at which the largest fills half of the image's shorter side to that at which the smallest has
+    `FAR_PIXELS`, at most a factor of 3. Where sizes differ so much that no distance suits all, the largest decides, and
+    the small ones are named.
+    """
+    smallest, largest = min(diameters.values()), max(diameters.values())
+    near = object_pixels(camera, largest, 1.0) / (_LARGEST_SHARE * min(camera.width, camera.height))
+    far = object_pixels(camera, smallest, 1.0) / FAR_PIXELS
+    near = _rounded(np.clip(max(near, far / _MAX_RATIO), _NEAREST, _FARTHEST / _MIN_RATIO))
+    far = _rounded(np.clip(far, _MIN_RATIO * near, _FARTHEST))
+    limit = _LARGEST_SHARE * min(camera.width, camera.height)
+    return ProposedDistance(
+        near, far,
+        tuple(name for name, size in diameters.items() if object_pixels(camera, size, far) < 0.95 * FAR_PIXELS),
+        tuple(name for name, size in diameters.items() if object_pixels(camera, size, near) > 1.05 * limit))
+
+
+def scene_scale(diameters: Mapping[str, float]) -> float:
+    """How much larger than the kit the objects are (geometric mean): scenes are made in the kit's size, then scaled."""
+    return round(float(np.exp(np.mean(np.log(list(diameters.values()))))) / KIT_SIZE, 2)
+
+
+def _rounded(metres: float) -> float:
+    """Two significant digits."""
+    return float(f"{metres:.2g}")
