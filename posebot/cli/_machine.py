@@ -11,7 +11,7 @@ from pathlib import Path
 
 import posebot
 from posebot.cli._errors import SYSTEM_PACKAGES
-from posebot.cli._packages import Check, Status, installed, packages
+from posebot.cli._packages import TASKS, Check, Status, Task, installed, packages
 from posebot.core.machine import cores
 
 _TRY_CV2 = "import cv2; print(cv2.__version__)"
@@ -41,15 +41,16 @@ def examine(quick: bool = False) -> Iterator[Check]:
     yield runtimes()
     if quick:
         return
-    yield attempt("OpenCV", _TRY_CV2, "missing", SYSTEM_PACKAGES)
+    yield attempt("OpenCV", _TRY_CV2, "missing", SYSTEM_PACKAGES, TASKS)
     if installed("moderngl"):
-        yield attempt("OpenGL (EGL)", _TRY_EGL, "warn", f"for posebot synth and demo; {SYSTEM_PACKAGES}")
+        yield attempt("OpenGL (EGL)", _TRY_EGL, "warn", f"for posebot synth and demo; {SYSTEM_PACKAGES}",
+                      ("rendering",))
     if installed("mitsuba"):
         advice = "for the path tracer; on Debian: apt-get install libllvm19 libatomic1"
         yield attempt("Mitsuba", _TRY_MITSUBA, "warn", advice)
     if installed("torch"):
         advice = "install the versions of torch and torchvision in requirements.txt; they must match"
-        yield attempt("torch", _TRY_TORCH, "warn", advice)
+        yield attempt("torch", _TRY_TORCH, "warn", advice, ("training",))
 
 
 def system() -> Iterator[Check]:
@@ -57,7 +58,7 @@ def system() -> Iterator[Check]:
     version = platform.python_version()
     enough = sys.version_info >= (3, 11)
     yield Check("Python", "ok" if enough else "missing", f"{version}, posebot {posebot.__version__}",
-                "" if enough else "Python 3.11 or newer")
+                "" if enough else "Python 3.11 or newer", () if enough else TASKS)
     yield Check("CPU", "ok", f"{cores()} cores for this process, {platform.machine()}")
     memory = _available_memory_gb()
     if memory is not None:
@@ -80,19 +81,20 @@ def runtimes() -> Check:
         providers = ", ".join(name.removesuffix("ExecutionProvider")
                               for name in onnxruntime.get_available_providers())
     except Exception as error:  # a broken native library may raise anything
-        return Check("runtimes", "missing", f"{type(error).__name__}: {error}", "pip install -r requirements.txt")
+        return Check("runtimes", "missing", f"{type(error).__name__}: {error}", "pip install -r requirements.txt",
+                     ("inference", "training", "serving"))
     return Check("runtimes", "ok", f"OpenVINO: {devices}; ONNX Runtime: {providers}")
 
 
-def attempt(name: str, code: str, failed: Status, advice: str) -> Check:
+def attempt(name: str, code: str, failed: Status, advice: str, stops: tuple[Task, ...] = ()) -> Check:
     """Run Python code in a subprocess, as it may hang or crash. The last line that it prints is the result."""
     try:
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     except subprocess.TimeoutExpired:
-        return Check(name, failed, "no answer within 120 s", advice)
+        return Check(name, failed, "no answer within 120 s", advice, stops)
     lines = (done.stdout if done.returncode == 0 else done.stderr).strip().splitlines()
     last = lines[-1] if lines else f"exit code {done.returncode}"
-    return Check(name, "ok", last) if done.returncode == 0 else Check(name, failed, last, advice)
+    return Check(name, "ok", last) if done.returncode == 0 else Check(name, failed, last, advice, stops)
 
 
 def _available_memory_gb() -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -14,36 +14,43 @@ from packaging.utils import canonicalize_name
 import posebot
 
 Status = Literal["ok", "warn", "missing"]
-EXTRAS = ("synth", "evaluate", "train", "yolo")
+Task = Literal["inference", "training", "serving", "rendering"]
+TASKS: tuple[Task, ...] = ("inference", "training", "serving", "rendering")
+EXTRAS: dict[str, tuple[Task, ...]] = {  # and what does not work without them
+    "synth": ("rendering",), "evaluate": (), "train": ("training",), "yolo": (), "serve": ("serving",)}
 TWINS = {"onnxruntime": "onnxruntime-gpu", "opencv-python": "opencv-python-headless"}  # the same modules
 
 
 @dataclass(frozen=True)
 class Check:
-    """One line of the report: the name of the check, its status, what was found, and how to fix it."""
+    """One line of the report: the name of the check, its status, what was found, how to fix it, and what does not work
+    because of it."""
 
     name: str
     status: Status
     found: str
     advice: str = ""
+    stops: tuple[Task, ...] = ()
 
 
 def packages() -> Iterator[Check]:
     """Packages that are missing, outside the allowed range, or not of the tested version, for each extra."""
     requirements = [Requirement(line) for line in metadata.requires("posebot") or []]
     pins = tested_versions()
-    for extra in ("", *EXTRAS):
+    for extra, tasks in {"": TASKS, **EXTRAS}.items():
         wanted = [one for one in requirements if one.name != "posebot" and _belongs(one, extra)]
         missing = [one.name for one in wanted if not (installed(one.name) or installed(TWINS.get(one.name, "")))]
         wanted = [one for one in wanted if installed(one.name)]
         name = f"packages [{extra}]" if extra else "packages"
         command = f"pip install 'posebot[{extra}]'" if extra else "pip install posebot"
         if missing:
-            yield Check(name, "warn" if extra else "missing", f"not installed: {', '.join(missing)}", command)
+            found = f"not installed: {', '.join(missing)}"
+            yield Check(name, "warn" if extra else "missing", found, command, tasks)
             continue
         clashes = [clash for one in wanted if (clash := conflict(one))]
         if clashes:
-            yield Check(name, "warn" if extra else "missing", "; ".join(clashes), "pip install -r requirements.txt")
+            yield Check(name, "warn" if extra else "missing", "; ".join(clashes), "pip install -r requirements.txt",
+                        tasks)
         else:
             yield _against_pins(name, wanted, pins)
     duplicates = [name for name in ("opencv-python-headless", "opencv-contrib-python") if installed(name)]
@@ -51,6 +58,12 @@ def packages() -> Iterator[Check]:
         yield Check("OpenCV packages", "warn",
                     f"{', '.join(duplicates)} beside opencv-python: they overwrite each other",
                     f"pip uninstall {' '.join(duplicates)}; pip install --force-reinstall opencv-python")
+
+
+def able(checks: Iterable[Check]) -> dict[Task, Check | None]:
+    """What this machine can do: for each task the first check that stops it, None if it works."""
+    listed = list(checks)
+    return {task: next((check for check in listed if task in check.stops), None) for task in TASKS}
 
 
 def conflict(requirement: Requirement) -> str:

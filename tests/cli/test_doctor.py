@@ -8,7 +8,8 @@ from packaging.requirements import Requirement
 
 from posebot.cli import _machine, _packages
 from posebot.cli._machine import attempt
-from posebot.cli._packages import Check, conflict, packages, tested_versions
+from posebot.cli._packages import TASKS, Check, able, conflict, packages, tested_versions
+from posebot.cli.doctor import summary
 from posebot.cli.main import run
 
 
@@ -25,17 +26,31 @@ def test_quick_report_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_report_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["doctor", "--quick"]) == 0
-    assert "Python: 3." in capsys.readouterr().out
+    report = capsys.readouterr().out
+    assert "Python: 3." in report
+    assert report.splitlines()[-1] == (
+        "inference: yes, training: yes, serving: yes, rendering: yes; --quick has tried nothing")
+
+
+def test_the_last_line_says_what_works_and_why_the_rest_does_not() -> None:
+    checks = [Check("packages [yolo]", "warn", "not installed: ultralytics", "pip install 'posebot[yolo]'"),
+              Check("packages [serve]", "warn", "not installed: fastapi", "pip install 'posebot[serve]'", ("serving",)),
+              Check("torch", "warn", "ImportError", "install torch", ("training",))]
+    assert summary(able(checks)) == (
+        "inference: yes, training: no, because ImportError (install torch), "
+        "serving: no, because not installed: fastapi (pip install 'posebot[serve]'), rendering: yes")
 
 
 def test_what_is_missing_gives_exit_code_3(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    broken = Check("OpenCV", "missing", "libGL.so.1: cannot open [shared] object", "apt-get install libgl1")
+    broken = Check("OpenCV", "missing", "libGL.so.1: cannot open [shared] object", "apt-get install libgl1", TASKS)
     monkeypatch.setattr(_machine, "examine", lambda quick: iter([broken]))
     assert run(["doctor"]) == 3
+    why = "no, because libGL.so.1: cannot open [shared] object (apt-get install libgl1)"
     assert capsys.readouterr().out == (
-        "missing OpenCV: libGL.so.1: cannot open [shared] object\n        → apt-get install libgl1\n")
+        "missing OpenCV: libGL.so.1: cannot open [shared] object\n        → apt-get install libgl1\n"
+        f"inference: {why}, training: {why}, serving: {why}, rendering: {why}\n")
 
 
 def test_conflict_names_both_versions() -> None:
@@ -51,12 +66,15 @@ def test_conflict_looks_one_level_deeper(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_packages_not_installed_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metadata, "requires", lambda name: ["numpy", "absent-a", "absent-b>1; extra == 'synth'"])
+    monkeypatch.setattr(metadata, "requires", lambda name: ["numpy", "absent-a", "absent-b>1; extra == 'synth'",
+                                                          "absent-c; extra == 'serve'"])
     checks = {check.name: check for check in packages()}
     assert checks["packages"].status == "missing"
     assert checks["packages"].found == "not installed: absent-a"
     assert checks["packages [synth]"].status == "warn"
     assert checks["packages [synth]"].advice == "pip install 'posebot[synth]'"
+    assert checks["packages [serve]"].stops == ("serving",)
+    assert checks["packages [serve]"].advice == "pip install 'posebot[serve]'"
 
 
 def test_the_cuda_build_stands_in_for_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
