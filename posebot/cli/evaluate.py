@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from posebot.evaluation.run import Executor
     from posebot.evaluation.worker import EvaluationSplit
 
+RUNS = Path("runs/evaluate")
+
 
 def evaluate(
     dataset: Annotated[Path | None, typer.Option("--dataset", help="Folder of a BOP data set.")] = None,
@@ -53,14 +55,12 @@ def evaluate(
         raise InputError("--dataset", "is missing", "the folder of a BOP data set, or --picks")
     if shifted and estimates is not None:
         raise InputError("--shifted", "applies to the images of a bundle, not to a csv", "--bundle")
-    name = f"{dataset.name}-{split}{'-shifted' if shifted else ''}-{Path(estimates or bundle or '').stem}"
-    folder = out or Path("runs/evaluate") / name
     on_cluster = ray or address is not None
     chosen = EvaluationSplit(dataset.resolve() if on_cluster else dataset, split, depth, _numbers(objects), shifted)
     cores = os.cpu_count() or 1
     threads = 1 if on_cluster else max(1, cores // (processes or cores))
-    report = run(chosen, bundle, estimates, folder, _executor(on_cluster, address, processes), partial_truth, threads,
-                 pose_settings)
+    report, folder = run(chosen, bundle, estimates, out, _executor(on_cluster, address, processes), partial_truth,
+                         threads, pose_settings)
     if json:
         print_json(report)
     else:
@@ -70,7 +70,7 @@ def evaluate(
 def _picks(bundle: str, scenes: int, depth: bool, out: Path | None, json: bool) -> None:
     from posebot.cli import _picks as picking
 
-    folder = out or Path("runs/evaluate") / f"picks-{Path(bundle).stem}"
+    folder = out or RUNS / f"picks-{Path(bundle).stem}{'' if depth else '-rgb'}"
     report = picking.picks(bundle, scenes, depth, folder)
     if json:
         print_json(report)
@@ -78,11 +78,13 @@ def _picks(bundle: str, scenes: int, depth: bool, out: Path | None, json: bool) 
         picking.show(report, folder)
 
 
-def run(split: EvaluationSplit, bundle: str | None, estimates: Path | None, out: Path, executor: Executor,
-        partial_truth: bool = False, threads: int = 1, pose_settings: Path | None = None) -> dict[str, Any]:
-    """Evaluate and write the report; returns what report.json holds.
+def run(split: EvaluationSplit, bundle: str | None, estimates: Path | None, out: Path | None, executor: Executor,
+        partial_truth: bool = False, threads: int = 1,
+        pose_settings: Path | None = None) -> tuple[dict[str, Any], Path]:
+    """Evaluate and write the report; returns what report.json holds, and its folder.
 
     Args:
+        out: folder of the report; None: one in runs/evaluate for this bundle and this way of judging.
         executor: see `posebot.evaluation.run`. threads: of the networks, per worker. pose_settings:
             YAML of settings that differ from the bundle's.
     Raises:
@@ -90,14 +92,19 @@ def run(split: EvaluationSplit, bundle: str | None, estimates: Path | None, out:
     """
     from posebot.cli._estimates import estimate_source
     from posebot.evaluation.report import write_report
+    from posebot.evaluation.report_folder import first_usable, folder_name
     from posebot.evaluation.run import evaluate as evaluate_images
+    from posebot.evaluation.run import is_free
 
     source, subject = estimate_source(split, bundle, estimates, threads, pose_settings)
     subject |= {"dataset": str(split.root.resolve()), "split": split.name, "objects": list(split.objects),
-                "shifted": split.shifted}
+                "shifted": split.shifted, "truth_sha256": split.truth_sha256()}
+    if out is None:
+        name = folder_name(split, Path(estimates or bundle or ""), pose_settings)
+        out = first_usable(RUNS / name, lambda folder: is_free(folder, subject))
     with _progress() as advance:
         records = evaluate_images(split, source, out, subject, executor, advance)
-    return write_report(out, split, records, subject, partial_truth)
+    return write_report(out, split, records, subject, partial_truth), out
 
 
 def show(report: dict[str, Any], folder: Path) -> None:

@@ -24,6 +24,10 @@ from posebot.datasets.bop_files import decode_image, read_floats, read_json, rea
 if TYPE_CHECKING:
     from posebot.core.objects import ObjectModel
 
+SCENE_TABLES = ("scene_camera.json", "scene_gt.json", "scene_gt_info.json")
+"""Tables of a scene: cameras, poses, visibility."""
+TARGETS = "test_targets_bop19.json"
+"""Which instances are to be detected; in the data set's folder."""
 _METRES_PER_MM = 1e-3
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 
@@ -148,7 +152,7 @@ class BopDataset:
 
     def targets(self) -> list[Target]:
         """Evaluation targets: `test_targets_bop19.json`, or else all instances that are at least 10 % visible."""
-        path = self.root / "test_targets_bop19.json"
+        path = self.root / TARGETS
         if not path.is_file():
             return self._targets_from_annotations()
         rows = read_json(path)

@@ -43,7 +43,7 @@ def evaluate(split: EvaluationSplit, make_source: SourceFactory, out: Path, fing
         raise OutputError(out, "is a file", "a folder for the report")
     targets = split.targets()
     path = out / FRAMES_FILE
-    done = _resume(path, {**fingerprint, "metrics": list(METRICS)})
+    done = _resume(path, fingerprint)
     progress(len(done), len(targets))
     remaining = [key for key in targets if key.frame_id not in done]
     with path.open("a", encoding="utf-8") as file:
@@ -94,9 +94,23 @@ def _evaluate(key: ImageKey) -> ImageRecord:
     return _worker().evaluate(key)
 
 
+def is_free(out: Path, fingerprint: dict[str, Any]) -> bool:
+    """Whether `evaluate` can write into `out`: it holds no evaluation, or this one."""
+    path = out / FRAMES_FILE
+    if not path.exists():
+        return not out.exists() or out.is_dir()
+    with path.open(encoding="utf-8") as file:
+        return file.readline().rstrip("\n") == _header(fingerprint)
+
+
+def _header(fingerprint: dict[str, Any]) -> str:
+    """The first line of a run's file: what is evaluated, and by which metrics."""
+    return json.dumps({**fingerprint, "metrics": list(METRICS)}, sort_keys=True)
+
+
 def _resume(path: Path, fingerprint: dict[str, Any]) -> dict[str, ImageRecord]:
     """Records of an interrupted run by frame_id. Creates a missing file; truncates an incomplete last line."""
-    header = json.dumps(fingerprint, sort_keys=True)
+    header = _header(fingerprint)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(path, header + "\n")

@@ -94,6 +94,32 @@ def test_a_report_of_something_else_is_kept(dataset: Path, truth_csv: Path, tmp_
     assert "belongs to another evaluation" in capsys.readouterr().err
 
 
+def test_reports_of_several_modes_stand_side_by_side(dataset: Path, tiny_bundle: Path, tmp_path: Path,
+                                                     monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    modes: tuple[tuple[str, ...], ...] = ((), ("--no-depth",), ("--shifted",), ("--no-depth", "--shifted"), ())
+    for mode in modes:
+        assert evaluate(dataset, "--bundle", tiny_bundle, *mode) == 0
+    name = f"{dataset.name}-test-{tiny_bundle.name}"
+    assert sorted(folder.name for folder in (tmp_path / "runs" / "evaluate").iterdir()) == [
+        f"{name}-rgb", f"{name}-rgb-shifted", f"{name}-rgbd", f"{name}-rgbd-shifted"]
+
+
+def test_data_made_anew_or_another_csv_of_the_same_name_gets_a_new_report(
+        tmp_path: Path, truth_csv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    data = make_dataset(tmp_path / "part")
+    truth = data / "test" / "000001" / "scene_gt.json"
+    truth_csv.rename(csv := tmp_path / "estimates.csv")
+    for change in (lambda: None, lambda: truth.write_text(truth.read_text() + " "),
+                   lambda: csv.write_text(csv.read_text() + "\n")):
+        change()
+        for _ in range(2):  # the second is the first again
+            assert evaluate(data, "--estimates", csv) == 0
+    assert sorted(folder.name for folder in (tmp_path / "runs" / "evaluate").iterdir()) == [
+        "part-test-estimates", "part-test-estimates-2", "part-test-estimates-3"]
+
+
 def test_a_file_is_no_folder(dataset: Path, truth_csv: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluate(dataset, "--estimates", truth_csv, "--out", truth_csv) == 2
     assert "is a file; a folder for the report" in capsys.readouterr().err
