@@ -140,7 +140,7 @@ def hand_eye(
 
     from posebot.robots.calibration_files import hand_eye_to_dict, write_yaml
     from posebot.robots.hand_eye import HandEyeOptions, calibrate_hand_eye
-    from posebot.robots.normal_equations import FreeParameters
+    from posebot.robots.refinement_problem import FreeParameters
     from posebot.robots.robot_poses import read_poses
 
     if (arm_mm is None) != (arm_deg is None):

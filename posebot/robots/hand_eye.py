@@ -18,7 +18,7 @@ from posebot.robots.joint_refinement import (
     refine_with_noise,
     reprojection_rms,
 )
-from posebot.robots.normal_equations import NO_FREE_PARAMETERS, FreeParameters, NoiseModel, Solution
+from posebot.robots.refinement_problem import NO_FREE_PARAMETERS, FreeParameters, NoiseModel, Solution
 from posebot.robots.robot_motion import RobotMotion, analyze_robot_motion
 from posebot.robots.solvers import HAND_EYE, ROBOT_WORLD, HandEyeEstimate, disagreement, robust_initial_estimate, solve
 from posebot.robots.views import Mode, View, measured_target_poses, planar_target_pose

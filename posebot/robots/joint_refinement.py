@@ -29,7 +29,7 @@ import numpy as np
 
 from posebot.core.camera import Camera
 from posebot.core.transforms import Array, perturb
-from posebot.robots.normal_equations import (
+from posebot.robots.refinement_problem import (
     NO_FREE_PARAMETERS,
     FreeParameters,
     NoiseModel,

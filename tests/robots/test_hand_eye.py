@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from posebot.core.errors import InputError
 from posebot.core.transforms import difference, inverse, perturb
 from posebot.robots.hand_eye import HandEyeOptions, HandEyeResult, calibrate_hand_eye
-from posebot.robots.normal_equations import FreeParameters
+from posebot.robots.refinement_problem import FreeParameters
 from posebot.robots.views import Mode, view_from_pixels, view_from_pose
 from tests.robots.synthetic_robot import CAMERA, Robot, make_robot
 

@@ -10,7 +10,7 @@ import pytest
 from posebot.core.transforms import perturb
 from posebot.robots import normal_equations as module
 from posebot.robots.joint_refinement import initial_solution, refine, reprojection_rms
-from posebot.robots.normal_equations import FreeParameters, NoiseModel, Solution
+from posebot.robots.refinement_problem import FreeParameters, NoiseModel, Solution
 from posebot.robots.solvers import HandEyeEstimate
 from posebot.robots.views import Mode
 from tests.robots.synthetic_robot import CAMERA, make_robot
