@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from posebot.core.transforms import perturb
-from posebot.robots import normal_equations as module
+from posebot.robots import refinement_problem as module
 from posebot.robots.joint_refinement import initial_solution, refine, reprojection_rms
 from posebot.robots.refinement_problem import FreeParameters, NoiseModel, Solution
 from posebot.robots.solvers import HandEyeEstimate
