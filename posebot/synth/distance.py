@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from posebot.core.camera import Camera
+from posebot.core.objects import Mesh
+from posebot.core.transforms import Array
 
 FAR_PIXELS = 60
 """Diameter in the image of the smallest object at the farthest proposed distance: enough to tell its pose."""
@@ -62,6 +64,18 @@ def propose_distance(diameters: Mapping[str, float], camera: Camera) -> Proposed
 def scene_scale(diameters: Mapping[str, float]) -> float:
     """How much larger than the kit the objects are (geometric mean): scenes are made in the kit's size, then scaled."""
     return round(float(np.exp(np.mean(np.log(list(diameters.values()))))) / KIT_SIZE, 2)
+
+
+def shrunk(mesh: Mesh, scale: float) -> Mesh:
+    """The mesh of an object in a scene of the kit's size."""
+    return mesh if scale == 1 else replace(mesh, vertices=mesh.vertices / scale)
+
+
+def enlarged(pose: Array, scale: float) -> Array:
+    """A pose (4x4, metres) of a scene of the kit's size, in the objects' own size."""
+    found = pose.copy()
+    found[:3, 3] *= scale
+    return found
 
 
 def _rounded(metres: float) -> float:

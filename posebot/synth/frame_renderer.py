@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from posebot.core.frame import Frame
 from posebot.core.objects import Mesh
-from posebot.core.transforms import Array
 from posebot.datasets.bop_writer import GroundTruth, SceneWriter
 from posebot.objects.bop_models import load_objects
 from posebot.objects.materials import load_materials
 from posebot.synth.assets import AssetLibrary, find_images
 from posebot.synth.config import SynthConfig
 from posebot.synth.depth_noise import simulate_depth_sensor
+from posebot.synth.distance import enlarged, shrunk
 from posebot.synth.label_renderer import LabelRenderer
 from posebot.synth.opengl import OpenGLContext
 from posebot.synth.raster_renderer import RasterRenderer
@@ -57,8 +57,8 @@ class FrameRenderer:
         if self.config.depth_noise:
             depth = simulate_depth_sensor(depth, scene.camera.K, np.random.default_rng([self.config.seed, 4, index]))
         rgb = self.renderer(index).render(scene)
-        frame = Frame(rgb, scene.camera, depth, _enlarged(scene.world_from_cam, self.config.scale), str(index))
-        return frame, [replace(truth, cam_from_obj=_enlarged(truth.cam_from_obj, self.config.scale))
+        frame = Frame(rgb, scene.camera, depth, enlarged(scene.world_from_cam, self.config.scale), str(index))
+        return frame, [replace(truth, cam_from_obj=enlarged(truth.cam_from_obj, self.config.scale))
                        for truth in labels.ground_truths if truth.mask.any()]
 
     def renderer(self, index: int) -> Renderer:
@@ -95,23 +95,12 @@ class FrameRenderer:
 def load_assets(config: SynthConfig) -> AssetLibrary:
     """Objects, distractors and background images of a configuration, in the size of its scenes; untextured meshes are
     decimated."""
-    objects = {number: replace(model, mesh=_shrunk(decimate_untextured(model.mesh, config.max_faces), config.scale),
+    objects = {number: replace(model, mesh=shrunk(decimate_untextured(model.mesh, config.max_faces), config.scale),
                                diameter=model.diameter / config.scale)
                for number, model in load_objects(config.objects).items()}
-    distractors = [_shrunk(decimate_untextured(model.mesh, config.max_faces // 2), config.scale)
+    distractors = [shrunk(decimate_untextured(model.mesh, config.max_faces // 2), config.scale)
                    for folder in config.distractors for model in load_objects(folder).values()]
     return AssetLibrary(objects, distractors, find_images(config.backgrounds))
-
-
-def _shrunk(mesh: Mesh, scale: float) -> Mesh:
-    return mesh if scale == 1 else replace(mesh, vertices=mesh.vertices / scale)
-
-
-def _enlarged(pose: Array, scale: float) -> Array:
-    """A pose (4x4) of a scene `scale` times as large."""
-    enlarged = pose.copy()
-    enlarged[:3, 3] *= scale
-    return enlarged
 
 
 def decimate_untextured(mesh: Mesh, faces: int) -> Mesh:

@@ -2,6 +2,9 @@
 
 World and base: z up, metres. The origin of the base frame is at the near edge of the table, on its surface. Frames and
 ground truth are separate: pipelines get frames only.
+
+Scenes are made in the kit's size: objects are scaled to it, and frames and poses scaled back. The camera is as near to
+small objects as they are small, and sees them as large as the kit's.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import numpy as np
 from posebot.core.camera import Camera
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array, make
+from posebot.synth.distance import enlarged, scene_scale, shrunk
 from posebot.video.camera_trajectory import CameraTrajectory
 from posebot.video.source import CapturedFrame, FrameEvent
 
@@ -51,6 +55,9 @@ class SimulatedCamera:
     Args:
         objects: models by obj_id; default: the kit. seed: of scene and trajectory. fps: frames per second of the
             motion. depth: whether frames have depth. speed: factor on the speed of the hand.
+
+    Attributes:
+        scale: how much larger than the kit the objects, the table and the hand's path are.
     """
 
     def __init__(self, objects: Mapping[int, ObjectModel] | None = None, seed: int = 0, fps: float = 10.0,
@@ -75,7 +82,8 @@ class SimulatedCamera:
         self._keep_ground_truth(index, scene, labels)
         depth = None
         if self.depth:
-            depth = simulate_depth_sensor(labels.depth, self.camera.K, np.random.default_rng([self.seed, index]))
+            depth = simulate_depth_sensor(labels.depth * np.float32(self.scale), self.camera.K,
+                                          np.random.default_rng([self.seed, index]))
         return Frame(rgb, self.camera, depth, self.base_from_cam(index), f"{self.name}/{index}", time.time())
 
     def ground_truth(self, frame_id: str) -> list[GroundTruthObject]:
@@ -93,12 +101,16 @@ class SimulatedCamera:
     def _keep_ground_truth(self, index: int, scene: Scene, labels: Labels) -> None:
         self._ground_truth.pop(index - _KEPT_FRAMES, None)
         self._ground_truth[index] = [
-            GroundTruthObject(item.obj_id, BASE_FROM_WORLD @ item.world_from_item, _visible_fraction(label))
+            GroundTruthObject(item.obj_id, self._base_from(item.world_from_item), _visible_fraction(label))
             for item, label in zip(scene.targets, labels.ground_truths)]
 
     def base_from_cam(self, index: int) -> Array:
         """Camera pose (4x4) at `index` / fps seconds."""
-        return BASE_FROM_WORLD @ self.path.world_from_cam(index / self.fps)
+        return self._base_from(self.path.world_from_cam(index / self.fps))
+
+    def _base_from(self, world_from_any: Array) -> Array:
+        """A pose of the scene, in the base frame and in the objects' own size."""
+        return enlarged(BASE_FROM_WORLD @ world_from_any, self.scale)
 
     def close(self) -> None:
         """Release the renderer, in the thread that rendered the frames."""
@@ -117,13 +129,25 @@ class SimulatedCamera:
         return build_kit()
 
     @cached_property
+    def scale(self) -> float:
+        if self._custom_objects is None:
+            return 1.0
+        return scene_scale({model.label: model.diameter for model in self._custom_objects.values()})
+
+    @cached_property
+    def _scaled_objects(self) -> Mapping[int, ObjectModel]:
+        """The models in the kit's size."""
+        return {number: replace(model, mesh=shrunk(model.mesh, self.scale), diameter=model.diameter / self.scale)
+                for number, model in self.objects.items()}
+
+    @cached_property
     def scene(self) -> Scene:
-        """The scene on the table."""
+        """The scene on the table, in the kit's size."""
         from posebot.objects.kit import KIT_MATERIALS
         from posebot.synth.tabletop import tabletop_scene
 
         surfaces = KIT_MATERIALS if self._custom_objects is None else None
-        return replace(tabletop_scene(self.objects, _SEEDS + self.seed, surfaces=surfaces), camera=self.camera)
+        return replace(tabletop_scene(self._scaled_objects, _SEEDS + self.seed, surfaces=surfaces), camera=self.camera)
 
     def _scene_at(self, index: int) -> Scene:
         scene = self.scene.with_camera_pose(self.path.world_from_cam(index / self.fps))
@@ -141,7 +165,7 @@ class SimulatedCamera:
         from posebot.synth.label_renderer import LabelRenderer
         from posebot.synth.opengl import OpenGLContext
 
-        return LabelRenderer(OpenGLContext(AssetLibrary(self.objects)))
+        return LabelRenderer(OpenGLContext(AssetLibrary(self._scaled_objects)))
 
 
 class SimulatedSource:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from hypothesis import strategies as st
 from posebot.core.transforms import apply, inverse, is_transform, rotation_angle
 from posebot.objects.bop_models import make_object
 from posebot.video.camera_trajectory import CameraTrajectory
+from posebot.video.kinds.base import CameraContext
+from posebot.video.kinds.sim import SimCamera
 from posebot.video.simulated_camera import BASE_FROM_WORLD, SimulatedCamera, SimulatedSource
 from posebot.video.source import CapturedFrame
 from tests.video.plumbing import brick
@@ -98,6 +102,27 @@ def test_other_seeds_give_other_scenes(camera: SimulatedCamera) -> None:
 def test_frames_are_counted(camera: SimulatedCamera) -> None:
     assert [frame.frame_id for frame in camera.frames(3)] == ["wrist/0", "wrist/1", "wrist/2"]
     assert camera.ground_truth("wrist/999") == []
+
+
+@pytest.mark.parametrize("factor", [0.25, 4.0])
+def test_small_and_large_objects_are_seen_as_large_as_those_of_the_kits_size(factor: float) -> None:
+    sizes = []
+    for scale in (1.0, factor):
+        mesh = replace(brick(), vertices=brick().vertices * scale)
+        camera = SimulatedCamera({1: make_object(1, "brick", mesh)}, seed=3, depth=False)
+        pose = inverse(camera.base_from_cam(0)) @ camera.ground_truth_at(0)[0].base_from_obj
+        camera.close()
+        sizes.append((pose[:3, :3], pose[:3, 3] / scale))
+    (rotation, position), (other_rotation, other_position) = sizes
+    assert np.allclose(rotation, other_rotation, atol=0.05)  # the scale is rounded
+    assert np.allclose(position, other_position, rtol=0.04)
+
+
+def test_objects_of_a_bundle_beside_the_configuration(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir("/")
+    source = SimCamera(bundle=tiny_bundle.name).open(CameraContext("wrist", tiny_bundle.parent))
+    assert isinstance(source, SimulatedSource)
+    assert [model.label for model in source.camera.objects.values()] == ["box"]
 
 
 def test_a_live_simulation_passes_over_what_nobody_looked_at() -> None:

@@ -24,12 +24,14 @@ class SimCamera(CameraConfig):
     speed: NonNegative = 1.0
     """Speed of the robot's hand; at 1 it moves at up to 0.15 m/s."""
     bundle: str = "kit"
-    """Bundle with the objects on the table; the kit has its own materials."""
+    """Bundle with the objects on the table, a name or a path; the kit has its own materials."""
 
     def open(self, context: CameraContext) -> Source:
         from posebot.video.simulated_camera import SimulatedSource
 
-        return SimulatedSource(simulated_camera(context.name, self, context.depth))
+        beside = context.folder / self.bundle
+        config = self.model_copy(update={"bundle": str(beside)}) if beside.exists() else self
+        return SimulatedSource(simulated_camera(context.name, config, context.depth))
 
 
 def simulated_camera(name: str, config: SimCamera, with_depth: bool = True) -> SimulatedCamera:
