@@ -40,7 +40,9 @@ def train(dataset: File | None = None, *, out: File, config: File | None = None,
         tiny: small networks, about a minute, to see that everything works. seed: the same seed draws the same samples.
         runs: folder for checkpoints, samples and the MLflow store. log: receives each line of progress.
     Returns:
-        What was measured, as in the bundle's provenance.
+        What was measured, as in the bundle's provenance; and, by the held-out frames, `usable` (the command line exits
+        with 3 where it is false), `verdict` (a sentence an object), `problems` and `advice` (what to change). The
+        bundle is written in either case.
     Raises:
         InputError: arguments, data set, bundle or run folder do not fit each other. PlatformLostError: no Ray cluster.
     """

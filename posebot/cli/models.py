@@ -113,6 +113,7 @@ def recalibrate(
 
     Needed where the bundle was calibrated with another version of the pose stage; useful on images of your own.
     """
+    from posebot.models.verdict import sentences
     from posebot.training.recalibrate import Recalibration
     from posebot.training.recalibrate import recalibrate as run
 
@@ -126,12 +127,17 @@ def recalibrate(
         return
     shown = "  ".join(f"{name} {value:g}" for name, value in metrics.items())
     typer.echo(f"{manifest.name} {manifest.version}: {shown}")
+    for line in sentences(manifest):
+        typer.echo(line)
 
 
 def describe(bundle: Bundle) -> dict[str, Any]:
-    """What `show` prints: bundle.yaml, with each object's size and symmetries and each network's size added."""
+    """What `show` prints: bundle.yaml, with each object's size and symmetries, each network's size and the verdict."""
+    from posebot.models.verdict import sentences
+
     described = bundle.manifest.to_dict()
     described["objects"] = [_object(model) for model in bundle.objects]
+    described["verdict_in_words"] = sentences(bundle.manifest)
     described["detector"]["bytes"], described["localizer"]["bytes"] = len(bundle.detector), len(bundle.localizer)
     return described
 
@@ -156,6 +162,10 @@ def _print(described: dict[str, Any]) -> None:
         screen.print(f"{name}: {size:.1f} MB, {shown}", markup=False)
     samples = ", ".join(f"{mode} {numbers['samples']} samples" for mode, numbers in described["calibration"].items())
     screen.print(f"calibration: {samples}", markup=False)
+    if described["verdict_in_words"]:
+        screen.print(f"on the {described['verdict']['frames']} held-out frames that the calibration was fitted to:")
+    for line in described["verdict_in_words"]:
+        screen.print(f"  {line}", markup=False)
     if described["upright_prior"]:
         screen.print(f"upright prior: {100 * described['upright_prior']:g} % of the objects stand on one ground plane")
     screen.print(f"pose stage: version {described['pose_stage']['version'] or 'not recorded'}")

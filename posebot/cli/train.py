@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from posebot.cli._common import JsonFlag, print_json
+from posebot.core.errors import EXIT_VERDICT_NO
 
 
 def train(
@@ -47,3 +48,5 @@ def train(
                  address=address, ray=ray, tiny=tiny, seed=seed, runs=runs, log=partial(typer.echo, err=True))
     if json:
         print_json(result)
+    if not result["usable"] and not tiny:
+        raise typer.Exit(EXIT_VERDICT_NO)

@@ -14,6 +14,7 @@ LEVELS = (0.5, 0.8, 0.9, 0.95)
 """Shares of the cases that a region can be asked to hold."""
 NEVER = 1.01
 """An `ok_threshold` that no pose reaches: held-out data gave no way to tell right poses from wrong ones."""
+_FEW_RIGHT = 20  # right poses, below which their number explains why no pose is "ok"
 RENAMED = {"calibration.*.alike": "view_correlation", "calibration.*.weights.print": "texture",
            "calibration.*.knots.print": "texture", "calibration.*.weights.standing": "upright",
            "calibration.*.knots.standing": "upright"}
@@ -94,6 +95,15 @@ class ModeCalibration:
         """Whether no pose can be "ok"."""
         return not self.samples or self.ok_threshold > 1
 
+    @property
+    def counted(self) -> str:
+        """Why no pose is "ok", where that is so: "16 right poses of 197 are too few"; "" where nothing was counted."""
+        if self.right is None or not self.samples:
+            return ""
+        count = f"{self.right} right poses of {self.samples}"
+        few = self.right < max(_FEW_RIGHT, self.samples / 2)
+        return f"{count} are too few" if few else f"{count} cannot be told from the wrong ones"
+
 
 def _consistent(mode: ModeCalibration) -> ModeCalibration:
     bins = len(mode.edges) + 1
@@ -121,7 +131,7 @@ class Calibration:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain numbers, lists and strings, as in bundle.yaml."""
-        return {mode: {name: _plain(value) for name, value in numbers.items()}
+        return {mode: {name: plain(value) for name, value in numbers.items()}
                 for mode, numbers in asdict(self).items()}
 
     @classmethod
@@ -130,7 +140,8 @@ class Calibration:
         return validate(Document(str(where), data, error_class=BundleError), cls)
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """Dataclasses' fields as lists and dicts for YAML; objects' numbers stay numbers."""
     if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}  # objects' numbers stay numbers in YAML
-    return list(value) if isinstance(value, tuple) else value
+        return {key: plain(entry) for key, entry in value.items()}
+    return [plain(entry) for entry in value] if isinstance(value, list | tuple) else value

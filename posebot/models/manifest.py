@@ -11,7 +11,9 @@ from pydantic import AfterValidator, ConfigDict, Field
 from posebot.config import read_document, validate
 from posebot.core.errors import BundleError
 from posebot.models import calibration as calibration_module
-from posebot.models.calibration import Calibration
+from posebot.models.calibration import Calibration, plain
+from posebot.models.training_range import TrainingRange
+from posebot.models.verdict import Verdict
 
 SCHEMA = 1
 MANIFEST = "bundle.yaml"
@@ -112,6 +114,10 @@ class Manifest:
     visible; 0 where that is not known."""
     pose_stage: PoseStage = field(default_factory=PoseStage)
     """The pose stage that the calibration belongs to."""
+    verdict: Verdict | None = None
+    """What the held-out frames said of it; none in bundles of posebot 0.2 and earlier."""
+    training_range: tuple[TrainingRange, ...] = ()
+    """Size and distance of the objects in the training pictures; empty in bundles of posebot 0.2 and earlier."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """Free: data, commit, metrics, seed, parent."""
     schema: Literal[1] = 1
@@ -120,11 +126,12 @@ class Manifest:
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as in bundle.yaml."""
         detector = asdict(self.detector) | {"input_size": list(self.detector.input_size)}
+        added = {name: plain(asdict(self)[name]) for name in ("verdict", "training_range") if getattr(self, name)}
         return {"schema": SCHEMA, "name": self.name, "version": self.version,
                 "objects": [asdict(reference) for reference in self.objects],
                 "detector": detector, "localizer": asdict(self.localizer),
                 "upright_prior": self.upright_prior, "pose_stage": asdict(self.pose_stage),
-                "calibration": self.calibration.to_dict(),
+                "calibration": self.calibration.to_dict(), **added,
                 "licence": self.licence, "provenance": self.provenance}
 
 

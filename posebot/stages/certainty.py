@@ -20,7 +20,6 @@ OK_RADIUS = 0.2
 """Largest radius of position of an "ok" pose, in diameters."""
 OK_ROTATION_DEG = float(np.degrees(2 * np.arcsin(OK_RADIUS)))
 """Largest radius of attitude of an "ok" pose: it moves the ends of the diameter by `OK_RADIUS`."""
-_FEW_RIGHT = 20  # right poses, below which their number explains why no pose is "ok"
 _COUNTS = ("two", "three", "four", "five")
 _OTHER_FEATURES = ("margin", "visibility", "score", "sharpness", "precision", "views", "upright")
 
@@ -184,8 +183,4 @@ def doubt(solution: PoseSolution, mode: ModeCalibration) -> str:
 def never_ok(mode: ModeCalibration, with_depth: bool) -> str:
     """Why a calibrated model calls no pose "ok": it is the model's fault, whatever the picture shows."""
     said = f"this model never says ok {'with depth' if with_depth else 'from colour alone'}"
-    if mode.right is None:
-        return said
-    count = f"{mode.right} right of {mode.samples} held-out poses"
-    few = mode.right < max(_FEW_RIGHT, mode.samples / 2)
-    return f"{said}: {count} are too few" if few else f"{said}: {count} cannot be told from the wrong ones"
+    return f"{said}: {mode.counted}" if mode.counted else said

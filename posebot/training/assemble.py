@@ -21,6 +21,8 @@ from posebot.models.bundle import DETECTOR, LOCALIZER, MODELS, write_bundle
 from posebot.models.calibration import Calibration
 from posebot.models.localizer_net import STRIDE
 from posebot.models.manifest import DetectorSpec, LocalizerSpec, Manifest, ObjectRef, PoseStage
+from posebot.models.training_range import TrainingRange
+from posebot.models.verdict import Verdict
 from posebot.objects.baking import decimate
 from posebot.objects.bop_models import save_objects
 from posebot.stages import POSE_STAGE_VERSION
@@ -94,7 +96,8 @@ def _find_all(objects: list[ObjectModel]) -> tuple[dict[int, Landmarks], str]:
 
 
 def write(out: Path, parts: Path, objects: Sequence[ObjectModel], config: TrainConfig, threshold: float,
-          calibration: Calibration, provenance: Mapping[str, Any], name: str = "") -> Path:
+          calibration: Calibration, provenance: Mapping[str, Any], name: str = "", verdict: Verdict | None = None,
+          ranges: tuple[TrainingRange, ...] = ()) -> Path:
     """The bundle of the files that `export_networks` and `write_models` (into `parts/models`) left in `parts`."""
     manifest = Manifest(
         name=name or out.name, version=config.version, licence=config.licence,
@@ -103,7 +106,7 @@ def write(out: Path, parts: Path, objects: Sequence[ObjectModel], config: TrainC
                               config.calibration.tta_views),
         localizer=LocalizerSpec(config.localizer.crop_size, config.localizer.pad, STRIDE, config.localizer.box_jitter),
         calibration=calibration, upright_prior=config.calibration.upright_prior,
-        pose_stage=PoseStage(POSE_STAGE_VERSION), provenance=dict(provenance))
+        pose_stage=PoseStage(POSE_STAGE_VERSION), verdict=verdict, training_range=ranges, provenance=dict(provenance))
     return write_bundle(out, manifest, (parts / DETECTOR).read_bytes(), (parts / LOCALIZER).read_bytes(),
                         parts / MODELS)
 

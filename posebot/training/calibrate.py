@@ -24,6 +24,7 @@ from posebot.evaluation.pose_errors import mssd
 from posebot.models.bundle import Bundle
 from posebot.models.calibration import Calibration, ModeCalibration
 from posebot.models.runtime import Network
+from posebot.models.verdict import CORRECT
 from posebot.stages import POSE_STAGE_VERSION, certainty
 from posebot.stages.detect import Detection, OnnxDetector
 from posebot.stages.fuse import suppress
@@ -34,7 +35,7 @@ from posebot.training import certainty_fit
 
 _log = logging.getLogger(__name__)
 Mode = Literal["rgb", "depth"]
-CORRECT = 0.1  # of the diameter, MSSD
+MODES: tuple[Mode, ...] = ("rgb", "depth")
 _SEEN = 0.3  # of an object: visible share of instances that count for recall
 MIN_VISIBLE = 0.1  # less visible objects count neither for recall nor for precision
 LOWEST, HIGHEST = 0.05, 0.4  # scores on real images are below those on rendered ones: no threshold above HIGHEST
@@ -203,7 +204,7 @@ def judged(solution: PoseSolution, truths: Sequence[Annotation], objects: Sequen
     same = [truth for truth in truths if truth.obj_id == model.obj_id]
     error, twist = model.diameter, np.array([model.diameter, 0, 0, np.pi, 0, 0])
     if same:
-        vertices = model.mesh.vertices[:: max(1, len(model.mesh.vertices) // _MAX_VERTICES)]
+        vertices = thinned(model)
         errors = [float(mssd(solution.pose[None], truth.cam_from_obj, vertices, model.symmetry_transforms())[0])
                   for truth in same]
         error, truth = min(errors), same[int(np.argmin(errors))].cam_from_obj
@@ -213,12 +214,17 @@ def judged(solution: PoseSolution, truths: Sequence[Annotation], objects: Sequen
                        twist.tolist(), bool(same))
 
 
+def thinned(model: ObjectModel) -> Array:
+    """Vertices (V, 3) of the mesh, few enough for errors of many poses."""
+    return model.mesh.vertices[:: max(1, len(model.mesh.vertices) // _MAX_VERTICES)]
+
+
 def fitted(observations: Sequence[Observation], objects: Sequence[ObjectModel]) -> tuple[Calibration, dict[str, float]]:
     """The calibration, and what was observed: the share of right poses and the median errors with and without depth."""
     models = {model.obj_id: model for model in objects}
     modes: dict[str, ModeCalibration] = {}
     metrics: dict[str, float] = {}
-    for mode in ("rgb", "depth"):
+    for mode in MODES:
         own = [one for one in observations if one.mode == mode]
         if len(own) < 2:
             continue

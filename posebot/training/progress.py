@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,19 @@ def read(path: Path, offset: int = 0) -> tuple[list[Report], int]:
         data = file.read()
     end = data.rfind(b"\n") + 1
     return [Report(**json.loads(line)) for line in data[:end].splitlines()], offset + end
+
+
+def falling(reports: Sequence[Report]) -> tuple[float, float] | None:
+    """What was learned towards (the error, or else the loss) before and at the end of the last quarter, each the mean
+    of a tenth of the run; None where either was not reported."""
+    name = next((name for name in reversed(_LOSSES) if any(name in one.metrics for one in reports)), "")
+
+    def mean(low: float, high: float) -> float | None:
+        values = [one.metrics[name] for one in reports if low < one.progress <= high and name in one.metrics]
+        return sum(values) / len(values) if values else None
+
+    before, after = mean(0.65, 0.75), mean(0.9, 1.0)
+    return None if before is None or after is None else (before, after)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from posebot.models.bundle import MODELS, SUMS, Bundle, file_sha256, write_bundl
 from posebot.models.manifest import Manifest, PoseStage
 from posebot.models.reference import resolve
 from posebot.stages import POSE_STAGE_VERSION
-from posebot.training import calibrate
+from posebot.training import calibrate, judge
 from posebot.training.assemble import rounded
 from posebot.training.progress import Say
 from posebot.training.state import token
@@ -79,7 +79,9 @@ def recalibrate(request: Recalibration, say: Say = print) -> Manifest:
             raise DatasetError(request.dataset, f"gives too few estimates to calibrate {mode}", "more images")
     new = replace(bundle.manifest.calibration, **{mode: getattr(fitted, mode) for mode in request.modes})
     images = {"name": data.root.resolve().name, "split": data.split, "frames": len(keys)}
-    manifest = _updated(replace(bundle.manifest, calibration=new), request, found, images)
+    verdict = judge.merged(judge.verdict(observations, data, keys, bundle.objects, fitted), bundle.manifest.verdict,
+                           request.modes)
+    manifest = _updated(replace(bundle.manifest, calibration=new, verdict=verdict), request, found, images)
     write_bundle(request.out or folder, manifest, bundle.detector, bundle.localizer, folder / MODELS)
     return manifest
 

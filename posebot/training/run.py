@@ -25,9 +25,11 @@ from posebot.datasets.bop import BopDataset, ImageKey
 from posebot.datasets.sample_cache import SampleCache
 from posebot.datasets.sample_source import Kind, SampleSource
 from posebot.models.bundle import MODELS, Bundle
-from posebot.models.calibration import Calibration
+from posebot.models.calibration import Calibration, plain
+from posebot.models.manifest import MANIFEST, Manifest, read_manifest
 from posebot.models.reference import resolve
-from posebot.training import assemble, calibrate, jobs, networks
+from posebot.models.verdict import sentences
+from posebot.training import assemble, calibrate, jobs, judge, networks, progress
 from posebot.training.calibrate import Boxes
 from posebot.training.config import TrainConfig
 from posebot.training.job import Job, Name
@@ -66,7 +68,10 @@ class Request:
 
 
 def train(request: Request, say: Say = print) -> dict[str, Any]:
-    """Train and write the bundle; returns what was measured (also in its provenance).
+    """Train and write the bundle; returns what was measured (also in its provenance) and the verdict.
+
+    `usable`: whether the bundle is worth using, by the held-out frames. `verdict`: a sentence an object. `problems`:
+    why it is not usable. `advice`: what to change.
 
     Raises:
         InputError: data set, bundle or run folder do not fit the request.
@@ -84,6 +89,7 @@ class _Run:
         self.request, self.config, self.say = request, request.config, say
         self.folder = request.folder.resolve()  # workers of Ray have another working directory
         data = BopDataset(request.dataset.resolve(), self.config.split)
+        self.data = data
         self.objects: list[ObjectModel] = list(data.objects.values())
         labels = tuple((model.obj_id, index) for index, model in enumerate(self.objects))
         learned, self.held, self.held_scenes = split_scenes(data, self.config, say)
@@ -207,9 +213,11 @@ class _Run:
         observations = calibrate.observe(draft(threshold), self.held, keys, log, tick)
         calibration, errors = calibrate.fitted(observations, self.objects)
         metrics = assemble.rounded(found | errors)
+        verdict = judge.verdict(observations, self.held, keys, self.objects, calibration, metrics["detector_precision"])
         self.tracker.metrics(0, metrics)
         self.say(f"{'calibrate':<10} " + "  ".join(f"{name} {value:g}" for name, value in metrics.items()))
-        return {"threshold": threshold, "calibration": calibration.to_dict(), "metrics": metrics, "frames": len(keys)}
+        return {"threshold": threshold, "calibration": calibration.to_dict(), "metrics": metrics, "frames": len(keys),
+                "verdict": plain(asdict(verdict))}
 
     def _before(self, keys: list[ImageKey]) -> Boxes | None:
         """Detections by the parent bundle of the objects that are not trained again."""
@@ -235,12 +243,32 @@ class _Run:
             provenance["parent"] = {"name": parent.name, "version": parent.version}
         if self.request.focus:
             provenance["learned"] = list(self.request.focus)
-        calibration = Calibration.from_dict(calibrated["calibration"])
+        ranges = tuple(judge.training_ranges(self.data, self.source.scenes, self.objects))
         out = assemble.write(self.request.out, self.folder / "parts", self.objects, self.config,
-                             calibrated["threshold"], calibration, provenance)
+                             calibrated["threshold"], Calibration.from_dict(calibrated["calibration"]), provenance,
+                             verdict=judge.read(calibrated.get("verdict")), ranges=ranges)
         self.tracker.file(out / "bundle.yaml")
         self.say(f"{'bundle':<10} {out}  {exported['onnx_bytes'] / 1e6:.1f} MB of networks")
-        return {"bundle": str(out), **provenance}
+        return {"bundle": str(out), **provenance, **self._judged(read_manifest(out / MANIFEST), learned)}
+
+    def _judged(self, manifest: Manifest, learned: dict[str, Any]) -> dict[str, Any]:
+        """Say what the bundle is worth, and what would help; the same for the caller."""
+        verdict = manifest.verdict
+        if verdict is None:
+            return {"usable": True, "verdict": [], "problems": [], "advice": []}
+        labels = {model.obj_id: model.label for model in self.objects}
+        falling = {name: found for name in NETWORKS
+                   if (found := progress.falling(progress.read(self.folder / name / "metrics.jsonl")[0])) is not None}
+        crops = len(SampleCache(self.caches["crops"])) if self.config.source == "cache" else 0
+        epochs = learned["localizer"].get("samples", 0.0) / crops if crops else None
+        pixels = {one.obj_id: one.pixels[1] for one in manifest.training_range}
+        problems = verdict.failures()
+        advice = judge.advice(verdict, labels, *((epochs, falling, pixels) if problems else ()))
+        said = sentences(manifest)
+        for title, lines in (("verdict", said), ("not usable", problems), ("to change", advice)):
+            for line in lines:
+                self.say(f"{title:<10} {line}")
+        return {"usable": not problems, "verdict": said, "problems": problems, "advice": advice}
 
 
 def split_scenes(data: BopDataset, config: TrainConfig, say: Say) -> tuple[list[int], BopDataset, list[int]]:

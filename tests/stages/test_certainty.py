@@ -143,10 +143,10 @@ def test_reasons_can_be_understood(solution, scenes, changes, words):
 
 
 @pytest.mark.parametrize(("right", "samples", "with_depth", "reason"), [
-    (16, 197, False, "this model never says ok from colour alone: 16 right of 197 held-out poses are too few"),
-    (9, 10, True, "this model never says ok with depth: 9 right of 10 held-out poses are too few"),
-    (150, 197, True, "this model never says ok with depth: 150 right of 197 held-out poses cannot be told from the "
-                     "wrong ones"),
+    (16, 197, False, "this model never says ok from colour alone: 16 right poses of 197 are too few"),
+    (9, 10, True, "this model never says ok with depth: 9 right poses of 10 are too few"),
+    (150, 197, True, "this model never says ok with depth: 150 right poses of 197 cannot be told from the wrong "
+                     "ones"),
     (None, 197, True, "this model never says ok with depth"),
 ])
 def test_a_model_that_never_says_ok_does_not_blame_the_picture(solution, scenes, right, samples, with_depth, reason):

@@ -13,6 +13,7 @@ import pytest
 from posebot.core.camera import Camera
 from posebot.core.frame import Frame
 from posebot.datasets.bop import Annotation, BopDataset
+from posebot.models.verdict import CORRECT
 from posebot.objects.bop_models import make_object
 from posebot.stages import POSE_STAGE_VERSION
 from posebot.stages.certainty import feature_names
@@ -78,7 +79,7 @@ def observation(error: float, certain: float, frame: str = "") -> Observation:
 
 def test_fitted_calibration_tells_right_from_wrong() -> None:
     rng = np.random.default_rng(0)
-    limit = OBJECTS[0].diameter * calibrate.CORRECT
+    limit = OBJECTS[0].diameter * CORRECT
     seen = [observation(limit * 0.3 * rng.random(), 0.9, f"good/{number}") for number in range(80)]
     seen += [observation(limit * (2 + rng.random()), 0.1, f"bad/{number}") for number in range(40)]
     calibration, metrics = calibrate.fitted(seen, OBJECTS)
@@ -89,7 +90,7 @@ def test_fitted_calibration_tells_right_from_wrong() -> None:
 
 
 def test_what_is_suppressed_is_not_calibrated_on() -> None:
-    limit = OBJECTS[0].diameter * calibrate.CORRECT
+    limit = OBJECTS[0].diameter * CORRECT
     good = [observation(limit * 0.1, 0.9, str(number)) for number in range(30)]
     twins = [observation(limit * 3, 0.1, str(number)) for number in range(30)]
     apart = [observation(limit * 3, 0.1, f"apart/{number}") for number in range(30)]

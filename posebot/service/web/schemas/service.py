@@ -112,12 +112,14 @@ class ObjectOut(BaseModel):
 
 
 class ModelDetail(ModelSummary):
-    """A model in detail. `provenance` holds data sets, commit and metrics as recorded by the trainer."""
+    """A model in detail. `verdict` says what it was worth on the held-out frames of its calibration, a sentence an
+    object; `provenance` holds data sets, commit and metrics as recorded by the trainer."""
 
     detail: list[ObjectOut]
     detector: dict[str, Any]
     localizer: dict[str, Any]
     calibration: dict[str, Any]
+    verdict: list[str] = Field(default=[], description="empty for bundles of posebot 0.2 and earlier")
     provenance: dict[str, Any]
 
 

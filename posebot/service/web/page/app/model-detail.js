@@ -8,6 +8,8 @@ export function modelDetail(model) {
   const { metrics = {}, ...provenance } = model.provenance ?? {};
   return [
     h("header", { class: "panel-head" }, h("h2", { id: "model-title" }, `${model.name} ${model.version}`)),
+    ...(model.verdict?.length ? [part("Verdict", h("ul", {}, model.verdict.map((/** @type {string} */ line) => h("li", {}, line))),
+      h("p", { class: "muted small" }, "On the held-out frames that its calibration was fitted to."))] : []),
     h("div", { class: "columns" },
       part("Metrics", Object.keys(metrics).length ? facts(metrics) : h("p", { class: "muted" }, "None recorded."),
         h("p", { class: "muted small" }, "Measured on held-out data after training.")),
