@@ -27,6 +27,8 @@ SMALL_PIXELS = 40
 """Size of an object in the picture, longer side of its box, from which poses get accurate."""
 MANY_EPOCHS = 30
 """Times that each crop is seen, from which more frames help more than more time."""
+ENOUGH = {"detector": (10_000, "pictures"), "localizer": (50_000, "crops")}
+"""Samples of each network with which a bundle begins to be of use with depth."""
 _FALLING = 0.05  # a loss that falls by this share in the last quarter is still falling
 _RANGE_IMAGES = 2000
 
@@ -163,16 +165,16 @@ def _quantiles(values: Array, digits: int) -> tuple[float, float, float]:
 
 
 def advice(result: Verdict, labels: Mapping[int, str], epochs: float | None = None,
-           falling: Mapping[str, tuple[float, float]] | None = None, pixels: Mapping[int, float] | None = None
-           ) -> list[str]:
+           falling: Mapping[str, tuple[float, float]] | None = None, pixels: Mapping[int, float] | None = None,
+           samples: Mapping[str, float] | None = None) -> list[str]:
     """What would make the bundle better, a line each, most useful first.
 
     Args:
         labels: of the objects. epochs: how often each crop was seen in training. falling: by network, what was learned
             towards at three quarters of the training and at its end (loss or error). pixels: median size of each object
-            in the training pictures, longer side of its box.
+            in the training pictures, longer side of its box. samples: by network, how many it saw.
     """
-    return [*_symmetries(result, labels), *_time(falling or {}), *_small(labels, pixels or {}), *_more(epochs)]
+    return [*_symmetries(result, labels), *_enough(samples or {}), *_time(falling or {}), *_small(labels, pixels or {}), *_more(epochs)]
 
 
 def _symmetries(result: Verdict, labels: Mapping[int, str]) -> Iterable[str]:
@@ -181,6 +183,12 @@ def _symmetries(result: Verdict, labels: Mapping[int, str]) -> Iterable[str]:
         if turn:
             yield (f"{labels[one.obj_id]}: where the {turn} does not matter, declare the symmetry (posebot objects "
                    "build --symmetric); where it does, come nearer, so that what breaks it is seen")
+
+
+def _enough(samples: Mapping[str, float]) -> Iterable[str]:
+    for name, (needed, unit) in ENOUGH.items():
+        if 0 < samples.get(name, needed) < needed:
+            yield f"more minutes: the {name} saw {samples[name]:,.0f} {unit}; it takes some {needed:,}"
 
 
 def _time(falling: Mapping[str, tuple[float, float]]) -> Iterable[str]:

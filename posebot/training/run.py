@@ -262,8 +262,9 @@ class _Run:
         crops = len(SampleCache(self.caches["crops"])) if self.config.source == "cache" else 0
         epochs = learned["localizer"].get("samples", 0.0) / crops if crops else None
         pixels = {one.obj_id: one.pixels[1] for one in manifest.training_range}
+        samples = {name: float(learned[name].get("samples", 0.0)) for name in NETWORKS}
         problems = verdict.failures()
-        advice = judge.advice(verdict, labels, *((epochs, falling, pixels) if problems else ()))
+        advice = judge.advice(verdict, labels, *((epochs, falling, pixels, samples) if problems else ()))
         said = sentences(manifest)
         for title, lines in (("verdict", said), ("not usable", problems), ("to change", advice)):
             for line in lines:

@@ -94,7 +94,10 @@ def test_what_would_help_is_said_a_line_each() -> None:
     assert lines[1].endswith("no longer fell in the last quarter (0.5 to 0.49): of little use")
     assert lines[2].endswith("still fell in the last quarter (0.31 to 0.25): yes")
     assert "22 pixels" in lines[3] and "48 times" in lines[4]
-    assert judge.advice(Verdict(9, (ObjectVerdict(1, EMPTY),)), {1: "pulley"}) == []
+    plain = Verdict(9, (ObjectVerdict(1, EMPTY),))
+    assert judge.advice(plain, {1: "pulley"}) == []
+    assert judge.advice(plain, {1: "pulley"}, samples={"detector": 20_000.0, "localizer": 800.0}) == [
+        "more minutes: the localizer saw 800 crops; it takes some 50,000"]
 
 
 def test_how_far_the_error_fell_in_the_last_quarter() -> None:
