@@ -174,7 +174,8 @@ def advice(result: Verdict, labels: Mapping[int, str], epochs: float | None = No
             towards at three quarters of the training and at its end (loss or error). pixels: median size of each object
             in the training pictures, longer side of its box. samples: by network, how many it saw.
     """
-    return [*_symmetries(result, labels), *_enough(samples or {}), *_time(falling or {}), *_small(labels, pixels or {}), *_more(epochs)]
+    return [*_symmetries(result, labels), *_enough(samples or {}), *_time(falling or {}),
+            *_small(labels, pixels or {}), *_more(epochs)]
 
 
 def _symmetries(result: Verdict, labels: Mapping[int, str]) -> Iterable[str]:
