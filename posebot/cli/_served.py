@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,8 +45,8 @@ class Served:
 
 
 @contextmanager
-def served(entry: CameraEntry, bundle: str, state: Path, port: int) -> Iterator[Served]:
-    """A service on a Ray cluster of its own, while the block runs. `state` is emptied first.
+def served(entry: CameraEntry, bundle: str, state: Path, port: int, say: Callable[[str], object]) -> Iterator[Served]:
+    """A service on a Ray cluster of its own, while the block runs. `state` is emptied first. say: see `launch.start`.
 
     Raises:
         PosebotError: it does not start; InputError: no port is free.
@@ -62,7 +62,7 @@ def served(entry: CameraEntry, bundle: str, state: Path, port: int) -> Iterator[
         port=free_port(port), state=state.absolute(), bundles={name: bundle}, active=name, cameras={CAMERA: entry},
         streams={CAMERA: StreamSettings(autostart=True)})
     try:
-        launch.start(settings)
+        launch.start(settings, say=say)
         key = KeyStore(settings.state).create("demo", ["operate"], days=1)[1]
         yield Served(launch.address_of(settings), key)
     finally:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -102,7 +103,7 @@ def _from_service(stack: ExitStack, screen: Console, entry: CameraEntry, bundle:
     try:
         from posebot.cli._served import ServedSource, served
 
-        service = stack.enter_context(served(entry, bundle, state, port))
+        service = stack.enter_context(served(entry, bundle, state, port, partial(screen.print, markup=False)))
     except InputError:
         raise
     except (PosebotError, ImportError) as error:

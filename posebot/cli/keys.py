@@ -31,20 +31,24 @@ def create(
     json: JsonFlag = False,
 ) -> None:
     """Create a key and print it, once: only its hash is stored."""
-    key, text = _store(config).create(name, scope, days)
+    store = _store(config)
+    key, text = store.create(name, scope, days)
     if json:
-        print_json(_summary(key) | {"key": text})
+        print_json(_summary(key) | {"key": text, "file": str(store.file)})
     else:
-        console().print(f"key {key.id} for {', '.join(key.scopes)}; it is not shown again:", markup=False)
+        console().print(f"wrote key {key.id} for {', '.join(key.scopes)} to {store.file}; it is not shown again:",
+                        markup=False, soft_wrap=True)
         typer.echo(text)
 
 
 @app.command("list")
 def list_keys(config: ConfigOption = None, json: JsonFlag = False) -> None:
     """List all keys, without their secrets."""
-    listed = [_summary(key) for key in _store(config).all()]
+    store = _store(config)
+    listed = [_summary(key) for key in store.all()]
     if json:
         return print_json(listed)
+    console().print(f"keys in {store.file}", markup=False, soft_wrap=True)
     from rich.table import Table
 
     table = Table("id", "name", "scopes", "created", "expires", "state", box=None, pad_edge=False)
@@ -59,8 +63,9 @@ def list_keys(config: ConfigOption = None, json: JsonFlag = False) -> None:
 def revoke(key_id: Annotated[str, typer.Argument(help="As `posebot keys list` shows it.")],
            config: ConfigOption = None) -> None:
     """Revoke a key, effective immediately."""
-    key = _store(config).revoke(key_id)
-    console().print(f"key {key.id} ({key.name}) is revoked", markup=False)
+    store = _store(config)
+    key = store.revoke(key_id)
+    console().print(f"key {key.id} ({key.name}) is revoked in {store.file}", markup=False, soft_wrap=True)
 
 
 def _store(config: Path | None) -> KeyStore:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -26,17 +28,25 @@ def serve(
     address: Annotated[str | None, typer.Option("--address", help="A running Ray cluster; default: a new one.")] = None,
 ) -> None:
     """Serve the HTTP API, live streams and the web page, until Ctrl-C."""
-    from posebot.service.auth.keys import KeyStore
     from posebot.service.launch import address_of, run, warnings
     from posebot.service.settings import load_settings
 
     settings = load_settings(config, profile=profile and profile.value, host=host, port=port)
-    terminal = console()
+    say = partial(console().print, soft_wrap=True, markup=False)
     for warning in warnings(settings):
-        terminal.print(f"warning: {warning}", style="yellow", soft_wrap=True, markup=False)
-    if settings.auth.enabled and not any(key.revoked_at is None for key in KeyStore(settings.state).all()):
-        option = f" --config {config}" if config else ""
-        terminal.print(f"there is no key yet; create one: posebot keys create --name me --scope admin{option}",
-                       markup=False)
-    terminal.print(f"posebot serve: starting ({settings.profile}) …")
-    run(settings, address, lambda: terminal.print(f"ready: {address_of(settings)}", markup=False))
+        say(f"warning: {warning}", style="yellow")
+    if settings.auth.enabled:
+        say(_keys(settings.state, config))
+    run(settings, address, lambda: say(f"ready: {address_of(settings)}"), say)
+
+
+def _keys(state: Path, config: Path | None) -> str:
+    """Which keys the service accepts, and from which file; with none, how to create one."""
+    from posebot.service.auth.keys import KeyStore
+
+    store = KeyStore(state)
+    count = sum(key.valid(time.time()) for key in store.all())
+    if count:
+        return f"{count} valid {'key' if count == 1 else 'keys'} in {store.file}"
+    option = f" --config {config}" if config else ""
+    return f"no valid key in {store.file}; create one: posebot keys create --name me --scope admin{option}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import threading
@@ -10,13 +9,17 @@ from collections.abc import Callable
 from typing import Any
 
 from posebot.core.errors import PosebotError
+from posebot.core.waiting import announced
 from posebot.service.composition import application
+from posebot.service.deployments.api import NAME
 from posebot.service.settings import LOOPBACK, Settings
 from posebot.service.web.ingress_server import bind_socket
 from posebot.training.ray_start import connect
 
+Say = Callable[[str], object]
 APP = "posebot"
-_ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_SERVE_LOG_TO_STDERR": "0", "MUJOCO_GL": "egl",
+_WARM_UP_S = 60.0
+_ENVIRONMENT = {"RAY_SERVE_LOG_TO_STDERR": "0", "MUJOCO_GL": "egl",
                 "RAY_raylet_start_wait_time_s": "180"}  # on a busy machine, the default of 30 is too short
 
 
@@ -36,33 +39,39 @@ def warnings(settings: Settings) -> list[str]:
     return messages
 
 
-def start(settings: Settings, address: str | None = None) -> None:
-    """Deploy the application; returns when it serves requests.
+def start(settings: Settings, address: str | None = None, say: Say = lambda line: None) -> None:
+    """Deploy the application; returns when it serves requests and has answered one.
 
     Args:
         address: of a Ray cluster; None: RAY_ADDRESS, else a new one. Its dashboard and job server listen on loopback
             and require Ray's token.
+        say: receives a line for each stage, and another every few seconds while it lasts.
     Raises:
         PosebotError: the application does not start; the message says why. InputError: there is no cluster at the
             address, or the port is in use.
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    from ray import serve
-
-    logging.getLogger("ray.serve").setLevel(logging.WARNING)
     address = address or os.environ.get("RAY_ADDRESS")
-    if address:
-        connect(address, namespace=APP)
-        _start_proxy(settings)
-    else:
+    if not address:
         bind_socket(settings).close()  # fail early if the port is not available
-        connect(None, namespace=APP, include_dashboard=True, dashboard_host="127.0.0.1")
-        serve.start(proxy_location="Disabled")
-    try:
-        serve.run(application(settings, own_port=not address), name=APP, route_prefix="/")
-    except RuntimeError as error:
-        raise PosebotError(f"the service does not start: {_reason(error)[:600]}; see Ray's log for details") from None
+    with announced(say, f"joining the Ray cluster at {address}" if address else "starting Ray"):
+        from ray import serve
+
+        if address:
+            connect(address, namespace=APP)
+            _start_proxy(settings)
+        else:
+            connect(None, namespace=APP, include_dashboard=True, dashboard_host="127.0.0.1")
+            serve.start(proxy_location="Disabled")
+    with announced(say, f"loading bundle {settings.active}"):
+        try:
+            serve.run(application(settings, own_port=not address), name=APP, route_prefix="/")
+        except RuntimeError as error:
+            raise PosebotError(
+                f"the service does not start: {_reason(error)[:600]}; see Ray's log for details") from None
+    with announced(say, "warming up"):
+        _warm_up(say)
 
 
 def stop() -> None:
@@ -75,17 +84,28 @@ def stop() -> None:
         ray.shutdown()
 
 
-def run(settings: Settings, address: str | None, ready: Callable[[], None]) -> None:
-    """Start, call `ready`, and wait for SIGINT or SIGTERM."""
+def run(settings: Settings, address: str | None, ready: Callable[[], None], say: Say) -> None:
+    """Start (`say`: see `start`), call `ready`, and wait for SIGINT or SIGTERM."""
     stopping = threading.Event()
     try:
-        start(settings, address)
+        start(settings, address, say)
         for number in (signal.SIGINT, signal.SIGTERM):  # after ray.init, which handles SIGTERM itself
             signal.signal(number, lambda *_: stopping.set())
         ready()
         stopping.wait()
     finally:
         stop()
+
+
+def _warm_up(say: Say) -> None:
+    """One inference, as the first one takes seconds longer. Where it fails, the service runs, not ready yet."""
+    from ray import serve
+
+    try:
+        serve.get_deployment_handle(NAME, APP).check_health.remote().result(timeout_s=_WARM_UP_S)
+    except Exception as error:  # whatever the replica raised, wrapped by Ray
+        reason = next(iter(str(error).strip().splitlines()[::-1]), "") or type(error).__name__
+        say(f"warning: the first inference did not succeed ({reason[:200]}); /v1/health/ready says when one does")
 
 
 def _start_proxy(settings: Settings) -> None:

@@ -138,7 +138,8 @@ class Jobs(_Section):
 
 
 class Settings(_Section):
-    """The configuration. Relative paths are relative to the file; without a file, to the working directory."""
+    """The configuration. Relative paths are relative to the file; without a file, to the working directory. So is the
+    default of `state`, with or without a file: `posebot keys` and `posebot serve` agree on it."""
 
     profile: Literal["fused", "distributed"] = "fused"
     host: str = "127.0.0.1"
@@ -210,6 +211,7 @@ def _with_absolute_paths(settings: Settings, folder: Path) -> Settings:
     streams = {name: stream.model_copy(update={"poses": absolute(stream.poses)}) if stream.poses else stream
                for name, stream in settings.streams.items()}
     tls = settings.tls and Tls(certificate=absolute(settings.tls.certificate), key=absolute(settings.tls.key))
+    state = absolute(settings.state) if "state" in settings.model_fields_set else settings.state.absolute()
     jobs = settings.jobs.model_copy(update={"folder": absolute(settings.jobs.folder)})
-    return settings.model_copy(update={"state": absolute(settings.state), "bundles": bundles, "streams": streams,
+    return settings.model_copy(update={"state": state, "bundles": bundles, "streams": streams,
                                        "tls": tls, "jobs": jobs})

@@ -6,7 +6,6 @@ with every report, so that a run also survives where workers do not share a disk
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import tempfile
@@ -23,7 +22,7 @@ from posebot.datasets import ray_data
 from posebot.training import jobs, networks
 from posebot.training.job import Job
 from posebot.training.loop import Batch, Hooks
-from posebot.training.ray_start import connect
+from posebot.training.ray_start import connect, silence_ray
 
 if TYPE_CHECKING:
     import ray.data
@@ -50,8 +49,6 @@ def cluster(address: str | None, workers: int) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    silence()
     address = address or os.environ.get("RAY_ADDRESS") or None
     # A cluster of our own may run more workers than there are cores (each has one thread), and one task for data.
     cores = max(os.cpu_count() or 1, workers + 1)
@@ -85,7 +82,7 @@ def train(job: Job, use_gpu: bool) -> None:
             failure_config=ray.train.FailureConfig(max_failures=MAX_FAILURES),
             checkpoint_config=ray.train.CheckpointConfig(num_to_keep=1)),
     )
-    silence()
+    silence_ray()
     result = trainer.fit()
     _fetch(result.checkpoint, job.out)
 
@@ -186,9 +183,3 @@ def _fetch(checkpoint: ray.train.Checkpoint | None, out: Path) -> None:
     with checkpoint.as_directory() as folder:
         if (Path(folder) / CHECKPOINT).exists():
             shutil.copyfile(Path(folder) / CHECKPOINT, out / CHECKPOINT)
-
-
-def silence() -> None:
-    """Keep Ray's log lines out of the terminal; errors come as exceptions."""
-    for name in ("ray", "ray._private.authentication.authentication_token_setup", "ray.train", "ray.data"):
-        logging.getLogger(name).setLevel(logging.ERROR)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from posebot.cli.main import run
 from posebot.core.errors import InputError
+from posebot.service import launch
 from posebot.service.auth.identity import SCOPES, Identity
 from posebot.service.auth.keys import KeyStore
 from posebot.service.auth.tokens import TokenSigner
@@ -75,7 +76,9 @@ def test_the_command_shows_a_key_once(tmp_path: Path, capsys: pytest.CaptureFixt
     config = tmp_path / "serve.yaml"
     config.write_text("state: state\n")
     assert run(["keys", "create", "--name", "me", "--scope", "read", "--config", str(config)]) == 0
-    text = capsys.readouterr().out.strip()
+    shown = capsys.readouterr()
+    text = shown.out.strip()
+    assert f"to {tmp_path / 'state' / 'keys.json'};" in shown.err
     assert run(["keys", "list", "--json", "--config", str(config)]) == 0
     listed = capsys.readouterr().out
     assert text not in listed
@@ -83,4 +86,21 @@ def test_the_command_shows_a_key_once(tmp_path: Path, capsys: pytest.CaptureFixt
     assert (key["name"], key["state"]) == ("me", "valid")
     assert run(["keys", "revoke", key["id"], "--config", str(config)]) == 0
     assert KeyStore(tmp_path / "state").verify(text) is None
+    assert str(tmp_path / "state" / "keys.json") in capsys.readouterr().err
     assert run(["keys", "create", "--name", "me", "--scope", "root", "--config", str(config)]) == 2
+
+
+def test_keys_and_serve_use_the_same_file_and_name_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config, file = tmp_path / "etc" / "serve.yaml", tmp_path / "runs" / "serve" / "keys.json"
+    config.parent.mkdir()
+    config.write_text("port: 8123\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(launch, "run", lambda settings, address, ready, say: ready())
+    assert run(["serve", "--config", str(config)]) == 0
+    assert f"no valid key in {file}; create one: posebot keys create --name me" in capsys.readouterr().err
+    assert run(["keys", "create", "--name", "me", "--scope", "read"]) == 0
+    assert f"to {file};" in capsys.readouterr().err
+    assert run(["serve", "--config", str(config)]) == 0
+    assert capsys.readouterr().err == f"1 valid key in {file}\nready: http://127.0.0.1:8123\n"

@@ -28,6 +28,13 @@ def test_paths_are_the_files_and_names_of_bundles_stay(tmp_path: Path) -> None:
     assert settings.bundles == {"kit": "kit", "mine": str(tmp_path / "mine")}
 
 
+def test_the_default_state_is_the_same_with_and_without_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "etc").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert load_settings().state == tmp_path / "runs" / "serve"
+    assert load_settings(written(tmp_path / "etc", "port: 1234\n")).state == tmp_path / "runs" / "serve"
+
+
 def test_the_command_line_wins(tmp_path: Path) -> None:
     file = written(tmp_path, "port: 1234\nprofile: fused\n")
     assert load_settings(file, profile="distributed", port=None).profile == "distributed"

@@ -48,7 +48,7 @@ class KeyStore:
 
     def __init__(self, folder: str | Path, clock: Callable[[], float] = time.time) -> None:
         self.folder, self._clock = Path(folder), clock
-        self._file = self.folder / "keys.json"
+        self.file = self.folder / "keys.json"
         self._cached: tuple[tuple[int, int], dict[str, Key]] = ((0, 0), {})
         self.folder.mkdir(parents=True, exist_ok=True)
         self._secret = _secret(self.folder / "secret")
@@ -105,14 +105,14 @@ class KeyStore:
 
     def _load(self) -> dict[str, Key]:
         try:
-            stat = self._file.stat()
+            stat = self.file.stat()
         except FileNotFoundError:
             return {}
         stamp = (stat.st_mtime_ns, stat.st_ino)
         if stamp != self._cached[0]:
-            data = json.loads(self._file.read_text())
+            data = json.loads(self.file.read_text())
             if data.get("schema") != _SCHEMA:
-                raise InputError(self._file, f"schema {data.get('schema')!r}", f"this posebot reads schema {_SCHEMA}")
+                raise InputError(self.file, f"schema {data.get('schema')!r}", f"this posebot reads schema {_SCHEMA}")
             keys = {entry["id"]: Key(**(entry | {"scopes": tuple(entry["scopes"])})) for entry in data["keys"]}
             self._cached = stamp, keys
         return self._cached[1]
@@ -125,7 +125,7 @@ class KeyStore:
             keys = dict(self._load())
             yield keys
             data = {"schema": _SCHEMA, "keys": [asdict(key) for key in keys.values()]}
-            write_atomic(self._file, json.dumps(data, indent=1), mode=0o600)
+            write_atomic(self.file, json.dumps(data, indent=1), mode=0o600)
 
 
 def _secret(path: Path) -> bytes:
