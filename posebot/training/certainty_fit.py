@@ -4,10 +4,10 @@
 each object. The threshold for "ok" and the regions are fitted to cross-fitted probabilities: each estimate is judged by
 a model that has not seen its image, since one that has is surer than it will be on new images.
 
-`region90` is conformal (Lei et al., "Distribution-free predictive inference for regression", JASA 2018): quantiles of
-error / sigma, of "ok" poses among such poses alone, of others within bins of `p_correct`, so that hard cases get larger
-regions; then one factor for each object (Mondrian, Vovk et al., "Algorithmic Learning in a Random World", 2005) so that
-none is left out.
+`region90` is split-conformal (Lei et al., "Distribution-free predictive inference for regression", JASA 2018):
+quantiles of error / sigma, of "ok" poses among such poses alone, of others within bins of `p_correct`, so that hard
+cases get larger regions; then one factor for each object (Mondrian, Vovk et al., "Algorithmic Learning in a Random
+World", 2005) so that none is left out.
 """
 
 from __future__ import annotations
