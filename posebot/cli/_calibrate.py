@@ -141,6 +141,8 @@ def show_camera(result: CameraCalibration, missing: list[str], out: Path) -> Non
            + f" px; distortion {result.camera.distortion.round(4).tolist()}",
            f"reprojection error {result.error:.3f} px, {result.coverage:.0%} of the image covered")
     _close(result.warnings, missing, out)
+    _lines(f"for images with depth, add a line to {out}: depth_scale: N, millimetres per unit of the depth images "
+           "(1.0 for most cameras); colour images do not show it")
 
 
 def show_hand_eye(result: HandEyeResult, content: dict[str, Any], missing: list[str], out: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,6 +17,7 @@ from posebot.core.errors import ImageError, InputError
 if TYPE_CHECKING:
     from posebot.cli._pipeline import LoadedPipeline
     from posebot.core.frame import Frame
+    from posebot.core.objects import ObjectModel
     from posebot.core.results import FrameResult
     from posebot.stages.pipeline import Pipeline
     from posebot.stages.untrained import UntrainedPipeline
@@ -96,8 +97,9 @@ def _process(opened: Source, loaded: LoadedPipeline, known: list[FrameResult], o
             stack.callback(sink.close)
         progress = stack.enter_context(_progress(opened, frames, 0 if images else len(known)))
         interruption = stack.enter_context(until_interrupted())
+        checked = stack.enter_context(_depth_checked(opened, loaded.objects, progress))
         run(opened, _reset_per_scene(loaded.pipeline), sinks, Overlay(loaded.objects), summary, limit=frames,
-            known={result.frame_id: result for result in known}, progress=interruption.after(progress))
+            known={result.frame_id: result for result in known}, progress=interruption.after(checked))
     return interruption.asked
 
 
@@ -167,6 +169,32 @@ def _progress(source: Source, limit: int | None, known: int) -> Iterator[Any]:
     with bar:
         task = bar.add_task(source.name, total=total, completed=known)
         yield show
+
+
+@contextmanager
+def _depth_checked(source: Source, objects: Sequence[ObjectModel], progress: Callable[[Any], None]
+                   ) -> Iterator[Callable[[Any], None]]:
+    """The callback, which also warns, once, of depth images that do not fit their stated scale."""
+    from posebot.video.depth_check import DepthCheck
+    from posebot.video.recordings import ImageSource
+    from posebot.video.source import SkippedFrame
+
+    if not isinstance(source, ImageSource) or source.intrinsics.depth_scale is None:
+        yield progress
+        return
+    check = DepthCheck(objects, source.intrinsics.depth_scale, source.intrinsics.where)
+
+    def warn(text: str) -> None:
+        if text:
+            console().print(f"warning: {text}", style="yellow", markup=False, soft_wrap=True)
+
+    def checked(event: Output | SkippedFrame) -> None:
+        if not isinstance(event, SkippedFrame):
+            warn(check.add(event.frame.depth, event.result))
+        progress(event)
+
+    yield checked
+    warn(check.close())
 
 
 def _require_results(source: Source, summary: RunSummary, interrupted: bool) -> None:

@@ -88,7 +88,7 @@ class IntrinsicsFile(BaseModel):
     distortion: list[float] | None = None
     """Coefficients in OpenCV's order k1, k2, p1, p2, k3, ...: 0, 4, 5, 8, 12 or 14 numbers."""
     depth_scale: float | None = Field(default=None, ge=1e-4, le=1000)
-    """Millimetres per unit of a 16 bit depth image."""
+    """Millimetres per unit of a 16 bit depth image: 1.0 for most cameras, 0.1 for images of `posebot synth`."""
 
 
 def load_intrinsics(path: str | Path) -> Intrinsics:
@@ -138,7 +138,8 @@ def intrinsics_from(document: Document) -> Intrinsics:
 
 def _depth_scale(document: Document, value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 1e-4 <= value <= 1000:
-        raise document.error(("depth_scale",), f"is {value!r}", "millimetres per unit: 1.0 where depth is stored in mm")
+        raise document.error(("depth_scale",), f"is {value!r}",
+                             "millimetres per unit: 1.0 where depth is stored in mm, 0.1 for images of posebot synth")
     return float(value)
 
 

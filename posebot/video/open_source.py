@@ -81,6 +81,10 @@ def _open_path(path: Path, options: SourceOptions) -> Source:
     if splits:
         raise InputError("--source", f"{path} is a BOP data set", f"--split {' or --split '.join(splits)}")
     if options.camera is None:
+        scene = next((folder for folder in (path, *path.parents[:2]) if (folder / "scene_camera.json").is_file()), None)
+        if scene is not None:
+            raise IntrinsicsError(path, "belongs to a BOP data set, which has intrinsics and depth scale of each image",
+                                  f"--source {scene.parent.parent} --split {scene.parent.name}")
         beside = (path if path.is_dir() else path.parent) / "camera.json"
         hint = f"; is it {beside}?" if beside.is_file() else ""
         raise IntrinsicsError(path, "has no intrinsics", f"--camera FILE (fx, fy, cx, cy, width, height){hint}")

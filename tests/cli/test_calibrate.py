@@ -50,7 +50,9 @@ def test_camera_then_hand_eye(session: Path, tmp_path: Path, capsys: Capture) ->
     camera, out, drawn = tmp_path / "camera.yaml", tmp_path / "hand_eye.yaml", tmp_path / "drawn"
     command = ["calibrate", "camera", str(session), "--target", SPEC, "--out", str(camera), "--lens", "none"]
     assert run([*command, "--overlay", str(drawn)]) == 0
-    assert "reprojection error" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "reprojection error" in told
+    assert f"add a line to {camera}: depth_scale: N, millimetres per unit of the depth images (1.0 for" in told
     assert load_intrinsics(camera).camera.K[0, 0] == pytest.approx(620, rel=0.02)
     assert len(list(drawn.glob("*.jpg"))) == 10
     command = ["calibrate", "hand-eye", str(session), "--poses", str(session / "poses.csv"), "--target", SPEC]

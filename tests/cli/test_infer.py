@@ -18,7 +18,7 @@ from posebot.evaluation.bop_csv import read_csv
 from posebot.video.sinks import read_jsonl
 from tests.video.conftest import bop_root, bundle_dir, camera_file, folder, rgbd_folder, video_file  # noqa: F401
 from tests.video.image_files import write_video
-from tests.video.plumbing import CAM_FROM_BRICK
+from tests.video.plumbing import CAM_FROM_BRICK, CAMERA
 
 
 def results(path: Path) -> list[FrameResult]:
@@ -195,6 +195,21 @@ def test_a_tampered_bundle_is_bad_input(folder: Path, bundle_dir: Path, camera_f
     assert run(["infer", "--source", str(folder), "--bundle", str(copy), "--camera", str(camera_file), "--out",
                 str(tmp_path / "results.jsonl")]) == 2
     assert "detector.onnx" in capfd.readouterr().err
+
+
+def test_a_wrong_depth_scale_is_told_with_the_likely_value(
+    rgbd_folder: Path, bundle_dir: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]  # noqa: F811
+) -> None:
+    camera, out = tmp_path / "tenths.json", tmp_path / "results.jsonl"
+    camera.write_text(json.dumps(CAMERA.to_dict() | {"depth_scale": 10.0}))
+    command = ["infer", "--source", str(rgbd_folder), "--bundle", str(bundle_dir), "--camera", str(camera)]
+    command += ["--out", str(out)]
+    assert run(command) == 0
+    told = capfd.readouterr().err
+    assert f"warning: {camera}: depth_scale 10 looks wrong: depths are" in told and "; probably 1 (" in told
+    camera.write_text(json.dumps(CAMERA.to_dict() | {"depth_scale": 1.0}))
+    assert run([*command, "--overwrite"]) == 0
+    assert "warning" not in capfd.readouterr().err
 
 
 def test_meshes_alone_are_looked_for_by_depth(rgbd_folder: Path, bundle_dir: Path, camera_file: Path,  # noqa: F811

@@ -47,6 +47,12 @@ def test_missing_intrinsics_are_an_error_that_names_a_candidate(folder: Path) ->
         open_source(str(folder), SourceOptions())
 
 
+@pytest.mark.parametrize("inside", ["test/000003", "test/000003/rgb", "test/000003/rgb/000000.png"])
+def test_an_image_of_a_bop_data_set_names_the_data_set_and_split(bop_root: Path, inside: str) -> None:
+    with pytest.raises(InputError, match=f"; --source {bop_root} --split test"):
+        open_source(str(bop_root / inside), SourceOptions())
+
+
 def test_a_bop_data_set_wants_a_split(bop_root: Path) -> None:
     with pytest.raises(InputError, match="--split test"):
         open_source(str(bop_root), SourceOptions())
