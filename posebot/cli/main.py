@@ -34,6 +34,7 @@ class Commands(LazyGroup):
         "tune": Entry("posebot.cli.tune", "Search for better training settings, in parallel.", BUILD),
         "evaluate": Entry("posebot.cli.evaluate", "Evaluate a bundle on a BOP split with ground truth.", BUILD),
         "models": Entry("posebot.cli.models", "List, inspect and fetch bundles.", BUILD),
+        "clean": Entry("posebot.cli.clean", "Remove what trainings left behind: samples, checkpoints.", BUILD),
         "config": Entry("posebot.cli.config", "Print the JSON Schemas of the configuration files.", BUILD),
         "calibrate": Entry("posebot.cli.calibrate", "Calibrate intrinsics and hand-eye, print targets.", USE),
         "infer": Entry("posebot.cli.infer", "Estimate poses in images, a BOP split, a video or a camera.", USE),

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from posebot.cli._common import JsonFlag, print_json
+from posebot.cli.clean import left_behind
 from posebot.core.errors import EXIT_VERDICT_NO
 
 
@@ -46,6 +47,8 @@ def train(
                  detector=detector, start=start, add=add, only=only, frames=frames,
                  backgrounds=backgrounds, distractors=distractors or (), models=models, workers=workers,
                  address=address, ray=ray, tiny=tiny, seed=seed, runs=runs, log=partial(typer.echo, err=True))
+    if left := left_behind(runs):
+        typer.echo(left, err=True)
     if json:
         print_json(result)
     if not result["usable"] and not tiny:
