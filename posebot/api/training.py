@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from os import PathLike
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from posebot.training.run import Request
 
 File = str | PathLike[str]
+NONE = "none"
+"""As `start`: no bundle, the weights of ImageNet."""
 
 
 def train(dataset: File | None = None, *, out: File, config: File | None = None, minutes: float | None = None,
@@ -31,12 +34,13 @@ def train(dataset: File | None = None, *, out: File, config: File | None = None,
         dataset: BOP data set with models/ and a train split. out: folder of the bundle; its name is the bundle's.
         config: YAML file of settings. minutes: time for both networks together; crops, pictures: instead of it, samples
             for the localizer and the detector. detector: which trainer makes the detector.
-        start: bundle that training begins with. add: with `start`, a models folder of objects to learn as well; only:
+        start: bundle that training begins with; "none": the weights of ImageNet; None: `kit`, if its networks have the
+            sizes of the settings. add: with `start`, a models folder of objects to learn as well; only:
             the one object of the bundle that is learned again; frames: images to render for them; backgrounds:
             photographs for these images; distractors: models of objects that are not to be found in them; models: full
             meshes of the bundle's objects.
         workers: processes that train together. address: of a running Ray cluster. ray: train through Ray; None: only
-            where several workers, an address or a streamed data set need it.
+            where several workers, an address (also RAY_ADDRESS) or a streamed data set need it.
         tiny: small networks, about a minute, to see that everything works. seed: the same seed draws the same samples.
         runs: folder for checkpoints, samples and the MLflow store. log: receives each line of progress.
     Returns:
@@ -46,29 +50,43 @@ def train(dataset: File | None = None, *, out: File, config: File | None = None,
     Raises:
         InputError: arguments, data set, bundle or run folder do not fit each other. PlatformLostError: no Ray cluster.
     """
-    from posebot.training.config import TINY, TrainConfig, load_config, with_budget
-    from posebot.training.run import Request
-    from posebot.training.run import train as run
+    from posebot.training.progress import Narrator
 
-    base = TINY if tiny else TrainConfig()
-    settings = with_budget(load_config(Path(config), base) if config else base, minutes, crops, pictures)
-    settings = _overridden(settings, detector, workers, seed)
-    if add is None and not only:
-        if dataset is None:
-            raise InputError("--dataset", "is missing", "a BOP data set; or --from BUNDLE --add OBJECTS")
-        request = Request(Path(dataset), Path(out), settings, _reference(start))
-    else:
-        if start is None or dataset is not None:
-            raise InputError("--add" if add else "--only", "renders its own images, for a bundle that exists",
-                             "--from BUNDLE, and no --dataset")
-        chosen = {"detector": bool(config or minutes or pictures or tiny),
-                  "localizer": bool(config or minutes or crops or tiny)}
-        request = _extended(_reference(start) or "", Path(out), _path(add), only, frames, _path(backgrounds),
-                            tuple(Path(folder) for folder in distractors), _path(models), Path(runs), settings, chosen,
-                            log)
-    if ray is None:
-        ray = settings.workers > 1 or address is not None or settings.source == "stream"
-    return run(replace(request, ray=ray, address=address, runs=Path(runs)), say=log)
+    with Narrator(log) as narrator:  # from here on: loading torch takes seconds
+        from posebot.training.config import TINY, TrainConfig, load_config, with_budget
+        from posebot.training.run import Request
+        from posebot.training.run import train as run
+
+        base = TINY if tiny else TrainConfig()
+        settings = with_budget(load_config(Path(config), base) if config else base, minutes, crops, pictures)
+        settings = _overridden(settings, detector, workers, seed)
+        if add is None and not only:
+            if dataset is None:
+                raise InputError("--dataset", "is missing", "a BOP data set; or --from BUNDLE --add OBJECTS")
+            begun, note = _start(start, settings)
+            request = Request(Path(dataset), Path(out), settings, begun, note)
+        else:
+            if start in (None, NONE) or dataset is not None:
+                raise InputError("--add" if add else "--only", "renders its own images, for a bundle that exists",
+                                 "--from BUNDLE, and no --dataset")
+            chosen = {"detector": bool(config or minutes or pictures or tiny),
+                      "localizer": bool(config or minutes or crops or tiny)}
+            request = _extended(_reference(start) or "", Path(out), _path(add), only, frames, _path(backgrounds),
+                                tuple(Path(folder) for folder in distractors), _path(models), Path(runs), settings,
+                                chosen, narrator)
+        if ray is None:
+            cluster = address is not None or "RAY_ADDRESS" in os.environ
+            ray = settings.workers > 1 or cluster or settings.source == "stream"
+        return run(replace(request, ray=ray, address=address, runs=Path(runs)), narrator)
+
+
+def _start(start: File | None, settings: TrainConfig) -> tuple[str | Path | None, str]:
+    """What training begins with, and what is said of it."""
+    from posebot.training.start import default_start
+
+    if start is None:
+        return default_start(settings)
+    return (None, "") if start == NONE else (_reference(start), "")
 
 
 def _extended(start: str | Path, out: Path, add: Path | None, only: str, frames: int, backgrounds: Path | None,

@@ -21,7 +21,8 @@ def train(
     crops: Annotated[int | None, typer.Option(min=1, help="Samples for the localizer, instead of minutes.")] = None,
     pictures: Annotated[int | None, typer.Option(min=1, help="Samples for the detector, instead of minutes.")] = None,
     detector: Annotated[str | None, typer.Option(help="Trainer of the detector: heatmap or yolo.")] = None,
-    start: Annotated[str | None, typer.Option("--from", help="Bundle whose weights training starts with.")] = None,
+    start: Annotated[str | None, typer.Option("--from", help="Bundle whose weights training begins with; default: "
+                                                           "kit where its networks fit; none: ImageNet.")] = None,
     add: Annotated[Path | None, typer.Option(help="With --from: models folder of objects to learn as well.")] = None,
     only: Annotated[str, typer.Option(help="With --from: the one object of the bundle that is trained again.")] = "",
     frames: Annotated[int, typer.Option(min=50, help="Images to render for --add or --only.")] = 1500,
@@ -31,7 +32,9 @@ def train(
     models: Annotated[Path | None, typer.Option(help="Full meshes of the bundle's objects, if available.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Processes that train together.")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: one of its own.")] = None,
-    ray: Annotated[bool, typer.Option("--ray/--no-ray", help="Train through Ray, or in this process alone.")] = True,
+    ray: Annotated[bool | None, typer.Option("--ray/--no-ray", help="Train through Ray, or in this process alone; "
+                                                                    "default: Ray where --workers or --address need "
+                                                                    "it.")] = None,
     tiny: Annotated[bool, typer.Option("--tiny", help="Small networks, about a minute: to see that it works.")] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="The same seed draws the same samples.")] = None,
     runs: Annotated[Path, typer.Option(help="Folder for checkpoints, crops and the MLflow store.")] = Path("runs"),

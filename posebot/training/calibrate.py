@@ -90,12 +90,16 @@ class Boxes:
     wanted: int
 
 
-def boxes(bundle: Bundle, threshold: float, dataset: BopDataset, keys: Sequence[ImageKey]) -> Boxes:
-    """Boxes of the bundle's detector above that score, without those of objects visible by less than `MIN_VISIBLE`."""
+def boxes(bundle: Bundle, threshold: float, dataset: BopDataset, keys: Sequence[ImageKey],
+          tick: Callable[[int], None] = lambda done: None) -> Boxes:
+    """Boxes of the bundle's detector above that score, without those of objects visible by less than `MIN_VISIBLE`.
+
+    tick: called with the number of images done.
+    """
     spec = replace(bundle.manifest.detector, threshold=threshold)
     detector = OnnxDetector(Network(bundle.detector, name="detector.onnx"), spec)
     rows, wanted = [], 0
-    for key in keys:
+    for done, key in enumerate(keys, 1):
         frame, truths = dataset.frame(key), dataset.annotations(key)
         detections = detector(frame.rgb)
         for detection, truth in zip(detections, matched(detections, truths, bundle.objects, frame), strict=True):
@@ -103,6 +107,7 @@ def boxes(bundle: Bundle, threshold: float, dataset: BopDataset, keys: Sequence[
                 rows.append((detection.score, truth is not None, truth is not None and truth.visib_fract >= _SEEN,
                              bundle.objects[detection.class_index].obj_id))
         wanted += sum(truth.visib_fract >= _SEEN for truth in truths)
+        tick(done)
     table = np.array(rows, float).reshape(-1, 4)
     return Boxes(table[:, 0], table[:, 1] > 0, table[:, 2] > 0, table[:, 3].astype(np.int64), wanted)
 

@@ -158,9 +158,9 @@ class TrainConfig:
 
 TINY = TrainConfig(
     faces=1500, checkpoint_s=5.0,
-    detector=DetectorConfig(input_size=(192, 256), width=32, minutes=0.4, batch=8, lr=1e-3),
-    localizer=LocalizerConfig(bins=8, width=32, crop_size=64, minutes=0.6, batch=32, lr=1e-3),
-    calibration=CalibrationConfig(frames=16),
+    detector=DetectorConfig(input_size=(192, 256), width=32, minutes=0.2, batch=8, lr=1e-3),
+    localizer=LocalizerConfig(bins=8, width=32, crop_size=64, minutes=0.3, batch=32, lr=1e-3),
+    calibration=CalibrationConfig(frames=8),
 )
 """A run of about a minute, to see that all parts fit: networks of a quarter of the size, no accuracy to speak of."""
 

@@ -20,8 +20,9 @@ from posebot.models.manifest import Manifest
 from posebot.models.reference import resolve
 from posebot.objects.bop_models import load_objects, save_objects
 from posebot.training.config import RENAMED, DetectorConfig, LocalizerConfig, TrainConfig
-from posebot.training.progress import Say
+from posebot.training.progress import Narrator, Say
 from posebot.training.run import Request
+from posebot.training.timeline import IMAGE_S, Stage, Timeline
 
 SHARE = 0.25
 """Share of the samples that the bundle was trained on: the budget where none is given."""
@@ -124,14 +125,10 @@ def _render(extension: Extension, models: Path, focus: tuple[int, ...], say: Say
                          workers=extension.workers)
     held = common.replace(split="val", frames=HELD_OUT, per_scene=25, seed=1001, depth_noise=True, required_objects=())
     for config in (common, held):
-        last = [-1]
-
-        def tick(done: int, total: int, last: list[int] = last) -> None:
-            if 10 * done // total > last[0]:
-                last[0] = 10 * done // total
-                say(f"{'images':<10} {done} of {total}")
-
-        generate(config, tick)
+        with Narrator(say, Timeline({"images": Stage(IMAGE_S * config.frames)})) as narrator:
+            narrator.begin("images", "rendering")
+            generate(config, lambda done, total, said=narrator: said.at(  # type: ignore[misc]
+                "images", done / total, f"{done} of {total}", every_s=5.0))
 
 
 def extension_settings(config: TrainConfig, parent: Manifest, given: Callable[[str], bool]) -> TrainConfig:

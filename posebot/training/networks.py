@@ -27,6 +27,9 @@ from posebot.training.loading import loaded
 from posebot.training.loop import Batch, Budget, Hooks, LoopConfig, fit, resume_salt
 from posebot.training.start import average_weights, start_weights, transfer_weights
 
+REPORT_S = 8.0
+"""Seconds between two reports of progress."""
+
 
 def train(job: Job, hooks: Hooks, rank: int = 0, stream: Iterator[Batch] | None = None) -> None:
     """Train, or continue, until the budget is spent. `stream` replaces the cache."""
@@ -99,7 +102,7 @@ def loop_config(job: Job) -> LoopConfig:
         batch = min(batch, max(1, len(SampleCache(job.cache)))) if job.config.source == "cache" else batch
     else:
         budget, batch, lr = Budget(crops.crops, crops.minutes), crops.batch, crops.lr
-    return LoopConfig(budget, batch, lr, checkpoint_s=every, report_s=min(20.0, every))
+    return LoopConfig(budget, batch, lr, checkpoint_s=every, report_s=min(REPORT_S, every))
 
 
 def augmented(job: Job, batch: Batch) -> Batch:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
+from posebot.training.timeline import Timeline, spoken
 from posebot.training.tracking import Tracker
 
 Say = Callable[[str], None]
+QUIET_S = 8.0
+"""Seconds without a line after which one is said."""
 _EVERY_S = 0.5
 _LOSSES = ("loss", "error")
 
@@ -49,9 +54,79 @@ def falling(reports: Sequence[Report]) -> tuple[float, float] | None:
     return None if before is None or after is None else (before, after)
 
 
+class Narrator:
+    """Says what a training does, a line at least every `QUIET_S` seconds, each with the time left for all of it.
+
+    A context: while it is open, a thread says again what is going on wherever nothing else was said.
+
+    Args:
+        say: receives each line. timeline: of the stages; `begin`, `at` and `end` of this class move it on.
+    """
+
+    def __init__(self, say: Say, timeline: Timeline | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._say, self._clock = say, clock
+        self.timeline = timeline or Timeline({}, clock)
+        self._lock, self._stop = threading.RLock(), threading.Event()
+        self._doing, self._since, self._spoke = ("start", "reading the data set"), clock(), clock()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def __call__(self, line: str) -> None:
+        """Say a line as it is."""
+        with self._lock:
+            self._spoke = self._clock()
+            self._say(line)
+
+    def begin(self, stage: str, doing: str = "") -> None:
+        """A stage of the timeline starts."""
+        with self._lock:
+            self.timeline.begin(stage)
+            self.doing(stage, doing or "starting")
+
+    def doing(self, stage: str, what: str) -> None:
+        """What is going on from now on; said only if it takes long."""
+        with self._lock:
+            self._doing, self._since = (stage, what), self._clock()
+
+    def at(self, stage: str, share: float, text: str, *, every_s: float = 0.0) -> None:
+        """The stage is done by this share; said if the last line is older than `every_s`, and at its end."""
+        with self._lock:
+            self.timeline.at(share)
+            self._doing, self._since = (stage, text), self._clock()
+            if share >= 1 or self._clock() - self._spoke >= every_s:
+                self(f"{stage:<10} {text}{self._left()}")
+
+    def end(self, stage: str) -> None:
+        """The stage is over."""
+        with self._lock:
+            self.timeline.end(stage)
+
+    def again(self) -> None:
+        """Say what is going on, if nothing was said for `QUIET_S` seconds."""
+        with self._lock:
+            if self._clock() - self._spoke >= QUIET_S:
+                (stage, what), lasted = self._doing, self._clock() - self._since
+                self(f"{stage:<10} {what} ({lasted:.0f} s){self._left()}")
+
+    def _left(self) -> str:
+        seconds = self.timeline.left()
+        return f"  about {spoken(seconds)} left" if seconds > 0 else ""
+
+    def _watch(self) -> None:
+        while not self._stop.wait(_EVERY_S):
+            self.again()
+
+
 @contextmanager
-def followed(name: str, path: Path, say: Say, tracker: Tracker) -> Iterator[None]:
-    """While the body runs, say and track what is added to `path`."""
+def followed(name: str, path: Path, narrator: Narrator, tracker: Tracker, scale: str = "") -> Iterator[None]:
+    """While the body runs, say and track what is added to `path`. scale: see `described`."""
     stop = threading.Event()
     start = path.stat().st_size if path.exists() else 0
 
@@ -62,7 +137,7 @@ def followed(name: str, path: Path, say: Say, tracker: Tracker) -> Iterator[None
             reports, offset = read(path, offset)
             for report in reports:
                 first = first or report
-                say(f"{name:<10} {described(report, first)}")
+                narrator.at(name, report.progress, described(report, first, scale))
                 tracked = {f"{name}/{key}": value for key, value in report.metrics.items()}
                 tracker.metrics(int(report.metrics.get("samples", 1000 * report.progress)), tracked)
 
@@ -75,16 +150,21 @@ def followed(name: str, path: Path, say: Say, tracker: Tracker) -> Iterator[None
         thread.join()
 
 
-def described(report: Report, first: Report) -> str:
-    """`42 %  loss 1.234  error 0.056  68 samples/s  waits for data 3 %  about 12 min left`."""
+def described(report: Report, first: Report, scale: str = "") -> str:
+    """`42 %  loss 1.234  error 0.256 diameters (0.412 at the start)  68 samples/s  waits for data 3 %`.
+
+    scale: what to compare the error with, such as "kit ended at 0.240".
+    """
     metrics, parts = report.metrics, [f"{100 * report.progress:3.0f} %"]
-    parts += [f"{name} {metrics[name]:.3f}" for name in _LOSSES if name in metrics]
+    if "loss" in metrics:
+        parts.append(f"loss {metrics['loss']:.3f}")
+    if "error" in metrics:
+        began = f"{first.metrics['error']:.3f} at the start" if report is not first and "error" in first.metrics else ""
+        known = ", ".join(part for part in (began, scale) if part)
+        parts.append(f"error {metrics['error']:.3f} diameters" + (f" ({known})" if known else ""))
     if "samples_per_s" in metrics:
-        parts.append(f"{metrics['samples_per_s']:.0f} samples/s")
+        speed = metrics["samples_per_s"]
+        parts.append(f"{speed:.0f} samples/s" if speed >= 10 else f"{speed:.1f} samples/s")
     if "waited_share" in metrics:
         parts.append(f"waits for data {100 * metrics['waited_share']:.0f} %")
-    gained = report.progress - first.progress  # since this process started: a resumed run has done the rest before
-    if gained > 0.01 and report.progress < 1:
-        left = (report.time - first.time) / gained * (1 - report.progress)
-        parts.append(f"about {left / 60:.0f} min left" if left > 90 else f"about {left:.0f} s left")
     return "  ".join(parts)

@@ -21,8 +21,9 @@ from posebot.models.reference import resolve
 from posebot.stages import POSE_STAGE_VERSION
 from posebot.training import calibrate, judge
 from posebot.training.assemble import rounded
-from posebot.training.progress import Say
+from posebot.training.progress import Narrator, Say
 from posebot.training.state import token
+from posebot.training.timeline import CALIBRATE_S, Stage, Timeline
 
 
 @dataclass(frozen=True)
@@ -68,11 +69,13 @@ def recalibrate(request: Recalibration, say: Say = print) -> Manifest:
     log = request.log or _own_log(request, folder)
 
     def tick(done: int) -> None:
-        if done % max(1, len(keys) // 10) == 0:
-            say(f"{'calibrate':<10} {done} of {len(keys)} images")
+        narrator.at("calibrate", done / len(keys), f"{done} of {len(keys)} images", every_s=5.0)
 
-    observations = calibrate.observe(bundle, data, keys, log, tick, request.modes)
-    fitted, metrics = calibrate.fitted(observations, bundle.objects)
+    with Narrator(say, Timeline({"calibrate": Stage(CALIBRATE_S * len(keys))})) as narrator:
+        narrator.begin("calibrate")
+        observations = calibrate.observe(bundle, data, keys, log, tick, request.modes)
+        narrator.doing("calibrate", "fitting")
+        fitted, metrics = calibrate.fitted(observations, bundle.objects)
     found = rounded(metrics)
     for mode in request.modes:
         if f"{mode}_estimates" not in found:

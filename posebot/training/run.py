@@ -27,18 +27,20 @@ from posebot.datasets.sample_source import Kind, SampleSource
 from posebot.models.bundle import MODELS, Bundle
 from posebot.models.calibration import Calibration, plain
 from posebot.models.manifest import MANIFEST, Manifest, read_manifest
-from posebot.models.reference import resolve
+from posebot.models.reference import PACKAGED, resolve
 from posebot.models.verdict import sentences
 from posebot.training import assemble, calibrate, jobs, judge, networks, progress
 from posebot.training.calibrate import Boxes
 from posebot.training.config import TrainConfig
 from posebot.training.job import Job, Name
 from posebot.training.loop import Hooks
-from posebot.training.progress import Say, followed
+from posebot.training.progress import Narrator, Say, followed
 from posebot.training.state import RunState, locked, token
+from posebot.training.timeline import CALIBRATE_S, EXPORT_S, IMAGE_S, Stage, Timeline, network_stage, planned
 from posebot.training.tracking import Tracker
 
 NETWORKS: tuple[Name, ...] = ("detector", "localizer")
+_BOXES = 0.1  # of the calibration's time goes to the detector's threshold
 HOLD_OUT = 20
 """Without a validation split, one scene in so many is held out."""
 
@@ -49,15 +51,17 @@ class Request:
 
     Attributes:
         dataset: BOP data set. out: the bundle's folder; its name is the bundle's and the run's. config: see there.
-        start: bundle whose weights training starts from. ray: run through Ray Train and Ray Data. address: of a Ray
-        cluster. runs: folder for run folders and the MLflow store.
+        start: bundle whose weights training starts from. start_note: said after its name. ray: run through Ray Train
+            and Ray Data. address: of a Ray cluster. runs: folder for run folders and the MLflow store. focus: labels
+            of objects that are learned anew.
     """
 
     dataset: Path
     out: Path
     config: TrainConfig
     start: str | Path | None = None
-    ray: bool = True
+    start_note: str = ""
+    ray: bool = False
     address: str | None = None
     runs: Path = Path("runs")
     focus: tuple[str, ...] = ()
@@ -67,7 +71,7 @@ class Request:
         return self.runs / "train" / self.out.name
 
 
-def train(request: Request, say: Say = print) -> dict[str, Any]:
+def train(request: Request, narrator: Narrator) -> dict[str, Any]:
     """Train and write the bundle; returns what was measured (also in its provenance) and the verdict.
 
     `usable`: whether the bundle is worth using, by the held-out frames. `verdict`: a sentence an object. `problems`:
@@ -79,20 +83,21 @@ def train(request: Request, say: Say = print) -> dict[str, Any]:
     if not request.ray and (request.config.workers > 1 or request.config.source == "stream"):
         raise InputError("--no-ray", "several workers and source: stream need Ray", "leave --no-ray out")
     with locked(request.folder):
-        return _Run(request, say).all()
+        return _Run(request, narrator).all()
 
 
 class _Run:
     """One call of `train`: what its stages share."""
 
-    def __init__(self, request: Request, say: Say) -> None:
-        self.request, self.config, self.say = request, request.config, say
+    def __init__(self, request: Request, narrator: Narrator) -> None:
+        self.request, self.config, self.narrator = request, request.config, narrator
+        self.say: Say = narrator
         self.folder = request.folder.resolve()  # workers of Ray have another working directory
         data = BopDataset(request.dataset.resolve(), self.config.split)
         self.data = data
         self.objects: list[ObjectModel] = list(data.objects.values())
         labels = tuple((model.obj_id, index) for index, model in enumerate(self.objects))
-        learned, self.held, self.held_scenes = split_scenes(data, self.config, say)
+        learned, self.held, self.held_scenes = split_scenes(data, self.config, self.say)
         self.source = SampleSource(str(data.root), self.config.split, str(data.models_dir), labels, tuple(learned),
                              self.config.detector.input_size)
         size = "x".join(str(side) for side in self.config.detector.input_size)
@@ -104,6 +109,7 @@ class _Run:
     def all(self) -> dict[str, Any]:
         """All stages, in their order."""
         config = self.config
+        self._announce()
         self.tracker.params(asdict(config) | {"dataset": self.request.dataset.name, "run": self.folder.name})
         succeeded = False
         try:
@@ -124,13 +130,39 @@ class _Run:
             self.tracker.close(succeeded)
 
     def _stage(self, name: str, own: str, work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        return self.state.stage(name, own, work, self.say)
+        self.narrator.begin(name)
+        result = self.state.stage(name, own, work, self.say)
+        self.narrator.end(name)
+        return result
+
+    def _announce(self) -> None:
+        """Say what training begins with, and plan the time."""
+        start = self.request.start
+        manifest = None if start is None else Bundle.open(start).manifest
+        name = "ImageNet" if manifest is None else f"{manifest.name} {manifest.version}"
+        self.say(f"{'weights':<10} begun from {name}{self.request.start_note}")
+        stages = self._stages()
+        self.say(f"{'time':<10} {planned(stages)}")
+        self.narrator.timeline = Timeline(stages)
+
+    def _stages(self) -> dict[str, Stage]:
+        """What each stage is expected to take."""
+        detector, localizer, calibration = self.config.detector, self.config.localizer, self.config.calibration
+        cached = self.config.source == "cache"
+        missing = set(sample_source.missing_scenes(self.source, self.caches)) if cached else set()
+        images = sum(key.scene_id in missing for key in self.data.keys()) if missing else 0  # noqa: SIM118
+        held = min(calibration.frames, sum(key.scene_id in self.held_scenes for key in self.held.keys()))  # noqa: SIM118
+        height, width = detector.input_size
+        return {"samples": Stage(IMAGE_S * images),
+                "detector": network_stage(detector.minutes, detector.pictures, height * width),
+                "localizer": network_stage(localizer.minutes, localizer.crops, localizer.crop_size**2),
+                "export": Stage(EXPORT_S), "calibrate": Stage(CALIBRATE_S * held)}
 
     def _identity(self) -> dict[str, Any]:
         detector, localizer = self.config.detector, self.config.localizer
         return {"dataset": str(self.request.dataset.resolve()), "split": self.config.split,
                 "objects": [[model.obj_id, model.label] for model in self.objects], "seed": self.config.seed,
-                "from": str(self.request.start), "detector.kind": detector.kind,
+                "from": str(self.request.start).removesuffix(f"@{PACKAGED}"), "detector.kind": detector.kind,
                 "detector.input_size": detector.input_size, "detector.width": detector.width,
                 "localizer.width": localizer.width, "localizer.bins": localizer.bins,
                 "localizer.crop_size": localizer.crop_size, "localizer.pad": localizer.pad}
@@ -140,20 +172,22 @@ class _Run:
         from posebot.training import ray_train
 
         if not self.connected:
+            self.narrator.doing("ray", "starting")
             self.open.enter_context(ray_train.cluster(self.request.address, self.config.workers))
             self.connected = True
 
     def _cut(self) -> None:
         """Cut what is not cut yet; scenes that were added since are taken up."""
         missing = sample_source.missing_scenes(self.source, self.caches)
+        self.narrator.begin("samples", "cutting")
         if missing:
             self.say(f"{'samples':<10} cutting {len(missing)} scenes of {len(self.source.scenes)}")
         if missing and self.request.ray:
             self._connect()
         fill = ray_data.fill_caches if self.request.ray else sample_source.fill_caches_locally
         for count, _ in enumerate(fill(self.source, self.caches) if missing else (), 1):
-            if count % max(1, len(missing) // 10) == 0:
-                self.say(f"{'samples':<10} {count} of {len(missing)} scenes")
+            self.narrator.at("samples", count / len(missing), f"{count} of {len(missing)} scenes", every_s=5.0)
+        self.narrator.end("samples")
         sizes = {kind: len(SampleCache(root)) for kind, root in self.caches.items()}
         self.say(f"{'samples':<10} {sizes['crops']} crops in {sizes['frames']} images")
         if not sizes["crops"]:
@@ -169,7 +203,9 @@ class _Run:
     def _learn(self, name: Name) -> dict[str, Any]:
         job = self._job(name)
         self._show(job)
-        with followed(name, job.out / "metrics.jsonl", self.say, self.tracker):
+        self.narrator.doing(name, "starting: the first steps take longer")
+        with followed(name, job.out / "metrics.jsonl", self.narrator, self.tracker,
+                      _ended(self.request.start) if name == "localizer" else ""):
             if self.request.ray:
                 import ray
 
@@ -180,7 +216,9 @@ class _Run:
             else:
                 torch.set_num_threads(self.config.threads or torch.get_num_threads())
                 jobs.run(job, Hooks(device="cuda" if torch.cuda.is_available() else "cpu"))
-        return jobs.spent(job)
+        reports = progress.read(job.out / "metrics.jsonl")[0]
+        errors = [report.metrics["error"] for report in reports if "error" in report.metrics]
+        return jobs.spent(job) | ({"error": round(errors[-1], 4)} if errors else {})
 
     def _show(self, job: Job) -> None:
         """Log a mosaic of augmented samples."""
@@ -189,6 +227,7 @@ class _Run:
 
     def _export(self) -> dict[str, Any]:
         self.say(f"{'export':<10} ONNX, meshes, landmarks")
+        self.narrator.doing("export", "comparing the networks with torch")
         parts = self.folder / "parts"
         sizes = assemble.export_networks(parts, self._job("detector"), self._job("localizer"))
         self.say(f"{'export':<10} {assemble.write_models(parts / MODELS, self.objects, self.config.faces)}")
@@ -203,14 +242,16 @@ class _Run:
             assemble.write(folder, parts, self.objects, config, threshold, Calibration(), {}, self.request.out.name)
             return Bundle.open(folder)
 
-        def tick(done: int) -> None:
-            if done % max(1, len(keys) // 10) == 0:
-                self.say(f"{'calibrate':<10} {done} of {len(keys)} held-out images")
+        def tick(what: str, low: float, high: float, done: int) -> None:
+            self.narrator.at("calibrate", low + (high - low) * done / len(keys),
+                             f"{what} {done} of {len(keys)} held-out images", every_s=5.0)
 
-        seen = calibrate.boxes(draft(calibrate.LOWEST), calibrate.LOWEST, self.held, keys)
+        seen = calibrate.boxes(draft(calibrate.LOWEST), calibrate.LOWEST, self.held, keys,
+                               partial(tick, "boxes", 0.0, _BOXES))
         threshold, found = calibrate.detector_threshold(seen, config.calibration.precision, self._before(keys))
         log = self.folder / f"observations-{own}.jsonl"  # of this calibration alone
-        observations = calibrate.observe(draft(threshold), self.held, keys, log, tick)
+        observations = calibrate.observe(draft(threshold), self.held, keys, log, partial(tick, "poses", _BOXES, 1.0))
+        self.narrator.doing("calibrate", "fitting")
         calibration, errors = calibrate.fitted(observations, self.objects)
         metrics = assemble.rounded(found | errors)
         verdict = judge.verdict(observations, self.held, keys, self.objects, calibration, metrics["detector_precision"])
@@ -270,6 +311,15 @@ class _Run:
             for line in lines:
                 self.say(f"{title:<10} {line}")
         return {"usable": not problems, "verdict": said, "problems": problems, "advice": advice}
+
+
+def _ended(start: str | Path | None) -> str:
+    """Where the localizer of the bundle that training begins with ended, as a scale; "" where that is not recorded."""
+    if start is None:
+        return ""
+    manifest = Bundle.open(start).manifest
+    error = ((manifest.provenance.get("trained") or {}).get("localizer") or {}).get("error")
+    return f"{manifest.name} ended at {float(error):.3f}" if error is not None else ""
 
 
 def split_scenes(data: BopDataset, config: TrainConfig, say: Say) -> tuple[list[int], BopDataset, list[int]]:

@@ -10,8 +10,14 @@ from torch import Tensor
 
 from posebot.core.errors import BundleError
 from posebot.models.bundle import DETECTOR, LOCALIZER, Bundle
+from posebot.models.detector_net import DetectorNet
+from posebot.models.localizer_net import LocalizerNet
+from posebot.models.reference import PACKAGED, resolve
+from posebot.training.config import TrainConfig
 from posebot.training.initializers import state_from_onnx
 
+DEFAULT = f"kit@{PACKAGED}"
+"""The bundle that training begins with where nothing is said, whatever the working directory has under its name."""
 PER_CLASS = ("map_weight", "map_bias", "center_weight", "center_bias", "score.weight", "score.bias")
 """Parameters whose first axis is the class."""
 
@@ -29,6 +35,27 @@ def start_weights(path: Path, network: str, kind: str) -> tuple[dict[str, Tensor
         return {}, []
     file, data = (DETECTOR, bundle.detector) if network == "detector" else (LOCALIZER, bundle.localizer)
     return state_from_onnx(data, path / file), [reference.label for reference in bundle.manifest.objects]
+
+
+def default_start(config: TrainConfig) -> tuple[str | None, str]:
+    """What training begins with where nothing is said: `kit` if its networks have the sizes of this recipe.
+
+    Returns:
+        The reference, or None for ImageNet; and why, to be said behind its name.
+    """
+    with torch.device("meta"):
+        detector, localizer = config.detector, config.localizer
+        nets = {"detector": DetectorNet(1, detector.width, detector.frozen_stages),
+                "localizer": LocalizerNet(1, localizer.bins, localizer.width, localizer.crop_size,
+                                          localizer.frozen_stages)}
+    for name, net in nets.items():
+        old, shapes = start_weights(resolve(DEFAULT), name, detector.kind)[0], net.state_dict()
+        for key, value in old.items():
+            own = shapes.get(key)
+            if own is None or (own.shape[1:] if key in PER_CLASS else own.shape) != (
+                    value.shape[1:] if key in PER_CLASS else value.shape):
+                return None, f": the {name} has another size than that of kit"
+    return DEFAULT, "; --from none begins from ImageNet"
 
 
 def transfer_weights(new: Mapping[str, Tensor], old: Mapping[str, Tensor], old_labels: list[str], labels: list[str],
