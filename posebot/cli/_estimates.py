@@ -13,6 +13,7 @@ from posebot.core.frame import Frame
 from posebot.core.results import PoseEstimate
 from posebot.datasets.bop import ImageKey
 from posebot.evaluation.records import EvaluatedEstimate
+from posebot.evaluation.seen_before import seen_before
 from posebot.evaluation.worker import CsvEstimates, EstimateSource, EvaluationSplit, ImageEstimates
 from posebot.models.bundle import Bundle, file_sha256
 from posebot.models.calibration import LEVELS, ModeCalibration
@@ -42,7 +43,8 @@ def estimate_source(split: EvaluationSplit, bundle: str | None, estimates: Path 
     if not known & targets:
         raise ResultFileError(path, f"knows objects {sorted(known)}", f"one of the data set's: {sorted(targets)}")
     sums = file_sha256(path / "SHA256SUMS" if path.is_dir() else path)
-    subject = {"bundle": f"{opened.manifest.name} {opened.manifest.version}", "sha256": sums, "depth": split.depth}
+    subject = {"bundle": f"{opened.manifest.name} {opened.manifest.version}", "sha256": sums, "depth": split.depth,
+               "seen": seen_before(opened.manifest.provenance, split.root.resolve().name, split.name)}
     settings = bundle_settings(opened)
     if pose_settings is not None:
         settings = read_settings(pose_settings, settings)

@@ -108,32 +108,46 @@ def run(split: EvaluationSplit, bundle: str | None, estimates: Path | None, out:
 
 
 def show(report: dict[str, Any], folder: Path) -> None:
-    """Summary table on stdout."""
+    """The verdict in words, then the figures and what they mean, on stdout."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    from posebot.evaluation.report_page import subject_line
+    from posebot.evaluation.terms import TERMS
+    from posebot.evaluation.verdict import EXPLANATION
+
     names = ("AR", *report["metrics"], "AP")
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, caption="recalls and precision in %, median errors")
+    columns = ("targets", *names, "mm", "deg")
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, caption="AR to AP in %; mm and deg: medians")
     table.add_column("object", no_wrap=True)
-    for name in ("targets", *names, "mm", "deg"):
+    for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     for row in [{"label": "all", **report}, *report["per_object"].values()]:
         median = row["median"]
         table.add_row(str(row["label"]), str(row["targets"]), *(_percent(row[name]) for name in names),
                       _number(median["translation_mm"]), _number(median["rotation_deg"]))
     screen = output(soft_wrap=False)
+
+    def say(*lines: str) -> None:
+        for line in lines:
+            screen.print(line, markup=False, soft_wrap=True)
+
+    say(f"{subject_line(report['subject'])}:", "", *report["verdict"], f"({EXPLANATION})", *report["suspected"],
+        *report["notes"])
     screen.print(table)
-    for line in (*_lines(report), *report["notes"], f"report: {folder / 'report.html'}"):
-        screen.print(line, markup=False, soft_wrap=True)
+    say(*(f"{name:<8}{TERMS[name]}" for name in columns if name in TERMS), "", *_lines(report),
+        f"report: {folder / 'report.html'}")
 
 
 def _lines(report: dict[str, Any]) -> Iterator[str]:
     yield f"{report['frames']} images, {report['targets']} targets, {report['estimates']} estimates"
     if (boxes := report["detection"]) is not None:
-        yield (f"2-D boxes: recall {_percent(boxes['recall_50'])} % at IoU 0.5, "
-               f"mAP {_percent(boxes['mAP'])}, mAP_50 {_percent(boxes['mAP_50'])}")
+        yield (f"2-D boxes: {_percent(boxes['recall_50'])} % of the targets found at IoU 0.5 (overlap / union of two "
+               f"boxes), mean average precision mAP {_percent(boxes['mAP'])} % (IoU 0.5 to 0.95), "
+               f"mAP_50 {_percent(boxes['mAP_50'])} % (IoU 0.5)")
     if (certainty := report["certainty"]) is not None:
-        yield (f"certainty: ECE {certainty['ECE']:.3f}, Brier {certainty['Brier']:.3f}; wrong poses: "
+        yield (f"certainty: p_correct is off by {certainty['ECE']:.3f} on average (ECE, expected calibration error; "
+               f"Brier, its squared error, {certainty['Brier']:.3f}); wrong poses: "
                f"{_percent(certainty['risk']['100%'])} % of all, "
                f"{_percent(certainty['risk']['50%'])} % of the most certain half")
     if report["seconds_per_frame"] is not None:

@@ -43,6 +43,12 @@ class ImageKey(NamedTuple):
         """ "000002/000038", as in `Frame.frame_id`."""
         return f"{self.scene_id:06d}/{self.im_id:06d}"
 
+    @classmethod
+    def of(cls, frame_id: str) -> ImageKey:
+        """Inverse of `frame_id`."""
+        scene_id, im_id = frame_id.split("/")
+        return cls(int(scene_id), int(im_id))
+
 
 @dataclass(frozen=True)
 class Annotation:
@@ -150,10 +156,15 @@ class BopDataset:
         """Visible mask (H, W) of annotation `index`; None if the dataset has none."""
         return self._mask(key, index, "mask_visib")
 
+    @property
+    def has_targets_file(self) -> bool:
+        """Whether a file names the targets."""
+        return (self.root / TARGETS).is_file()
+
     def targets(self) -> list[Target]:
         """Evaluation targets: `test_targets_bop19.json`, or else all instances that are at least 10 % visible."""
         path = self.root / TARGETS
-        if not path.is_file():
+        if not self.has_targets_file:
             return self._targets_from_annotations()
         rows = read_json(path)
         try:

@@ -52,8 +52,7 @@ def _certainty(estimate: EvaluatedEstimate) -> float:
 
 
 def _failure_case(dataset: BopDataset, record: ImageRecord, truth: int, index: int) -> FailureCase:
-    scene_id, im_id = (int(part) for part in record.frame_id.split("/"))
-    key = ImageKey(scene_id, im_id)
+    key = ImageKey.of(record.frame_id)
     frame, model = dataset.frame(key), dataset.objects[record.truths[truth].obj_id]
     gt = read_ground_truth(dataset, key, frame, record.inst_count).poses[truth]
     estimate = record.estimates[index] if index >= 0 else None

@@ -15,6 +15,8 @@ from posebot.evaluation.localization import LocalizationTable
 from posebot.evaluation.metrics.mspd import MSPD_THRESHOLDS
 from posebot.evaluation.metrics.mssd import MSSD_THRESHOLDS
 from posebot.evaluation.published_results import PUBLISHED_RESULTS, dataset_column
+from posebot.evaluation.terms import TERMS
+from posebot.evaluation.verdict import EXPLANATION
 
 
 def report_page(report: dict[str, Any], targets: LocalizationTable, cases: Sequence[FailureCase]) -> str:
@@ -22,15 +24,30 @@ def report_page(report: dict[str, Any], targets: LocalizationTable, cases: Seque
     from markupsafe import Markup
 
     subject = report["subject"]
-    dataset = f"{PureWindowsPath(subject['dataset']).name} / {subject['split']}"
+    dataset = PureWindowsPath(subject["dataset"]).name
+    column = dataset_column(dataset) if subject["split"].startswith("test") else None
     figures = {name: Markup(svg) for name, svg in _charts(report, targets).items()}
     return render("report.html.j2", {
-        "report": report, "name": subject.get("bundle") or subject["estimates"], "dataset": dataset,
-        "dataset_column": dataset_column(dataset), "published": PUBLISHED_RESULTS, "charts": figures,
+        "report": report, "name": _name(subject), "subject_line": subject_line(subject), "explanation": EXPLANATION,
+        "terms": TERMS, "dataset_column": column, "published": PUBLISHED_RESULTS, "charts": figures,
         "metrics": report["metrics"], "area_metrics": _area_metrics(report),
         "certainty_groups": _certainty_groups(report) if report["certainty"] else [],
         "box_recalls": (report["detection"] or {}).get("per_visibility", [None] * len(report["per_visibility"])),
         "cases": [{"case": case, "jpeg": _jpeg(case)} for case in cases]})
+
+
+def subject_line(subject: Mapping[str, Any]) -> str:
+    """What was evaluated, such as "kit 0.4.1 on part / test, with depth"."""
+    words = [f"{_name(subject)} on {PureWindowsPath(subject['dataset']).name} / {subject['split']}"]
+    if "depth" in subject:
+        words.append("with depth" if subject["depth"] else "colour alone")
+    if subject.get("shifted"):
+        words.append("with domain shift (darker, noisier, another camera)")
+    return ", ".join(words)
+
+
+def _name(subject: Mapping[str, Any]) -> str:
+    return str(subject.get("bundle") or subject["estimates"])
 
 
 def _area_metrics(report: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array
-from posebot.evaluation import box_detection, certainty, localization, pose_detection
+from posebot.evaluation import box_detection, certainty, localization, pose_detection, verdict
 from posebot.evaluation.localization import LocalizationTable
 from posebot.evaluation.metrics import METRICS
 from posebot.evaluation.records import ImageRecord
@@ -36,6 +36,7 @@ def summarize(records: Sequence[ImageRecord], models: Mapping[int, ObjectModel],
             does not name are left out instead of counted as wrong.
     """
     rows = localization.localization_table(records, models)
+    diameters = np.array([models[obj_id].diameter for obj_id in rows.obj_id.tolist()])
     certainties = certainty.certainty_table(records, models, not partial_truth)
     precision, precision_of = pose_detection.average_precisions(records, models)
     overall = localization.recalls(rows)
@@ -47,16 +48,20 @@ def summarize(records: Sequence[ImageRecord], models: Mapping[int, ObjectModel],
         "schema": SCHEMA, "frames": len(records), "targets": len(rows),
         "estimates": sum(len(record.estimates) for record in records), **overall, **precision, "metrics": list(METRICS),
         "AP_with_absent": with_absent,
+        "counts": verdict.count(rows, records, certainties if len(certainties) else None, diameters),
         "median": _median(rows), "seconds_per_frame": float(np.mean(seconds)) if seconds else None,
         "detection": _detection(records, partial_truth), "certainty": _certainty(certainties),
         "notes": _notes(records, overall, partial_truth),
     }
-    report["per_object"] = {
-        str(obj_id): {"label": models[obj_id].label, "targets": int((rows.obj_id == obj_id).sum()),
-                      **localization.recalls(rows.rows(rows.obj_id == obj_id)), "AP": precision_of.get(obj_id),
-                      "median": _median(rows.rows(rows.obj_id == obj_id)),
-                      "certainty": certainty.summarize_certainty(certainties.rows(certainties.obj_id == obj_id))}
-        for obj_id in np.unique(np.concatenate([rows.obj_id, certainties.obj_id])).tolist()}
+    report["per_object"] = {}
+    for obj_id in np.unique(np.concatenate([rows.obj_id, certainties.obj_id])).tolist():
+        own, here = rows.rows(rows.obj_id == obj_id), certainties.rows(certainties.obj_id == obj_id)
+        report["per_object"][str(obj_id)] = {
+            "label": models[obj_id].label, "targets": len(own), **localization.recalls(own),
+            "AP": precision_of.get(obj_id), "median": _median(own),
+            "counts": verdict.count(own, records, here if len(certainties) else None,
+                                    np.full(len(own), models[obj_id].diameter)),
+            "certainty": certainty.summarize_certainty(here), "per_status": _per_status(here)}
     report["per_visibility"] = [
         {"visibility": name, "targets": int(here.sum()), **localization.recalls(rows.rows(here)),
          "median": _median(rows.rows(here))} for name, here in bins(rows.visib_fract)]
@@ -94,11 +99,14 @@ def _certainty(table: certainty.CertaintyTable) -> dict[str, Any] | None:
                for name, here in bins(table.visib_fract)]
     kept, risk = certainty.risk_curve(table.p, table.correct)
     thin = np.unique(np.linspace(0, len(kept) - 1, 101).round().astype(int))
-    per_status = [{"status": status, "certainty": certainty.summarize_certainty(table.rows(table.ok == ok))}
-                  for status, ok in (("ok", True), ("low_certainty", False))]
-    return {**overall, "per_status": per_status, "per_visibility": per_bin,
+    return {**overall, "per_status": _per_status(table), "per_visibility": per_bin,
             "reliability": certainty.reliability(table.p, table.correct),
             "risk_curve": [[float(kept[i]), float(risk[i])] for i in thin]}
+
+
+def _per_status(table: certainty.CertaintyTable) -> list[dict[str, Any]]:
+    return [{"status": status, "certainty": certainty.summarize_certainty(table.rows(table.ok == ok))}
+            for status, ok in (("ok", True), ("low_certainty", False))]
 
 
 def _notes(records: Sequence[ImageRecord], overall: Mapping[str, float | None], partial_truth: bool) -> list[str]:

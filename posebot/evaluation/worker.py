@@ -161,7 +161,7 @@ def read_ground_truth(dataset: BopDataset, key: ImageKey, frame: Frame,
     """Ground truth of an image. Targets are the `inst_count` most visible instances of each object."""
     annotations = dataset.annotations(key)
     targets = _most_visible([a.obj_id for a in annotations], [a.visib_fract for a in annotations], inst_count)
-    raw = _raw_poses(dataset.folder / f"{key.scene_id:06d}" / "scene_gt.json").get(key.im_id, [])
+    raw = true_poses(dataset, key)
     instances = tuple(GroundTruthInstance(
         a.obj_id, a.visib_fract, float(np.linalg.norm(a.cam_from_obj[:3, 3])), a.index in targets,
         None if a.box_visib is None else a.box_visib.tolist()) for a in annotations)
@@ -176,6 +176,11 @@ def _most_visible(obj_ids: Sequence[int], visible: Sequence[float], inst_count: 
             remaining[obj_ids[index]] -= 1
             chosen.add(index)
     return chosen
+
+
+def true_poses(dataset: BopDataset, key: ImageKey) -> list[Array]:
+    """cam_from_obj (4, 4) of all instances of an image, metres, as in scene_gt.json."""
+    return _raw_poses(dataset.folder / f"{key.scene_id:06d}" / "scene_gt.json").get(key.im_id, [])
 
 
 @lru_cache(maxsize=4)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +17,7 @@ from small_bop_dataset import POSES, make_dataset
 
 from posebot.cli.main import run
 from posebot.evaluation.bop_csv import Row, write_csv
+from posebot.models.bundle import Bundle, rewrite_manifest
 
 KEYS = {"AR", "VSD", "MSSD", "MSPD", "AP", "ADD", "per_object", "certainty"}
 
@@ -52,7 +56,11 @@ def test_the_truth_gets_full_marks(dataset: Path, truth_csv: Path, tmp_path: Pat
 def test_a_table_for_people(dataset: Path, truth_csv: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluate(dataset, "--estimates", truth_csv, "--out", tmp_path / "report") == 0
     printed = capsys.readouterr().out
-    assert "AR" in printed
+    first, _, verdict, *_ = printed.splitlines()
+    assert first == f"truth.csv on {dataset.name} / test:"
+    assert verdict == "all: 100 % of 6 targets found, 100 % right to 0.0 mm 0.0° (median)"
+    assert "AR      average recall: " in printed
+    assert "3 of 4 images are judged: 1 with none of the objects" in printed
     assert "100.0" in printed
     assert "report.html" in printed
     assert (tmp_path / "report" / "report.html").stat().st_size > 5000
@@ -68,6 +76,22 @@ def test_a_bundle_with_untrained_networks(dataset: Path, tiny_bundle: Path, tmp_
     assert 0 <= report["AR"] <= 1
     assert evaluate(dataset, *options) == 0  # everything is done already
     assert json.loads(capsys.readouterr().out) == report
+
+
+@pytest.mark.parametrize(("provenance", "told"), [
+    ({"data": {"name": "part", "split": "test"}}, "warning: test trained this bundle: "),
+    ({"data": {"name": "part", "split": "train"}, "calibrated": [{"name": "part", "split": "test"}]},
+     "warning: test fitted the certainty of this bundle: "),
+    ({"data": {"name": "part", "split": "train"}}, "")])
+def test_a_split_that_the_bundle_has_seen(tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
+                                          provenance: dict[str, Any], told: str) -> None:
+    data, bundle = make_dataset(tmp_path / "part"), shutil.copytree(tiny_bundle, tmp_path / "bundle")
+    rewrite_manifest(bundle, replace(Bundle.open(bundle).manifest, provenance=provenance))
+    assert evaluate(data, "--bundle", bundle, "--out", tmp_path / "report") == 0
+    warnings = [line for line in capsys.readouterr().out.splitlines() if line.startswith("warning")]
+    assert len(warnings) == bool(told)
+    assert all(told in line for line in warnings)
+    assert (told in (tmp_path / "report" / "report.html").read_text()) if told else not warnings
 
 
 @pytest.mark.parametrize(("options", "told"), [

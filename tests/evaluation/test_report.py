@@ -108,20 +108,75 @@ def test_the_page_needs_nothing_else(small_dataset: Path, records: list[ImageRec
     assert "no estimate" in text
     assert "p_correct 0.90, ok" in text
     assert "<td>90%</td>" in text
-    assert "RGB only" not in text
+    assert "colour alone" not in text
+    assert "Comparison with published systems" in text
+    assert '<abbr title="average recall' in text
+    assert "box: " in text.split("<h2>")[0]  # the verdict comes first
     assert sorted(path.name for path in tmp_path.iterdir()) == [HTML_FILE, JSON_FILE]
 
 
 def test_the_page_says_what_a_bundle_was_shown(small_dataset: Path, records: list[ImageRecord], tmp_path: Path) -> None:
     subject = {**SUBJECT, "depth": False, "shifted": True}
     write_report(tmp_path, EvaluationSplit(small_dataset, "test"), records, subject)
-    assert "RGB only, with domain shift: darker" in (tmp_path / HTML_FILE).read_text()
+    assert "colour alone, with domain shift (darker" in (tmp_path / HTML_FILE).read_text()
+
+
+@pytest.mark.parametrize(("dataset", "split"), [("/data/part", "test"), ("/data/lmo", "train")])
+def test_published_systems_only_where_they_were_measured(small_dataset: Path, records: list[ImageRecord],
+                                                         tmp_path: Path, dataset: str, split: str) -> None:
+    subject = {**SUBJECT, "dataset": dataset, "split": split}
+    write_report(tmp_path, EvaluationSplit(small_dataset, "test"), records, subject)
+    assert "published" not in (tmp_path / HTML_FILE).read_text()
+
+
+def test_the_verdict_an_object_at_a_time(small_dataset: Path, records: list[ImageRecord], tmp_path: Path) -> None:
+    """Of the boxes one is flipped and one hidden by the can; of the cans one is found nowhere."""
+    report = write_report(tmp_path, EvaluationSplit(small_dataset, "test"), records, {**SUBJECT, "seen": "calibrated"})
+    all_of_them, box, can = report["verdict"]
+    assert box.startswith("box: 100 % of 4 targets found, 75 % right to 2.0 mm 0.0° (median); ok in ")
+    assert box.endswith(", right 3 of 4; region90 of ok poses 5.0 mm 5.7°, true in 3 of 4 (75 %)")
+    assert can.startswith("can: 50 % of 2 targets found, 50 % right to 2.0 mm 0.0° (median); ok in ")
+    assert all_of_them.startswith("all: 83 % of 6 targets found, 67 % right")
+    assert report["per_object"]["1"]["counts"] | {"in_sight": 0, "found_ok": 0, "rotation_deg": 0} == {
+        "targets": 4, "found": 4, "right": 3, "in_sight": 0, "found_ok": 0, "ok": 4, "ok_right": 3,
+        "translation_mm": pytest.approx(2.0), "rotation_deg": 0}
+    ok, low = report["per_object"]["1"]["per_status"]
+    assert ok["certainty"]["region90"]["both"]["coverage"] == 0.75 and ok["certainty"]["count"] == 4
+    assert low["certainty"] is None
+    assert report["left_out"] == {"images": 4, "unlisted": 0, "empty": 1, "hidden": 0}
+    warning, missing = report["notes"]
+    assert warning.startswith("warning: test fitted the certainty of this bundle")
+    assert missing == "3 of 4 images are judged: 1 with none of the objects"
+    text = (tmp_path / HTML_FILE).read_text()
+    assert all(line in text for line in (*report["verdict"], *report["notes"]))
+
+
+def test_a_suspected_symmetry_is_in_the_report(small_dataset: Path, tmp_path: Path) -> None:
+    """All boxes are turned by half about z, in eight pictures that are one and the same."""
+    def turned(record: ImageRecord) -> ImageRecord:
+        wrong = tuple(replace(e, errors={**e.errors, "mssd": np.full(len(e.truths), 0.09)},
+                              cam_from_obj=None if e.cam_from_obj is None else POSES[ImageKey(1, 0)][0][1] @ make(
+                                  rotation_from_vector([0, 0, np.pi])))
+                      for e in record.estimates if e.obj_id == 1)
+        return replace(record, estimates=wrong)
+
+    split = EvaluationSplit(small_dataset, "test")
+    once = evaluate(split, Claiming, tmp_path, {}, local_executor(1))[:1]
+    report = write_report(tmp_path, split, [turned(once[0])] * 8, SUBJECT)
+    assert report["per_object"]["1"]["suspected_symmetry"] == {
+        "axis": [0.0, 0.0, 1.0], "fold": 2, "count": 8, "wrong": 8, "option": "z/2"}
+    assert report["per_object"]["2"]["suspected_symmetry"] is None
+    assert report["suspected"] == [
+        "box: in 100 % of the wrong poses (8 of 8) the position is right and only a half-turn about z is wrong: if the "
+        "part looks the same then, declare it: posebot objects build --symmetric z/2"]
+    assert report["suspected"][0] in (tmp_path / HTML_FILE).read_text()
 
 
 def test_a_page_about_nothing(small_dataset: Path, tmp_path: Path) -> None:
     subject = {"estimates": "a.csv", **SUBJECT, "bundle": ""}
     report = write_report(tmp_path, EvaluationSplit(small_dataset, "test"), [], subject)
     assert report["AR"] is None
+    assert report["verdict"] == []
     assert "No certainty" in (tmp_path / HTML_FILE).read_text()
 
 
