@@ -29,6 +29,7 @@ class Commands(LazyGroup):
         "doctor": Entry("posebot.cli.doctor", "Check this machine: packages, libraries, hardware.", START),
         "bench": Entry("posebot.cli.bench", "Measure the time of each stage on this machine.", START),
         "objects": Entry("posebot.cli.objects", "Check meshes, build BOP models, write the kit's parts.", BUILD),
+        "plan": Entry("posebot.cli.plan", "Pixels, time, disk and accuracy to expect, before you render.", BUILD),
         "synth": Entry("posebot.cli.synth", "Render labelled images of objects, in BOP format.", BUILD),
         "train": Entry("posebot.cli.train", "Train detector and localizer, calibrate, write a bundle.", BUILD),
         "tune": Entry("posebot.cli.tune", "Search for better training settings, in parallel.", BUILD),

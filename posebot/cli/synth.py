@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from posebot.cli._common import JsonFlag, console, print_json
+from posebot.cli._scene_options import models_folder, parse_distance, scene_camera
 
 if TYPE_CHECKING:
     from posebot.core.camera import Camera
@@ -65,7 +66,7 @@ def synth(
     from posebot.synth import SynthConfig
     from posebot.synth.distance import scene_scale
 
-    models, lens = _models(objects), _camera(camera, size, fov)
+    models, lens = models_folder(objects), scene_camera(camera, size, fov)
     diameters = {model.label: model.diameter for model in load_objects(models).values()}
     config = SynthConfig(
         objects=models, frames=frames, out=out, split=split, seed=seed, renderer=renderer.value, mix=mix,
@@ -102,36 +103,12 @@ def _generate_with_progress(config: SynthConfig) -> SynthResult:
         return generate(config, show)
 
 
-def _models(objects: Path) -> Path:
-    """The models folder: `objects` itself, or `objects/models` of a bundle or dataset."""
-    inner = objects / "models"
-    return inner if not (objects / "models_info.json").is_file() and inner.is_dir() else objects
-
-
-def _camera(path: Path | None, size: str, fov: float) -> Camera:
-    import numpy as np
-
-    from posebot.core.camera import Camera
-    from posebot.core.errors import InputError
-
-    if path is not None:
-        from posebot.video.intrinsics import load_intrinsics
-
-        return load_intrinsics(path).camera.undistorted()
-    width, height = _parse_pair(size, "x", "--size", "WIDTHxHEIGHT such as 640x480")
-    if not (16 <= width <= 8192 and 16 <= height <= 8192):
-        raise InputError("--size", f"{size} is not valid", "16x16 to 8192x8192 pixels")
-    focal = width / 2 / np.tan(np.deg2rad(fov) / 2)
-    K = np.array([[focal, 0, (width - 1) / 2], [0, focal, (height - 1) / 2], [0, 0, 1]])
-    return Camera(K, round(width), round(height))
-
-
 def _distance_range(text: str | None, diameters: Mapping[str, float], camera: Camera) -> tuple[float, float]:
     """The range that was given, or one that suits the objects; said on stderr, with what is too small for it."""
     from posebot.synth.distance import MIN_PIXELS, object_pixels, propose_distance
 
     if text is not None:
-        near, far = _parse_pair(text, "-", "--distance", "NEAREST-FARTHEST in metres, such as 0.4-1.4")
+        near, far = parse_distance(text)
     else:
         proposed = propose_distance(diameters, camera)
         near, far = proposed.near, proposed.far
@@ -171,13 +148,3 @@ def _summarize(out: Path, split: str, quiet: bool) -> dict[str, Any]:
 
 def _say(text: str) -> None:
     console().print(text, soft_wrap=True)
-
-
-def _parse_pair(text: str, separator: str, flag: str, expected: str) -> tuple[float, float]:
-    from posebot.core.errors import InputError
-
-    try:
-        first, second = (float(part) for part in text.lower().split(separator))
-    except ValueError:
-        raise InputError(flag, f"{text!r} is not valid", expected) from None
-    return first, second
