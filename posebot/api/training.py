@@ -39,8 +39,9 @@ def train(dataset: File | None = None, *, out: File, config: File | None = None,
             the one object of the bundle that is learned again; frames: images to render for them; backgrounds:
             photographs for these images; distractors: models of objects that are not to be found in them; models: full
             meshes of the bundle's objects.
-        workers: processes that train together. address: of a running Ray cluster. ray: train through Ray; None: only
-            where several workers, an address (also RAY_ADDRESS) or a streamed data set need it.
+        workers: processes that train together; None: one for each core, up to four, if training takes more than five
+            minutes. address: of a running Ray cluster. ray: train through Ray; None: only
+            where an address (also RAY_ADDRESS) or a streamed data set needs it.
         tiny: small networks, about a minute, to see that everything works. seed: the same seed draws the same samples.
         runs: folder for checkpoints, samples and the MLflow store. log: receives each line of progress.
     Returns:
@@ -76,7 +77,7 @@ def train(dataset: File | None = None, *, out: File, config: File | None = None,
                                 chosen, narrator)
         if ray is None:
             cluster = address is not None or "RAY_ADDRESS" in os.environ
-            ray = settings.workers > 1 or cluster or settings.source == "stream"
+            ray = cluster or settings.source == "stream"
         return run(replace(request, ray=ray, address=address, runs=Path(runs)), narrator)
 
 

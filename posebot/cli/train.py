@@ -30,11 +30,11 @@ def train(
     distractors: Annotated[list[Path] | None, typer.Option(
         help="Models of further objects that are not to be detected; may be given more than once.")] = None,
     models: Annotated[Path | None, typer.Option(help="Full meshes of the bundle's objects, if available.")] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes that train together.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes that train together; default: one for "
+                                                             "each core, up to 4.")] = None,
     address: Annotated[str | None, typer.Option(help="A running Ray cluster; default: one of its own.")] = None,
     ray: Annotated[bool | None, typer.Option("--ray/--no-ray", help="Train through Ray, or in this process alone; "
-                                                                    "default: Ray where --workers or --address need "
-                                                                    "it.")] = None,
+                                                                    "default: Ray with --address.")] = None,
     tiny: Annotated[bool, typer.Option("--tiny", help="Small networks, about a minute: to see that it works.")] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="The same seed draws the same samples.")] = None,
     runs: Annotated[Path, typer.Option(help="Folder for checkpoints, crops and the MLflow store.")] = Path("runs"),

@@ -132,10 +132,11 @@ class TrainConfig:
     """The same seed gives the same samples."""
     source: Literal["cache", "stream"] = "cache"
     """"cache" cuts crops once, "stream" cuts them through Ray Data while training runs."""
-    workers: Annotated[int, Field(ge=1, le=1024)] = 1
-    """Processes that train together."""
+    workers: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """Processes that train together. null: one for each core, up to 4, which share the batches; one beside a GPU, and
+    for less than five minutes."""
     threads: Annotated[int, Field(ge=0, le=256)] = 0
-    """Threads of each worker; 0: cores / workers."""
+    """Threads of each worker; 0: cores / workers, and half of the cores for one worker."""
     loaders: Annotated[int, Field(ge=0, le=256)] | None = None
     """Processes that make batches; null: none beside a CPU, one for each core beside a GPU."""
     faces: Annotated[int, Field(ge=50, le=200_000)] = 4000

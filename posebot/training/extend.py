@@ -7,7 +7,6 @@ everything is calibrated again. `--only` does the same for an object that the bu
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -153,7 +152,7 @@ def extension_settings(config: TrainConfig, parent: Manifest, given: Callable[[s
     calibration = replace(config.calibration, tta_views=3) if parent.detector.tta_views == 3 else config.calibration
     calibration = replace(calibration, upright_prior=calibration.upright_prior or parent.upright_prior)
     return replace(config, detector=detector, localizer=localizer, calibration=calibration, licence=licence,
-                   version=version, threads=config.threads or max(1, os.cpu_count() or 1))
+                   version=version)
 
 
 def _current_names(section: str, settings: Mapping[str, Any]) -> dict[str, Any]:

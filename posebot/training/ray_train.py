@@ -73,7 +73,7 @@ def train(job: Job, use_gpu: bool) -> None:
     data: dict[str, Any] = {}
     if streamed:
         data["train"] = ray_data.streaming_dataset(job.source, job.kind, partial(networks.augmented, job))
-    workers = job.config.workers if job.distributed else 1
+    workers = (job.config.workers or 1) if job.distributed else 1
     trainer = TorchTrainer(
         _worker, train_loop_config={"job": job}, datasets=data,
         scaling_config=ray.train.ScalingConfig(num_workers=workers, use_gpu=use_gpu),

@@ -9,13 +9,12 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 import posebot
 from posebot.core.errors import DatasetError, InputError
@@ -29,11 +28,10 @@ from posebot.models.calibration import Calibration, plain
 from posebot.models.manifest import MANIFEST, Manifest, read_manifest
 from posebot.models.reference import PACKAGED, resolve
 from posebot.models.verdict import sentences
-from posebot.training import assemble, calibrate, jobs, judge, networks, progress
+from posebot.training import assemble, calibrate, jobs, judge, networks, processes, progress
 from posebot.training.calibrate import Boxes
 from posebot.training.config import TrainConfig
 from posebot.training.job import Job, Name
-from posebot.training.loop import Hooks
 from posebot.training.progress import Narrator, Say, followed
 from posebot.training.state import RunState, locked, token
 from posebot.training.timeline import CALIBRATE_S, EXPORT_S, IMAGE_S, Stage, Timeline, network_stage, planned
@@ -80,8 +78,10 @@ def train(request: Request, narrator: Narrator) -> dict[str, Any]:
     Raises:
         InputError: data set, bundle or run folder do not fit the request.
     """
-    if not request.ray and (request.config.workers > 1 or request.config.source == "stream"):
-        raise InputError("--no-ray", "several workers and source: stream need Ray", "leave --no-ray out")
+    if not request.ray and request.config.source == "stream":
+        raise InputError("--no-ray", "source: stream needs Ray", "leave --no-ray out")
+    if not request.ray:
+        request = replace(request, config=processes.with_workers(request.config))
     with locked(request.folder):
         return _Run(request, narrator).all()
 
@@ -142,6 +142,9 @@ class _Run:
         name = "ImageNet" if manifest is None else f"{manifest.name} {manifest.version}"
         self.say(f"{'weights':<10} begun from {name}{self.request.start_note}")
         stages = self._stages()
+        workers = self.config.workers or 1
+        if workers > 1:
+            self.say(f"{'workers':<10} {workers} processes{' on Ray' if self.request.ray else ''}")
         self.say(f"{'time':<10} {planned(stages)}")
         self.narrator.timeline = Timeline(stages)
 
@@ -173,7 +176,7 @@ class _Run:
 
         if not self.connected:
             self.narrator.doing("ray", "starting")
-            self.open.enter_context(ray_train.cluster(self.request.address, self.config.workers))
+            self.open.enter_context(ray_train.cluster(self.request.address, self.config.workers or 1))
             self.connected = True
 
     def _cut(self) -> None:
@@ -214,8 +217,7 @@ class _Run:
                 self._connect()
                 ray_train.train(job, use_gpu=ray.cluster_resources().get("GPU", 0) >= 1)
             else:
-                torch.set_num_threads(self.config.threads or torch.get_num_threads())
-                jobs.run(job, Hooks(device="cuda" if torch.cuda.is_available() else "cpu"))
+                processes.train(job, self.config.workers or 1)
         reports = progress.read(job.out / "metrics.jsonl")[0]
         errors = [report.metrics["error"] for report in reports if "error" in report.metrics]
         return jobs.spent(job) | ({"error": round(errors[-1], 4)} if errors else {})

@@ -29,9 +29,11 @@ def test_a_mistake_in_the_settings_is_named_with_its_line(tmp_path: Path, capsys
     assert "train.yaml:3: localizer.lr: quick is not valid" in line
 
 
-def test_several_workers_need_ray(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    line = refused(capsys, "--dataset", tmp_path, "--out", tmp_path / "b", "--no-ray", "--workers", 2)
-    assert "--no-ray" in line
+def test_a_stream_needs_ray(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "train.yaml").write_text("source: stream\n")
+    line = refused(capsys, "--dataset", tmp_path, "--out", tmp_path / "b", "--config", tmp_path / "train.yaml",
+                   "--no-ray")
+    assert "--no-ray: source: stream needs Ray" in line
 
 
 def test_a_run_of_other_sizes_is_not_continued(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -35,7 +35,7 @@ def test_two_workers_are_killed_and_go_on(tmp_path: Path, source: str) -> None:
     write_scenes(tmp_path / "bop", scenes=3)
     (tmp_path / "train.yaml").write_text(f"source: {source}{CONFIG}")
     command = [sys.executable, "-m", "posebot.cli.main", "train", "--dataset", "bop", "--out", "bundle", "--tiny",
-               "--config", "train.yaml", "--workers", "2"]
+               "--config", "train.yaml", "--workers", "2", "--ray"]
     folder = tmp_path / "runs" / "train" / "bundle" / "detector"
     first = subprocess.Popen(command, cwd=tmp_path, start_new_session=True, stderr=subprocess.DEVNULL)
     try:
