@@ -19,8 +19,9 @@ from posebot.training.ray_start import connect
 Say = Callable[[str], object]
 APP = "posebot"
 _WARM_UP_S = 60.0
-_ENVIRONMENT = {"RAY_SERVE_LOG_TO_STDERR": "0", "MUJOCO_GL": "egl",
-                "RAY_raylet_start_wait_time_s": "180"}  # on a busy machine, the default of 30 is too short
+# The default of 30 s for a node to start is short on a busy machine. But a node whose agents do not start in 15 s ends
+# itself: better to try again soon (`connect`) than to wait for it.
+_ENVIRONMENT = {"RAY_SERVE_LOG_TO_STDERR": "0", "MUJOCO_GL": "egl", "RAY_raylet_start_wait_time_s": "60"}
 
 
 def address_of(settings: Settings) -> str:
