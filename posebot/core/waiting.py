@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-EVERY_S = 8.0
+EVERY_S = 5.0  # some libraries hold the interpreter for as long again
 
 
 @contextmanager
