@@ -84,7 +84,7 @@ def _row(estimate: EvaluatedEstimate, record: ImageRecord, diameter: float) -> t
     nearest = min(error["mssd"], *estimate.errors["alternatives"].ravel()) if alternatives else error["mssd"]
     row += [error["mssd"] < CORRECT_MSSD * diameter, record.truths[estimate.truths[best]].visib_fract,
             error["translation"], error["rotation"], error.get("mahalanobis", np.nan), error.get("nll", np.nan),
-            alternatives, nearest < CORRECT_MSSD * diameter, error["translation"] <= diameter / 2]
+            alternatives, nearest < CORRECT_MSSD * diameter, error["center"] <= diameter / 2]
     return row, radii
 
 

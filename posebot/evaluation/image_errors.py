@@ -54,12 +54,15 @@ def compute_pose_errors(est: Array, gt: Array, eval_model: EvalModel, K: Array,
     """Errors of E estimates against G ground-truth poses of one object by name: (E, G), or (E, G, T) with tolerances.
 
     Translation (metres) and rotation (radians) are those from the symmetric equivalent of the ground truth that is
-    nearest in rotation. All other errors are those of the registered metrics.
+    nearest in rotation. Center (metres) is the distance between the centres of the surface: unlike the translation,
+    which is that of the origin, it is not changed by a turn of the object about itself. All other errors are those of
+    the registered metrics.
     """
     pairs = PosePairs(est, gt, eval_model, K, depth)
     nearest = pose_errors.nearest_equivalent(*pairs.flat, eval_model.symmetries)
     table = {"translation": pairs.table(pose_errors.translation_error(pairs.flat[0], nearest)),
-             "rotation": pairs.table(pose_errors.rotation_error(pairs.flat[0], nearest))}
+             "rotation": pairs.table(pose_errors.rotation_error(pairs.flat[0], nearest)),
+             "center": pairs.table(pose_errors.point_error(*pairs.flat, eval_model.center))}
     for metric in load_metrics():
         table |= metric.errors(pairs)
     return table

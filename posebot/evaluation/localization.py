@@ -31,6 +31,7 @@ class LocalizationTable:
         frame: index of the record. truth: index of the instance in it. obj_id, visib_fract, distance_m: of the
             instance.
         estimate: index in the record of the estimate that MSSD pairs with the target when no threshold is set, or -1.
+        shift: (N,) how far the centre of the object's surface is off in that estimate (m).
         error: (N, 4) MSSD / diameter, MSPD (640 wide), translation (m), rotation (rad) of that estimate.
         hits: by metric, bool (N, T * H) per tolerance and threshold; (N, 0) where depth is required and missing.
         matched_error: by metric without tolerances, (N,) stored error of the estimate that this error pairs with the
@@ -43,6 +44,7 @@ class LocalizationTable:
     visib_fract: Array
     distance_m: Array
     estimate: NDArray[np.int64]
+    shift: Array
     error: Array
     hits: dict[str, NDArray[np.bool_]]
     matched_error: dict[str, Array]
@@ -103,7 +105,7 @@ def _concatenate(columns: Sequence[Any]) -> Any:
 
 def _empty() -> LocalizationTable:
     whole, real, metrics = np.zeros(0, np.int64), np.zeros(0), load_metrics()
-    return LocalizationTable(whole, whole, whole, real, real, whole, np.zeros((0, 4)),
+    return LocalizationTable(whole, whole, whole, real, real, whole, real, np.zeros((0, 4)),
                              {metric.name: np.zeros((0, 0), bool) for metric in metrics},
                              {metric.name: real for metric in metrics if not metric.tolerances})
 
@@ -136,6 +138,7 @@ def _match_object(index: int, record: ImageRecord, model: ObjectModel, count: in
         obj_id=np.full(len(truths), model.obj_id), visib_fract=np.array([t.visib_fract for t in instances]),
         distance_m=np.array([t.distance_m for t in instances]),
         estimate=np.array([posed[best[p]] if p >= 0 else -1 for p in partner], dtype=np.int64),
+        shift=_of_partner(gather(chosen, "center", truths), partner),
         error=_of_partner(details, partner), hits=hits, matched_error=matched)
 
 

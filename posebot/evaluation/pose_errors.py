@@ -21,7 +21,7 @@ from math import ceil, pi
 
 import numpy as np
 
-from posebot.core.transforms import Array, rotation_angle, sphere
+from posebot.core.transforms import Array, apply, rotation_angle, sphere
 
 BOP_STEPS = ceil(pi / 0.01)
 """Rotations by which BOP discretises a continuous symmetry (the farthest vertex moves 1 % of the diameter)."""
@@ -70,6 +70,12 @@ def translation_error(cam_from_obj_est: Array, cam_from_obj_gt: Array) -> Array:
     """Distance (N,) between the object's origin in the two poses, metres."""
     est, gt = _pairs(cam_from_obj_est, cam_from_obj_gt)
     return np.linalg.norm(est[:, :3, 3] - gt[:, :3, 3], axis=-1)
+
+
+def point_error(cam_from_obj_est: Array, cam_from_obj_gt: Array, point: Array) -> Array:
+    """Distance (N,) between a point (3,) of the object in the two poses, metres."""
+    est, gt = _pairs(cam_from_obj_est, cam_from_obj_gt)
+    return np.linalg.norm(apply(est - gt, point[None])[:, 0], axis=-1)
 
 
 def rotation_error(cam_from_obj_est: Array, cam_from_obj_gt: Array, symmetries: Array | None = None) -> Array:

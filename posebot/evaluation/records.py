@@ -36,8 +36,8 @@ class EvaluatedEstimate:
         regions: radii (metres, radians) of the regions of confidence, one for each of `calibration.LEVELS`.
         truths: indices (G,) of the image's instances of the same object.
         errors: by name, (G,), or (G, T) of a metric with tolerances: those of the metrics (MSSD, ADD, ADI in metres,
-            MSPD in pixels of the image, VSD 0..1), translation (metres), rotation (radians), mahalanobis (squared),
-            nll (nats), alternatives ((G, A) MSSD of each alternative pose).
+            MSPD in pixels of the image, VSD 0..1), translation, center (metres), rotation (radians), mahalanobis
+            (squared), nll (nats), alternatives ((G, A) MSSD of each alternative pose).
         alternatives: alternative poses (4x4 each) of the estimate, best first.
     """
 

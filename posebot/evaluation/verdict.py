@@ -11,17 +11,14 @@ from typing import Any
 import numpy as np
 
 from posebot.core.transforms import Array
-from posebot.evaluation.certainty import CORRECT_MSSD, CertaintyTable
+from posebot.evaluation.certainty import CertaintyTable
 from posebot.evaluation.localization import LocalizationTable
 from posebot.evaluation.records import ImageRecord
+from posebot.models.verdict import CORRECT, IN_SIGHT, NEAR
 
-IN_SIGHT = 0.5
-"""Visible share of an instance that is in sight."""
-NEAR = 0.5
-"""Largest error of position of an estimate that found its target, in diameters."""
-EXPLANATION = ("found: no more than half a diameter off; right: no point of the object is off by 10 % of its diameter "
-               "or more; in sight: at least half visible; ok: the poses that posebot says can be used; region90: radii "
-               "within which position and rotation lie in 90 % of the cases, medians")
+EXPLANATION = ("found: the centre is less than half a diameter off; right: no point of the object is off by 10 % of "
+               "its diameter or more; in sight: at least half visible; ok: the poses that posebot says can be used; "
+               "region90: radii within which position and rotation lie in 90 % of the cases, medians")
 """What the words of `sentence` mean."""
 
 
@@ -37,8 +34,8 @@ def count(rows: LocalizationTable, records: Sequence[ImageRecord], certainties: 
         ok, ok_right: estimates, also of objects that are not there. These three are None without certainty.
         translation_mm, rotation_deg: medians of the right poses, None without any.
     """
-    found = rows.error[:, 2] <= NEAR * diameters
-    right = rows.error[:, 0] < CORRECT_MSSD
+    found = rows.shift < NEAR * diameters
+    right = rows.error[:, 0] < CORRECT
     in_sight = rows.visib_fract >= IN_SIGHT
     ok = np.array([index >= 0 and records[frame].estimates[index].status == "ok"
                    for frame, index in zip(rows.frame, rows.estimate)], dtype=bool)

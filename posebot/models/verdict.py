@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import ConfigDict, Field
 
-from posebot.core.transforms import Array
+from posebot.core.transforms import Array, rotation_from_vector
 from posebot.models.calibration import ModeCalibration
+from posebot.objects.common_turn import common_turn
 
 if TYPE_CHECKING:
     from posebot.models.manifest import Manifest
@@ -31,10 +32,6 @@ LEAST_RECALL, LEAST_PRECISION, LEAST_RIGHT = 0.5, 0.3, 0.5
 """A bundle is usable that finds this share of the instances in sight, of whose detections this share is right, and of
 whose poses of found instances this share is right, with depth or from colour alone."""
 _MODES = {"depth": "with depth", "rgb": "colour alone"}
-_OFTEN = 0.35  # of the poses at the right place; of two that look alike, half are wrong
-_WITHIN, _ALIKE = np.cos(np.radians(20)), 0.8  # of the wrong rotations' axes, this share is as near to one axis
-_FEWEST = 8  # poses at the right place, below which nothing is said about their rotations
-_HALF_TURN_DEG = 150.0
 
 _Count = Annotated[int, Field(ge=0)]
 _Share = Annotated[float, Field(ge=0, le=1)]
@@ -48,6 +45,7 @@ class Judged:
     Attributes:
         diameter: of the object, metres. error: MSSD, metres. shift: error of position, metres. turn: (3,) rotation
             vector from the truth to the estimate modulo symmetry, radians, along the object's axes. ok: its status.
+        center: how far the centre of the surface is off, metres; a turn of the object about itself does not move it.
         seen: visible share of the instance that this is the best estimate of; 0 where it is of none.
     """
 
@@ -56,6 +54,7 @@ class Judged:
     shift: float
     turn: Array
     ok: bool
+    center: float
     seen: float = 1.0
 
     @property
@@ -66,12 +65,12 @@ class Judged:
     @property
     def found(self) -> bool:
         """Whether it is the estimate of an instance in sight, and near it."""
-        return self.seen >= IN_SIGHT and self.shift < NEAR * self.diameter
+        return self.seen >= IN_SIGHT and self.center < NEAR * self.diameter
 
     @property
     def placed(self) -> bool:
         """Whether the position alone is right."""
-        return self.shift < CORRECT * self.diameter
+        return self.center < CORRECT * self.diameter
 
 
 @dataclass(frozen=True)
@@ -165,36 +164,17 @@ def count(estimates: Sequence[Judged], in_sight: int, targets: int) -> ModeVerdi
         ok_right=sum(one.right for one in ok),
         translation_mm=round(1000 * float(np.median(shifts)), 2) if right else None,
         rotation_deg=round(float(np.degrees(np.median(turns))), 2) if right else None,
-        unknown_turn=unknown_turn([one for one in found if one.placed]))
+        unknown_turn=unknown_turn([one for one in found if one.placed], sum(not one.right for one in found)))
 
 
-def unknown_turn(placed: Sequence[Judged]) -> str:
+def unknown_turn(placed: Sequence[Judged], wrong: int) -> str:
     """"turn about x" where many of these poses, all at the right place, are wrong by a rotation about one axis.
 
-    The axis is one of the object's, or its direction. Empty where there is no such axis, or too few poses.
+    wrong: number of all wrong poses. Empty where there is no such axis, or too few poses.
     """
-    wrong = np.array([one.turn for one in placed if not one.right]).reshape(-1, 3)
-    angles = np.linalg.norm(wrong, axis=1)
-    wrong, angles = wrong[angles > 0], angles[angles > 0]
-    if len(placed) < _FEWEST or len(wrong) <= _OFTEN * len(placed):
-        return ""
-    axes = wrong / angles[:, None]
-    axis = np.linalg.eigh(axes.T @ axes)[1][:, -1]
-    alike = np.abs(axes @ axis) > _WITHIN
-    if alike.mean() < _ALIKE:
-        return ""
-    kind = "half-turn" if np.quantile(np.degrees(angles[alike]), 0.2) > _HALF_TURN_DEG else "turn"
-    return f"{kind} about {axis_name(axis)}"
-
-
-def axis_name(axis: Array) -> str:
-    """"x", "y" or "z" where the direction (3,) is within ten degrees of it, else its coordinates, largest 1."""
-    largest = int(np.argmax(np.abs(axis)))
-    if abs(axis[largest]) > np.cos(np.radians(10)) * np.linalg.norm(axis):
-        return "xyz"[largest]
-    first = int(np.flatnonzero(np.abs(axis) > 0.9 * abs(axis[largest]))[0])
-    scaled = axis / np.copysign(axis[largest], axis[first])
-    return "(" + ", ".join(f"{round(float(value), 1) + 0.0:g}" for value in scaled) + ")"
+    turns = np.array([one.turn for one in placed if not one.right]).reshape(-1, 3)
+    found = common_turn(rotation_from_vector(turns), wrong, len(placed))
+    return "" if found is None else found.name
 
 
 def sentences(manifest: Manifest) -> list[str]:

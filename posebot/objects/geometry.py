@@ -64,6 +64,12 @@ def face_areas(mesh: Mesh) -> Array:
     return np.linalg.norm(face_area_vectors(mesh), axis=1) / 2
 
 
+def surface_center(mesh: Mesh) -> Array:
+    """Centre of the mesh's surface (3,), metres: every axis of symmetry passes it, wherever the origin is."""
+    areas = face_areas(mesh)
+    return np.asarray(areas @ mesh.vertices[mesh.faces].mean(axis=1) / areas.sum())
+
+
 def edge_adjacency(faces: NDArray[np.integer[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Unique edges of triangles (F, 3): vertices (E, 2) and adjacent faces (E, 2), -1 at a boundary.
 

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from posebot.config import Document, validate
 from posebot.core.objects import ObjectModel
-from posebot.core.transforms import Array
+from posebot.core.transforms import Array, rotation_from_vector
 from posebot.datasets.bop import Annotation, BopDataset, ImageKey
 from posebot.evaluation.pose_errors import mssd
 from posebot.models.calibration import Calibration, ModeCalibration
 from posebot.models.training_range import TrainingRange
 from posebot.models.verdict import IN_SIGHT, TARGET, Judged, ModeVerdict, ObjectVerdict, Verdict, count
+from posebot.objects.geometry import surface_center
 from posebot.stages.certainty import calibrated, radii, too_wide
 from posebot.training import calibrate, certainty_fit
 from posebot.training.calibrate import MODES, Mode, Observation, thinned
@@ -135,8 +136,10 @@ def judged(one: Observation, of: tuple[Annotation | None, bool], ok: bool, model
     truth, best = of
     twist = np.array(one.twist)
     axes: Array = np.eye(3) if truth is None else truth.cam_from_obj[:3, :3]
+    lever = axes @ surface_center(model.mesh)
+    moved = twist[:3] + rotation_from_vector(twist[3:]) @ lever - lever
     return Judged(model.diameter, one.mssd, float(np.linalg.norm(twist[:3])), axes.T @ twist[3:], ok,
-                  truth.visib_fract if truth is not None and best else 0.0)
+                  float(np.linalg.norm(moved)), truth.visib_fract if truth is not None and best else 0.0)
 
 
 def training_ranges(data: BopDataset, scenes: Sequence[int], objects: Sequence[ObjectModel]) -> list[TrainingRange]:

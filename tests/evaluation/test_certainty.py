@@ -94,7 +94,8 @@ def test_coverage_of_regions_and_ellipsoids() -> None:
 
 
 def test_claims_of_records() -> None:
-    errors = {"mssd": np.array([0.5, 0.019]), "translation": np.array([0.5, 0.004]), "rotation": np.array([1.0, 0.1])}
+    errors = {"mssd": np.array([0.5, 0.019]), "translation": np.array([0.5, 0.004]), "center": np.array([0.5, 0.004]),
+              "rotation": np.array([1.0, 0.1])}
     near = EvaluatedEstimate(1, 0.9, np.eye(4), None, "ok", 0.8, [[0.005, 0.05]] * 4, [0, 1], errors)
     absent = EvaluatedEstimate(1, 0.9, np.eye(4), None, "ok", 0.3)
     silent = EvaluatedEstimate(1, 0.9, np.eye(4), truths=[0], errors={"mssd": np.array([0.0])})
@@ -117,7 +118,8 @@ def test_claims_of_records() -> None:
 
 def test_how_often_the_right_pose_is_given_or_listed() -> None:
     def estimate(error: float, others: list[float]) -> EvaluatedEstimate:
-        found = {"mssd": np.array([error]), "translation": np.array([error / 5]), "rotation": np.array([error])}
+        found = {"mssd": np.array([error]), "translation": np.array([error / 5]), "center": np.array([error / 5]),
+                 "rotation": np.array([error])}
         if others:
             found["alternatives"] = np.array([others])
         return EvaluatedEstimate(1, 0.9, np.eye(4), None, "", 0.5, None, [0], found, [np.eye(4)] * len(others))

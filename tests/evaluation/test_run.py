@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small_bop_dataset import POSES
+from small_bop_dataset import OBJECTS, POSES
 
 from posebot.core.errors import InputError
-from posebot.core.transforms import make
+from posebot.core.transforms import make, rotation_from_vector
 from posebot.datasets.bop import ImageKey
 from posebot.evaluation.bop_csv import Row, write_csv
-from posebot.evaluation.image_errors import evaluate_estimates, likelihood
+from posebot.evaluation.image_errors import compute_pose_errors, evaluate_estimates, likelihood
 from posebot.evaluation.localization import localization_table, recalls
 from posebot.evaluation.metrics import EvalModel
 from posebot.evaluation.records import EvaluatedEstimate, ImageRecord
 from posebot.evaluation.run import FRAMES_FILE, evaluate, local_executor
 from posebot.evaluation.worker import CsvEstimates, EvaluationSplit, EvaluationWorker
+from posebot.objects.bop_models import make_object
 
 SHIFT = make(translation=[0, 0, 0.004])
 
@@ -189,6 +191,19 @@ def test_likelihood_of_a_gaussian() -> None:
     assert squared == pytest.approx(3.0)
     assert nll == pytest.approx(1.5 + np.log(np.sqrt(np.linalg.det(2 * np.pi * covariance))))
     assert likelihood(est, gt, np.zeros((6, 6)), np.eye(4)[None]) == (np.inf, np.inf)
+
+
+def test_a_turn_about_the_centre_is_at_the_right_place_wherever_the_origin_is() -> None:
+    """A box whose frame lies 0.5 m away: a half-turn moves the origin by twice that, and the box by nothing."""
+    center = np.array([0.5, 0, 0])
+    box = OBJECTS[1]
+    model = make_object(1, "far", replace(box.mesh, vertices=box.mesh.vertices - box.mesh.vertices.mean(0) + center))
+    turn = rotation_from_vector([0, 0, np.pi])
+    truth = make(rotation_from_vector([0.3, 0.2, 0.1]), [0, 0, 1.0])
+    est = truth @ make(turn, center - turn @ center) @ make(translation=[0, 0, 0.003])
+    found = compute_pose_errors(est[None], truth[None], EvalModel.of(model), np.eye(3))
+    assert found["translation"][0, 0] == pytest.approx(np.hypot(1.0, 0.003))
+    assert found["center"][0, 0] == pytest.approx(0.003)
 
 
 def test_nothing_to_judge(small_dataset: Path) -> None:

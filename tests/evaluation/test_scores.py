@@ -27,7 +27,7 @@ def estimate(errors_m: list[float], score: float = 1.0, obj_id: int = 1, truths:
              mspd: list[float] | None = None, vsd: float | None = None) -> EvaluatedEstimate:
     """An estimate whose MSSD, ADD and ADI are `errors_m` against the truths."""
     values, indices = np.array(errors_m), list(range(len(errors_m))) if truths is None else truths
-    found = {"mssd": values, "add": values, "translation": values, "rotation": values,
+    found = {"mssd": values, "add": values, "translation": values, "center": values, "rotation": values,
              "mspd": np.array(mspd) if mspd else values * 1000}
     if obj_id == 2:
         found["adi"] = values / 2

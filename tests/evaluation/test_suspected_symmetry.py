@@ -11,15 +11,10 @@ import trimesh
 
 from posebot.core.objects import ContinuousSymmetry, Mesh, ObjectModel
 from posebot.core.transforms import Array, make, rotation_from_quaternion, rotation_from_vector
-from posebot.evaluation.suspected_symmetry import (
-    LEAST_TURN,
-    REST,
-    SuspectedSymmetry,
-    _turns_about,
-    surface_center,
-    suspected_symmetry,
-)
+from posebot.evaluation.suspected_symmetry import SuspectedSymmetry, suspected_symmetry
 from posebot.objects.bop_models import make_object
+from posebot.objects.common_turn import LEAST_TURN, REST, CommonTurn, _turns_about
+from posebot.objects.geometry import surface_center
 
 ORIGIN = np.array([0.03, -0.02, 0.05])
 """Of the part's surface in the part's frame: the origin of a CAD frame lies anywhere."""
@@ -65,18 +60,18 @@ def test_axis_and_fold_are_found(axis: tuple[float, ...], fold: int, noise_deg: 
     angles = np.resize(steps, 30)
     found = suspected(angles[:, None] * direction, seed=seed, noise_deg=noise_deg)
     assert found is not None
-    np.testing.assert_allclose(found.axis, direction, atol=1e-12)
-    assert found.fold == fold
+    np.testing.assert_allclose(found.turn.axis, direction, atol=1e-12)
+    assert found.turn.fold == fold
     assert found.wrong == 30
-    assert found.count >= (30 if noise_deg < 4 else 28)
+    assert found.turn.count >= (30 if noise_deg < 4 else 28)
 
 
 def test_an_axis_that_is_no_simple_direction() -> None:
     direction = np.array([2.0, 1.0, 0.0]) / np.sqrt(5)
     found = suspected(np.full((20, 1), np.pi) * direction, noise_deg=0.0)
     assert found is not None
-    np.testing.assert_allclose(found.axis, direction, atol=1e-9)
-    assert (found.axis_text, found.option) == ("1,0.5,0", "1,0.5,0/2")
+    np.testing.assert_allclose(found.turn.axis, direction, atol=1e-9)
+    assert (found.turn.name, found.turn.option) == ("half-turn about (1, 0.5, 0)", "1,0.5,0/2")
 
 
 def test_other_wrong_poses_are_counted_as_wrong() -> None:
@@ -86,7 +81,7 @@ def test_other_wrong_poses_are_counted_as_wrong() -> None:
     far = gt[:5] @ make(translation=[0, 0, 0.03])  # at the wrong place
     found = suspected_symmetry(np.concatenate([est, far]), np.concatenate([gt, gt[:5]]),
                                np.isin(np.arange(45), np.arange(20, 40)), part())
-    assert found == SuspectedSymmetry((1.0, 0.0, 0.0), 0, 20, 25)
+    assert found == SuspectedSymmetry(CommonTurn((1.0, 0.0, 0.0), 0, 20), 25)
     assert found.describe("pulley") == (
         "pulley: in 80 % of the wrong poses (20 of 25) the position is right and only a turn about x is wrong: if the "
         "part looks the same then, declare it: posebot objects build --symmetric x")
@@ -157,4 +152,4 @@ def test_how_many_random_rotations_pass_for_a_turn() -> None:
     ((0.0, 0.5**0.5, -(0.5**0.5)), 3, "only a turn by 120° about (0, 1, -1) is wrong: if the part looks the same then, "
                                       "declare it: posebot objects build --symmetric 0,1,-1/3")])
 def test_in_words(axis: tuple[float, float, float], fold: int, said: str) -> None:
-    assert SuspectedSymmetry(axis, fold, 9, 10).describe("part").endswith(said)
+    assert SuspectedSymmetry(CommonTurn(axis, fold, 9), 10).describe("part").endswith(said)

@@ -13,6 +13,7 @@ from posebot.datasets.bop import Annotation, BopDataset
 from posebot.models.calibration import Calibration, ModeCalibration
 from posebot.models.verdict import ModeVerdict, ObjectVerdict, Verdict
 from posebot.objects.bop_models import make_object
+from posebot.objects.geometry import surface_center
 from posebot.stages.certainty import feature_names
 from posebot.training import judge
 from posebot.training.calibrate import Observation
@@ -48,6 +49,21 @@ def test_rotations_are_told_along_the_axes_of_the_object() -> None:
     of = (replace(truth(0, 0.0), cam_from_obj=pose), True)
     judged = judge.judged(estimate(0.0, turn=-1.0), of, ok=False, model=OBJECTS[0])
     np.testing.assert_allclose(judged.turn, [1.0, 0, 0], atol=1e-12)
+
+
+def test_a_part_that_turns_about_itself_stays_at_its_place() -> None:
+    """The origin of a CAD frame lies anywhere: here half a metre beside the part, which is turned by 180 degrees."""
+    mesh = box_mesh(SIZES[1])
+    beside = np.array([0.5, 0, 0])
+    center = surface_center(mesh) + beside
+    model = make_object(1, "far", replace(mesh, vertices=mesh.vertices + beside))
+    turn = rotation_from_vector([0, 0, np.pi])
+    moved = truth(0, 0.0).cam_from_obj @ make(turn, center - turn @ center)
+    twist = [*(moved[:3, 3] - truth(0, 0.0).cam_from_obj[:3, 3]), 0, 0, np.pi]
+    judged = judge.judged(replace(estimate(0.0), mssd=0.09, twist=twist), (truth(0, 0.0), True), ok=False, model=model)
+    assert judged.shift == pytest.approx(1.0)
+    assert judged.center == pytest.approx(0, abs=1e-9)
+    assert judged.found and judged.placed and not judged.right
 
 
 def test_verdict_of_a_data_set(tmp_path: Path) -> None:

@@ -13,19 +13,21 @@ from numpy.typing import NDArray
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array
 from posebot.evaluation.pose_errors import BOP_STEPS
+from posebot.objects.geometry import surface_center
 
 
 @dataclass(frozen=True)
 class EvalModel:
-    """An object as it is evaluated: the model (mesh from `models_eval`) and its symmetries (S, 4, 4)."""
+    """An object as it is evaluated: the model (mesh from `models_eval`), its symmetries (S, 4, 4), its centre (3,)."""
 
     model: ObjectModel
     symmetries: Array
+    center: Array
 
     @classmethod
     def of(cls, model: ObjectModel) -> EvalModel:
         """The model with continuous symmetries discretised as BOP does."""
-        return cls(model, model.symmetry_transforms(BOP_STEPS))
+        return cls(model, model.symmetry_transforms(BOP_STEPS), surface_center(model.mesh))
 
 
 @dataclass(frozen=True)
