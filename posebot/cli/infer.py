@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -216,6 +217,8 @@ def _report(summary: RunSummary, out: Path, as_json: bool) -> None:
     screen = console()
     screen.print(f"{summary.frames} frames{known} in {summary.seconds:.1f} s ({rate:.1f} per second){lost}")
     screen.print(f"objects: {counts or 'none'}")
+    for line in nothing_found(summary.empty):
+        screen.print(line, markup=False, soft_wrap=True)
     table = Table("stage", "median ms", "95 % ms", box=None, pad_edge=False)
     for stage, (median, high) in summary.times().items():
         table.add_row(stage, f"{median:.1f}", f"{high:.1f}")
@@ -223,3 +226,11 @@ def _report(summary: RunSummary, out: Path, as_json: bool) -> None:
         screen.print(table)
     screen.print(f"results: {out}", soft_wrap=True)
     return None
+
+
+def nothing_found(empty: Counter[str]) -> list[str]:
+    """Lines about the frames in which nothing was found: how many, and the commonest reasons."""
+    if not empty:
+        return []
+    told = [f"  {count} x may be: {reason}" for reason, count in empty.most_common(3) if reason]
+    return [f"nothing found in {empty.total()} frames", *told]

@@ -194,6 +194,7 @@ class FrameResult(ArrayEquality):
         dropped: frames of this source that were skipped since the previous result.
         model: the bundle; None where no bundle was used (objects without training) or it is not known.
         base_from_cam: 4x4 metres, as in the frame; None if unknown.
+        nothing_found: where there are no estimates, why that may be so; in JSON only then.
     """
 
     frame_id: str
@@ -205,6 +206,7 @@ class FrameResult(ArrayEquality):
     dropped: int = 0
     model: ModelVersion | None = None
     base_from_cam: Array | None = None
+    nothing_found: str = ""
 
     def __iter__(self) -> Iterator[PoseEstimate]:
         return iter(self.estimates)
@@ -242,7 +244,7 @@ class FrameResult(ArrayEquality):
             "model": None if self.model is None else {"name": self.model.name, "version": self.model.version},
             "base_from_cam": _listed(self.base_from_cam),
             "camera": self.camera.to_dict(), "estimates": [estimate.to_dict() for estimate in self.estimates],
-        }
+        } | ({"nothing_found": self.nothing_found} if self.nothing_found else {})
 
     def to_json(self) -> str:
         """One line of results.jsonl."""
@@ -262,7 +264,7 @@ class FrameResult(ArrayEquality):
             frame_id=data["frame_id"], captured_at=data["captured_at"], camera=Camera.from_dict(data["camera"]),
             age_ms=data["age_ms"], stage_ms=data["stage_ms"], dropped=data["dropped"],
             model=ModelVersion(str(model["name"]), str(model["version"])) if model else None,
-            base_from_cam=_matrix(data.get("base_from_cam")),
+            base_from_cam=_matrix(data.get("base_from_cam")), nothing_found=str(data.get("nothing_found", "")),
             estimates=tuple(PoseEstimate.from_dict(entry) for entry in data["estimates"]),
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Protocol
 
@@ -60,6 +60,11 @@ class OnnxDetector:
             detections.append(_as_detections(outputs["labels"][index], outputs["scores"][index].astype(float),
                                              boxes_to_image(boxes, scale, rgb.shape[:2]), threshold))
         return nms(merge_tta(detections, self.spec.threshold))[:self.limit]
+
+    def best(self, rgb: NDArray[np.uint8]) -> Detection | None:
+        """The detection with the highest score, however low."""
+        lenient = replace(self.spec, threshold=0.0, tta_views=1)
+        return next(iter(OnnxDetector(self.network, lenient, 1)(rgb)), None)
 
 
 def _as_detections(labels: Array, scores: Array, boxes: Array, threshold: float) -> list[Detection]:

@@ -21,6 +21,7 @@ from posebot.stages.certainty import assess
 from posebot.stages.detect import Detector, OnnxDetector
 from posebot.stages.fuse import CameraError, Fuser, suppress
 from posebot.stages.localize import Localization, Localizer, OnnxLocalizer, refine_crops
+from posebot.stages.nothing_found import why_nothing
 from posebot.stages.pose import PoseSolver
 from posebot.stages.recrop import recrop
 from posebot.stages.settings import DEFAULTS, PoseSettings, read_overrides
@@ -83,7 +84,12 @@ class Pipeline:
                 estimates = self._fused(frame, estimates)
         age = max(0.0, 1000 * (time.time() - frame.captured_at)) if frame.captured_at > 0 else clock["total"]
         return FrameResult(frame.frame_id, frame.captured_at, frame.camera, tuple(estimates), age, clock,
-                           model=self._model, base_from_cam=frame.base_from_cam)
+                           model=self._model, base_from_cam=frame.base_from_cam,
+                           nothing_found="" if estimates else self._why_nothing(frame))
+
+    def _why_nothing(self, frame: Frame) -> str:
+        best = self.detector.best(frame.rgb) if isinstance(self.detector, OnnxDetector) else None
+        return why_nothing(frame, best, self.bundle.manifest)
 
     def observe(self, frame: Frame) -> list[PoseSolution]:
         """The solutions of a frame with the features of certainty (`certainty.features`), before any calibration."""

@@ -18,7 +18,7 @@ from posebot.video.overlay import Overlay
 from posebot.video.sinks import Output, Sink
 from posebot.video.source import SkippedFrame, Source
 
-_SHOWN_SKIPS = 20
+_SHOWN_SKIPS, _SHOWN_REASONS = 20, 5
 
 
 @dataclass
@@ -28,7 +28,8 @@ class RunSummary:
     Attributes:
         frames: with a result, including those of an interrupted run (`resumed`). skipped: images that could not be
             used; the first ones with reasons in `bad_frames`. dropped: frames that a live source dropped.
-        objects: estimates by status. stage_ms: times of each stage, one per frame of this run. seconds: wall time.
+        objects: estimates by status. empty: frames in which nothing was found, by why that may be so.
+        stage_ms: times of each stage, one per frame of this run. seconds: wall time.
     """
 
     frames: int = 0
@@ -37,12 +38,15 @@ class RunSummary:
     dropped: int = 0
     seconds: float = 0.0
     objects: Counter[str] = field(default_factory=Counter)
+    empty: Counter[str] = field(default_factory=Counter)
     stage_ms: dict[str, list[float]] = field(default_factory=dict)
     bad_frames: list[SkippedFrame] = field(default_factory=list)
 
     def add(self, result: FrameResult, resumed: bool) -> None:
         """Count a result."""
         self.frames += 1
+        if not result.estimates:
+            self.empty[result.nothing_found] += 1
         self.objects.update(estimate.status for estimate in result.estimates)
         if resumed:
             self.resumed += 1
@@ -66,6 +70,7 @@ class RunSummary:
         return {
             "frames": self.frames, "resumed": self.resumed, "skipped": self.skipped, "dropped": self.dropped,
             "seconds": round(self.seconds, 3), "objects": dict(self.objects),
+            "nothing_found": {"frames": self.empty.total(), "reasons": dict(self.empty.most_common(_SHOWN_REASONS))},
             "stage_ms": {stage: {"median": round(median, 2), "p95": round(high, 2)}
                          for stage, (median, high) in self.times().items()},
             "bad_frames": [{"frame_id": bad.frame_id, "reason": bad.reason} for bad in self.bad_frames],

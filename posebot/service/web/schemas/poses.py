@@ -168,3 +168,4 @@ class FrameResultOut(BaseModel):
     base_from_cam: list[list[float]] | None = Field(default=None, description="4x4, metres; null where unknown")
     camera: CameraOut
     estimates: list[EstimateOut]
+    nothing_found: str = Field(default="", description="where there are no estimates: why that may be so")
