@@ -42,13 +42,21 @@ def verdict(observations: Sequence[Observation], dataset: BopDataset, keys: Sequ
     """What the observations of those images say of a bundle with this calibration. precision: of its detections."""
     truths = {key.frame_id: dataset.annotations(key) for key in keys}
     modes: dict[Mode, dict[int, ModeVerdict]] = {}
+    judged_modes = {one.mode for one in observations} | _modes_of(dataset, keys)  # also where nothing was found
     for mode in MODES:
         own = [one for one in observations if one.mode == mode]
-        if own:
+        if mode in judged_modes:
             modes[mode] = _counted(own, truths, objects, getattr(calibration, mode))
     return Verdict(len(keys), tuple(ObjectVerdict(model.obj_id, **{mode: found[model.obj_id]
                                                                     for mode, found in modes.items()})
                                     for model in objects), precision)
+
+
+def _modes_of(dataset: BopDataset, keys: Sequence[ImageKey]) -> set[Mode]:
+    """What the images allow; their first one tells."""
+    if not keys:
+        return set()
+    return {"rgb"} if dataset.frame(keys[0]).depth is None else {"rgb", "depth"}
 
 
 def read(data: Mapping[str, Any] | None) -> Verdict | None:

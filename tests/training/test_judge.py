@@ -77,12 +77,20 @@ def test_verdict_of_a_data_set(tmp_path: Path) -> None:
     verdict = judge.verdict(seen, data, keys, OBJECTS, Calibration(mode, mode), precision=0.7)
     assert (verdict.frames, verdict.precision) == (12, 0.7)
     [first, second] = verdict.objects
-    assert first.rgb is None
+    assert first.rgb == replace(EMPTY, in_sight=12, targets=12)  # nothing was found, but there was something to find
     assert first.depth is not None and second.depth is not None
     assert (first.depth.in_sight, first.depth.found, first.depth.right, first.depth.estimates) == (12, 12, 6, 12)
     assert (first.depth.ok, first.depth.ok_right, first.depth.translation_mm) == (12, 6, 1.0)
     assert second.depth == replace(EMPTY, in_sight=12, targets=12)
     assert judge.read(None) is None
+
+
+def test_where_nothing_is_found_the_objects_are_still_counted(tmp_path: Path) -> None:
+    data = BopDataset(write_scenes(tmp_path), "train")
+    verdict = judge.verdict([], data, data.keys(), OBJECTS, Calibration())
+    nothing = replace(EMPTY, in_sight=12, targets=12)
+    assert [(one.depth, one.rgb) for one in verdict.objects] == [(nothing, nothing)] * 2
+    assert verdict.failures()[0] == "only 0 of 24 instances in sight are found"
 
 
 def test_the_mode_that_was_not_judged_again_is_kept() -> None:
