@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from posebot.evaluation.worker import EvaluationSplit
 
 RUNS = Path("runs/evaluate")
+_QUIET_S = 8.0
 
 
 def evaluate(
@@ -156,11 +158,40 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int], None]]:
-    from rich.progress import Progress
+    """A bar on a terminal, lines elsewhere; both on stderr."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    with Progress(console=console(), transient=True) as bar:
+    screen = console()
+    if not screen.is_terminal:
+        yield progress_lines(lambda line: screen.print(line, markup=False, soft_wrap=True), time.monotonic)
+        return
+    columns = (TextColumn("evaluating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=screen, transient=True) as bar:
         task = bar.add_task("evaluating", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def progress_lines(say: Callable[[str], None], clock: Callable[[], float]) -> Callable[[int, int], None]:
+    """What `evaluate` calls with the numbers of finished and of all images: says them at first, and every 8 seconds.
+
+    Args:
+        clock: seconds.
+    """
+    start = said = clock()
+    before: int | None = None
+
+    def advance(done: int, total: int) -> None:
+        nonlocal said, before
+        now = clock()
+        if before is None:
+            before = done
+        elif now - said < _QUIET_S:
+            return
+        said = now
+        left = (now - start) / (done - before) * (total - done) if done > before else None
+        say(f"evaluating: {done} of {total} images" + ("" if left is None else f", {left:.0f} s left"))
+
+    return advance
 
 
 def _percent(share: float | None) -> str:

@@ -15,6 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "evaluation"))
 
 from small_bop_dataset import POSES, make_dataset
 
+from posebot.cli.evaluate import progress_lines
 from posebot.cli.main import run
 from posebot.evaluation.bop_csv import Row, write_csv
 from posebot.models.bundle import Bundle, rewrite_manifest
@@ -109,6 +110,15 @@ def test_what_a_user_gets_wrong(dataset: Path, options: tuple[str, ...], told: s
     error = capsys.readouterr().err
     assert told in error
     assert len(error.splitlines()) == 1
+
+
+def test_without_a_terminal_a_line_says_how_far_it_is() -> None:
+    seconds, said = iter([0.0, 1.0, 3.0, 9.0, 12.0, 17.0]), list[str]()
+    advance = progress_lines(said.append, lambda: next(seconds))
+    for done in (10, 11, 14, 15, 18):  # ten were there already
+        advance(done, 22)
+    assert said == ["evaluating: 10 of 22 images", "evaluating: 14 of 22 images, 18 s left",
+                    "evaluating: 18 of 22 images, 8 s left"]
 
 
 def test_a_report_of_something_else_is_kept(dataset: Path, truth_csv: Path, tmp_path: Path,
