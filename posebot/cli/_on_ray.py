@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from posebot.cli._common import console
 from posebot.datasets.bop import ImageKey
 from posebot.evaluation.records import ImageRecord
 from posebot.evaluation.run import Executor, SourceFactory
@@ -20,7 +21,7 @@ def on_ray(address: str | None, processes: int) -> Executor:
         import ray
         from ray.util import ActorPool
 
-        with cluster(address, processes):
+        with cluster(address, processes, console().print):
             count = processes or int(ray.cluster_resources().get("CPU", 1))
             actor = ray.remote(num_cpus=1)(EvaluationWorker)
             pool = ActorPool([actor.remote(split, make_source) for _ in range(min(count, len(keys)))])

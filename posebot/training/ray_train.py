@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from posebot.core.errors import DatasetError
+from posebot.core.waiting import announced
 from posebot.datasets import ray_data
 from posebot.training import jobs, networks
 from posebot.training.job import Job
@@ -38,26 +39,29 @@ _WORKER_ENVIRONMENT = {
 
 
 @contextmanager
-def cluster(address: str | None, workers: int) -> Iterator[None]:
+def cluster(address: str | None, workers: int, say: Callable[[str], object] = lambda line: None) -> Iterator[None]:
     """A connection to the Ray cluster at `address` (default: `RAY_ADDRESS`, else a cluster of this machine's own).
 
+    Args:
+        workers: processes that will train together. say: receives a line while Ray starts, again every few seconds.
     Raises:
         InputError: there is no cluster at the address. PosebotError: this machine's own did not start.
     """
-    import ray
-
-    if ray.is_initialized():
-        yield
-        return
     address = address or os.environ.get("RAY_ADDRESS") or None
     # A cluster of our own may run more workers than there are cores (each has one thread), and one task for data.
     cores = max(os.cpu_count() or 1, workers + 1)
     size: dict[str, Any] = {} if address else {"num_cpus": cores, "include_dashboard": False}
-    connect(address, runtime_env={"env_vars": _WORKER_ENVIRONMENT}, **size)
+    with announced(say, f"joining the Ray cluster at {address}" if address else "starting Ray"):
+        import ray
+
+        ours = not ray.is_initialized()
+        if ours:
+            connect(address, runtime_env={"env_vars": _WORKER_ENVIRONMENT}, **size)
     try:
         yield
     finally:
-        ray.shutdown()
+        if ours:
+            ray.shutdown()
 
 
 def train(job: Job, use_gpu: bool) -> None:

@@ -112,7 +112,7 @@ def tune(study: Study, say: Say = print) -> dict[str, Any]:
     from posebot.training import ray_train
 
     study = replace(study, dataset=study.dataset.resolve(), runs=study.runs.resolve())  # workers are elsewhere
-    with locked(study.folder), ray_train.cluster(study.address, 1):
+    with locked(study.folder), ray_train.cluster(study.address, 1, say):
         RunState(study.folder, {"dataset": str(study.dataset), "config": asdict(study.config),
                                 "trials": study.trials, "minutes": study.minutes, "from": str(study.start)})
         for held in (False, True):
