@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from posebot.core.objects import Mesh
     from posebot.objects.diagnostics import Diagnostic
     from posebot.objects.mesh_linter import MeshReport
+    from posebot.objects.near_symmetry import WorkingView
     from posebot.objects.symmetry import Symmetries
 
-STYLES = {"error": "bold red", "warning": "yellow", "info": "dim"}
+STYLES = {"error": "bold red", "warning": "yellow", "question": "bold cyan", "info": "dim"}
 app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
@@ -46,6 +47,11 @@ UnitOption = Annotated[Unit | None, typer.Option("--unit", help=(
 DiameterOption = Annotated[float | None, typer.Option("--diameter", metavar="MM", min=0.001, help=(
     "Measured diameter (largest distance between two points); sets the scale of a photogrammetry mesh."))]
 AcrossOption = Annotated[float | None, typer.Option("--across", min=0.001, hidden=True, help="Old name of --diameter.")]
+NoSymmetricFlag = Annotated[bool, typer.Option("--no-symmetric", help="No symmetries but declared ones.")]
+SymmetriesFlag = Annotated[bool, typer.Option("--symmetries/--no-symmetries", hidden=True, help="Old name.")]
+CameraOption = Annotated[Path | None, typer.Option("--camera", help="Intrinsics, JSON or YAML. Default: fx 615.")]
+DistanceOption = Annotated[float | None, typer.Option("--distance", metavar="M", min=0.01, help=(
+    "Working distance, metres. Default: where the part is 100 pixels wide."))]
 GeometricFlag = Annotated[bool, typer.Option("--geometric", help="Symmetries of the shape only, ignoring texture.")]
 
 
@@ -56,17 +62,21 @@ def check(
     diameter: DiameterOption = None,
     across: AcrossOption = None,
     geometric: GeometricFlag = False,
-    symmetries: Annotated[bool, typer.Option("--symmetries/--no-symmetries", help="Detect symmetries.")] = True,
+    no_symmetric: NoSymmetricFlag = False,
+    symmetries: SymmetriesFlag = True,
+    camera: CameraOption = None,
+    distance: DistanceOption = None,
     json: JsonFlag = False,
 ) -> None:
     """Lint meshes: unit, size, origin, holes, normals, duplicates. Detects symmetries."""
     from posebot.objects.mesh_linter import check_meshes
 
     reports: list[MeshReport] = []
-    for report in check_meshes(meshes, unit, symmetries, not geometric, _diameter_metres(diameter, across, meshes)):
+    detect, view = not _no_symmetric(no_symmetric, symmetries), _working_view(camera, distance)
+    for report in check_meshes(meshes, unit, detect, not geometric, _diameter_metres(diameter, across, meshes)):
         reports.append(report)
         if not json:
-            _print_report(report)
+            _print_report(report, view)
     if json:
         print_json([report.to_dict() for report in reports])
     _refuse(reports)
@@ -79,11 +89,16 @@ def build(
     unit: UnitOption = None,
     diameter: DiameterOption = None,
     across: AcrossOption = None,
-    center: Annotated[bool, typer.Option("--center", help="Move the origin to the bounding box centre.")] = False,
+    center: Annotated[bool, typer.Option("--center", hidden=True, help="Ignored.")] = False,
     repair: Annotated[bool, typer.Option("--repair", help="Merge duplicates, fix face normals.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Accept meshes with errors.")] = False,
     geometric: GeometricFlag = False,
-    symmetries: Annotated[bool, typer.Option("--symmetries/--no-symmetries", help="Detect symmetries.")] = True,
+    symmetric: Annotated[list[str] | None, typer.Option("--symmetric", metavar="[LABEL=]AXIS[/N]", help=(
+        "Declare a symmetry: x, y, z or 0,1,-1: any turn; x/6: sixth-turn. Repeatable."))] = None,
+    no_symmetric: NoSymmetricFlag = False,
+    symmetries: SymmetriesFlag = True,
+    camera: CameraOption = None,
+    distance: DistanceOption = None,
     label: Annotated[list[str] | None, typer.Option("--label", help="One per mesh. Default: file names.")] = None,
     first_id: Annotated[int, typer.Option("--first-id", help="Object ID of the first mesh.")] = 1,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing models.")] = False,
@@ -92,14 +107,20 @@ def build(
     """Write a BOP models folder (millimetres): meshes, models_info.json with symmetries, names.json."""
     from dataclasses import asdict
 
+    from posebot.core.deprecation import ignored
     from posebot.core.errors import OutputError
     from posebot.objects.bop_models import INFO_FILE, save_objects
     from posebot.objects.build import BuildOptions, build_objects
+    from posebot.objects.declared_symmetry import parse_symmetric
 
     if (out / INFO_FILE).exists() and not overwrite:
         raise OutputError(out / INFO_FILE, "already exists", "another --out, or --overwrite")
-    options = BuildOptions(unit, center, repair, force, symmetries, not geometric,
-                           _diameter_metres(diameter, across, meshes))
+    if center:
+        ignored("posebot objects build", "--center", "the origin stays where the mesh file has it")
+    declared = tuple(parse_symmetric(text) for text in symmetric or ())
+    options = BuildOptions(unit, repair, force, not _no_symmetric(no_symmetric, symmetries), declared,
+                           not geometric, _diameter_metres(diameter, across, meshes))
+    view = _working_view(camera, distance)
     built = build_objects(meshes, label or (), first_id, options)
     save_objects(out, {entry.model.obj_id: entry.model for entry in built})
     if json:
@@ -107,11 +128,13 @@ def build(
             "obj_id": entry.model.obj_id, "label": entry.model.label, "mesh": str(entry.path),
             "source": None if entry.model.source is None else asdict(entry.model.source),
             "diameter_mm": entry.model.diameter * 1000, "size_mm": (entry.model.extents * 1000).tolist(),
-            "symmetries": entry.symmetries.describe()} for entry in built]})
+            "symmetries": entry.symmetries.describe(),
+            "questions": [near.to_dict() for near in entry.symmetries.near]} for entry in built]})
         return
     for entry in built:
         title = f"{entry.model.obj_id}  {entry.model.label}"
-        _print_mesh(title, entry.model.mesh, entry.model.diameter, entry.symmetries, entry.diagnostics)
+        prefix = f"{entry.model.label}=" if len(built) > 1 else ""
+        _print_mesh(title, entry.model.mesh, entry.model.diameter, entry.symmetries, entry.diagnostics, view, prefix)
     typer.echo(f"wrote {len(built)} objects to {out}")
 
 
@@ -147,24 +170,46 @@ def _refuse(reports: list[MeshReport]) -> None:
         raise MeshError(first.path, f"{diagnostic.check}: {diagnostic.message}", f"{diagnostic.hint}{more}")
 
 
-def _print_report(report: MeshReport) -> None:
+def _no_symmetric(no_symmetric: bool, symmetries: bool) -> bool:
+    """--no-symmetric; accepts the deprecated --no-symmetries."""
+    from posebot.core.deprecation import renamed
+
+    if not symmetries:
+        renamed("posebot objects", "--no-symmetries", "--no-symmetric")
+    return no_symmetric or not symmetries
+
+
+def _working_view(camera: Path | None, distance: float | None) -> WorkingView:
+    from posebot.objects.near_symmetry import WorkingView
+    from posebot.video.intrinsics import load_intrinsics
+
+    if camera is None:
+        return WorkingView(distance=distance)
+    return WorkingView(float(load_intrinsics(camera).camera.undistorted().K[0, 0]), distance)
+
+
+def _print_report(report: MeshReport, view: WorkingView) -> None:
     if report.mesh is None:
         _print_lines([_heading(str(report.path), ""), *(_line(diagnostic) for diagnostic in report.diagnostics)])
     else:
-        _print_mesh(str(report.path), report.mesh, report.diameter, report.symmetries, report.diagnostics)
+        _print_mesh(str(report.path), report.mesh, report.diameter, report.symmetries, report.diagnostics, view)
 
 
 def _print_mesh(
-    title: str, mesh: Mesh, diameter: float, symmetries: Symmetries | None, diagnostics: tuple[Diagnostic, ...]
+    title: str, mesh: Mesh, diameter: float, symmetries: Symmetries | None, diagnostics: tuple[Diagnostic, ...],
+    view: WorkingView, prefix: str = "",
 ) -> None:
     from posebot.objects.diagnostics import Diagnostic, color_kind
     from posebot.objects.geometry import bounds
+    from posebot.objects.near_symmetry import questions
 
     size = " x ".join(f"{value:.1f}" for value in bounds(mesh)[1] * 1000)
     facts = f"{size} mm, diameter {diameter * 1000:.1f} mm, {len(mesh.faces)} faces, {color_kind(mesh)}"
     lines = [_heading(title, facts), *(_line(diagnostic) for diagnostic in diagnostics)]
     if symmetries is not None:
         lines.append(_line(Diagnostic("info", "symmetry", symmetries.describe())))
+        lines += [_line(Diagnostic("question", "symmetry", text))
+                  for text in questions(symmetries.near, diameter, view, symmetries.describe(), prefix)]
         lines += [_line(Diagnostic("info", "symmetry", text)) for text in symmetries.near_symmetries]
     _print_lines(lines)
 
@@ -178,7 +223,7 @@ def _heading(title: str, facts: str) -> Text:
 def _line(diagnostic: Diagnostic) -> Text:
     from rich.text import Text
 
-    severity = (f"  {diagnostic.severity:8}", STYLES[diagnostic.severity])
+    severity = (f"  {diagnostic.severity:7} ", STYLES[diagnostic.severity])
     text = Text.assemble(severity, f"{diagnostic.check:11}{diagnostic.message}")
     return text.append(f"; {diagnostic.hint}", "dim") if diagnostic.hint else text
 

@@ -22,6 +22,13 @@ def renamed(where: object, old: str, new: str) -> None:
         _log.warning("posebot: deprecated: %s: %s is now called %s; the old name is still read", where, old, new)
 
 
+def ignored(where: object, old: str, why: str) -> None:
+    """Say that a flag no longer does anything, and why. Repeated calls with the same name are silent."""
+    if (old, why) not in _reported:
+        _reported.add((old, why))
+        _log.warning("posebot: deprecated: %s: %s is ignored: %s", where, old, why)
+
+
 def reset() -> None:
     """Forget what was reported (for tests)."""
     _reported.clear()

@@ -9,8 +9,8 @@ from pathlib import Path
 from posebot.core.errors import InputError, MeshError
 from posebot.core.objects import Mesh, MeshSource, ObjectModel
 from posebot.objects.bop_models import make_object
+from posebot.objects.declared_symmetry import Declared, of_part, with_declared
 from posebot.objects.diagnostics import Diagnostic, geometry_diagnostics
-from posebot.objects.geometry import bounds, translated
 from posebot.objects.mesh_linter import MeshReport, check_meshes
 from posebot.objects.symmetry import Symmetries, find_symmetries
 from posebot.objects.topology import remove_unreferenced_vertices, repair_mesh
@@ -22,18 +22,17 @@ class BuildOptions:
 
     Attributes:
         unit: mm, cm or m of the files; None assumes one for all, and asks where that is doubtful.
-        center: move the origin to the centre of the bounding box.
         repair: remove degenerate and duplicate faces, merge duplicate vertices, orient faces outwards.
-        force: accept meshes with errors. symmetries: search for symmetries.
+        force: accept meshes with errors. symmetries: search for symmetries. symmetric: declared ones.
         use_colors: a symmetry must map the texture onto itself as well.
         true_diameter: measured diameter in metres that sets the scale, instead of `unit`.
     """
 
     unit: str | None = None
-    center: bool = False
     repair: bool = False
     force: bool = False
     symmetries: bool = True
+    symmetric: tuple[Declared, ...] = ()
     use_colors: bool = True
     true_diameter: float | None = None
 
@@ -66,10 +65,13 @@ def build_objects(
             raise InputError("--label", f"'{name}' is empty or duplicate", "labels must be unique")
     options = options or BuildOptions()
     reports = check_meshes(paths, options.unit, symmetries=False, true_diameter=options.true_diameter)
-    return [_build(report, first_id + index, names[index], options) for index, report in enumerate(reports)]
+    declared = [of_part(options.symmetric, name, names) for name in names]
+    return [_build(report, first_id + index, names[index], options, declared[index])
+            for index, report in enumerate(reports)]
 
 
-def _build(report: MeshReport, obj_id: int, label: str, options: BuildOptions) -> BuiltObject:
+def _build(report: MeshReport, obj_id: int, label: str, options: BuildOptions,
+           declared: Sequence[Declared]) -> BuiltObject:
     path = report.path
     if report.mesh is None:
         diagnostic = report.errors[0]
@@ -80,15 +82,14 @@ def _build(report: MeshReport, obj_id: int, label: str, options: BuildOptions) -
     for diagnostic in diagnostics:
         if diagnostic.severity == "error" and not options.force:
             raise MeshError(path, f"{diagnostic.check}: {diagnostic.message}", diagnostic.hint or "--force accepts it")
-    symmetries = find_symmetries(mesh, options.use_colors) if options.symmetries else Symmetries()
-    source = MeshSource(path.name, report.unit, report.origin)
+    found = find_symmetries(mesh, options.use_colors) if options.symmetries else Symmetries()
+    symmetries, warnings = with_declared(mesh, found, declared)
+    diagnostics += warnings
+    answer = "declared" if declared else "detected" if options.symmetries else "none"
+    source = MeshSource(path.name, report.unit, report.origin, answer)
     model = make_object(obj_id, label, mesh, symmetries.discrete, symmetries.continuous, source)
     return BuiltObject(path, model, tuple(diagnostics), symmetries)
 
 
 def _clean_mesh(mesh: Mesh, options: BuildOptions) -> Mesh:
-    mesh = repair_mesh(mesh) if options.repair else remove_unreferenced_vertices(mesh)
-    if options.center:
-        low, size = bounds(mesh)
-        mesh = translated(mesh, -(low + size / 2))
-    return mesh
+    return repair_mesh(mesh) if options.repair else remove_unreferenced_vertices(mesh)

@@ -22,7 +22,7 @@ from posebot.objects.units import (
     is_supported_size,
 )
 
-Severity = Literal["error", "warning", "info"]
+Severity = Literal["error", "warning", "question", "info"]
 MAX_FACES = 20_000  # more are reported, as bundles carry a decimated copy
 SUPPORTED_TEXT = "objects from 5 mm to 2 m are supported"
 _MAX_DUPLICATE_SHARE = 0.7  # of the vertices: a box with hard edges has 2/3 duplicates, an unmerged mesh more
@@ -115,12 +115,11 @@ def _extent(mesh: Mesh, topology: Topology, size: float) -> Iterator[Diagnostic]
 def _origin(mesh: Mesh, topology: Topology, size: float) -> Iterator[Diagnostic]:
     low, extents = bounds(mesh)
     offset = float(np.linalg.norm(low + extents / 2))
-    hint = "objects build --center moves it to the centre (poses then refer to it)"
     message = f"{format_length(offset)} from the bounding box centre, {offset / size:.2f} diameters"
     if offset > 2 * size:
-        yield Diagnostic("error", "origin", message, hint)
+        yield Diagnostic("warning", "origin", message, "poses are answered in this frame: small turns move it far")
     elif offset > 0.25 * size:
-        yield Diagnostic("warning", "origin", message, hint)
+        yield Diagnostic("info", "origin", message, "poses are answered in this frame, as the file has it")
 
 
 def _watertight(mesh: Mesh, topology: Topology, size: float) -> Iterator[Diagnostic]:

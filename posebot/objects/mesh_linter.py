@@ -72,6 +72,8 @@ class MeshReport:
         data["diagnostics"] = [asdict(diagnostic) for diagnostic in self.diagnostics]
         if self.symmetries is not None:
             data["symmetries"] = symmetry_entries(self.symmetries.discrete, self.symmetries.continuous)
+            data["symmetry"] = self.symmetries.describe()
+            data["questions"] = [entry.to_dict() for entry in self.symmetries.near]
             data["near_symmetries"] = list(self.symmetries.near_symmetries)
         return data
 

@@ -14,19 +14,24 @@ class ProximityQuery:
     """A mesh prepared for many closest-point queries.
 
     The candidate triangles are those of the nearest surface samples (k-d tree), to which exact distances are computed.
-    The result is exact if the closest triangle is among them, and never below the true distance.
+    The result is exact if the closest triangle is among them, and never below the true distance. `every_face` adds a
+    sample to each triangle that has none.
     """
 
-    def __init__(self, mesh: Mesh, samples: int = 20_000, neighbours: int = 4) -> None:
+    def __init__(self, mesh: Mesh, samples: int = 20_000, neighbours: int = 4, every_face: bool = False) -> None:
         from scipy.spatial import cKDTree
 
         points, self._faces, _ = sample_surface(mesh, samples)
+        if every_face:
+            missed = np.setdiff1d(np.arange(len(mesh.faces)), self._faces)
+            points = np.concatenate([points, mesh.vertices[mesh.faces[missed]].mean(axis=1)])
+            self._faces = np.concatenate([self._faces, missed])
         self.mesh, self._triangles = mesh, mesh.vertices[mesh.faces]
         self._tree, self._neighbours = cKDTree(points), neighbours
 
-    def closest(self, points: Array) -> tuple[Array, NDArray[np.int64], Array]:
+    def closest(self, points: Array, neighbours: int | None = None) -> tuple[Array, NDArray[np.int64], Array]:
         """Closest surface points to points (N, 3): distances (N,), faces (N,) and barycentric weights (N, 3)."""
-        _, near = self._tree.query(points, k=self._neighbours)
+        _, near = self._tree.query(points, k=neighbours or self._neighbours)
         faces = self._faces[near]
         weights = closest_barycentric(points[:, None], self._triangles[faces])
         positions = np.einsum("nkc,nkcd->nkd", weights, self._triangles[faces])

@@ -56,7 +56,7 @@ class SymmetrySearch:
         """Refined rotations that nearly map the surface onto itself, best first, without duplicates."""
         unique: list[AxisRotation] = []
         for candidate in self._coarse(max_count):
-            refined = self._refine(candidate)
+            refined = self.refine(candidate)
             if refined is not None and not any(_is_similar(refined, other) for other in unique):
                 unique.append(refined)
         return unique
@@ -64,7 +64,7 @@ class SymmetrySearch:
     def _coarse(self, max_count: int) -> list[AxisRotation]:
         """Unrefined rotations with a small mean distance, best first, without neighbours of the same fold."""
         candidates = [AxisRotation(axis, self.center, fold) for axis in self._axes()
-                 for fold in (FOLDS if self._has_equal_moments(axis) else FOLDS[:1])]
+                 for fold in (FOLDS if self.has_equal_moments(axis) else FOLDS[:1])]
         errors = np.zeros(len(candidates))
         for probes, limit in ((30, 1.5 * _MAX_COARSE_ERROR), (150, _MAX_COARSE_ERROR)):  # few points reject most
             errors = self._mean_distances(candidates, probes)
@@ -93,7 +93,12 @@ class SymmetrySearch:
         off = np.linalg.norm(product - along[:, None] * directions, axis=1)
         return directions[off < _MOMENT_TOLERANCE * np.trace(self.moments)]
 
-    def _has_equal_moments(self, axis: Array) -> bool:
+    def round_axes(self) -> Array:
+        """Principal directions (N, 3) that an n-fold symmetry with n > 2 may have."""
+        principal = np.linalg.eigh(self.moments)[1].T
+        return np.array([axis for axis in principal if self.has_equal_moments(axis)]).reshape(-1, 3)
+
+    def has_equal_moments(self, axis: Array) -> bool:
         """Whether both second moments perpendicular to the axis are equal, as 3-fold and higher symmetry requires."""
         along = axis @ self.moments @ axis
         across = self.moments - along * np.outer(axis, axis)  # the part in the plane, as the axis is an eigenvector
@@ -101,7 +106,7 @@ class SymmetrySearch:
         spread = np.sqrt(max(2 * float(np.sum(across * across)) - float(trace) ** 2, 0.0))  # of its eigenvalues
         return bool(spread < 2 * _MOMENT_TOLERANCE * np.trace(self.moments))
 
-    def _refine(self, candidate: AxisRotation, steps: int = 8) -> AxisRotation | None:
+    def refine(self, candidate: AxisRotation, steps: int = 8) -> AxisRotation | None:
         """Refine by point-to-plane ICP; None if it converged to a different rotation angle."""
         transform, points = candidate.transform, self.points[:600]
         for _ in range(steps):

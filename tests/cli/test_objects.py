@@ -45,7 +45,7 @@ def test_check_as_json(bracket: str, tmp_path: Path, capsys: Capture) -> None:
 
 def test_check_of_several_goes_on_after_a_bad_one(bracket: str, tmp_path: Path, capsys: Capture) -> None:
     (tmp_path / "empty.stl").touch()
-    assert run(["objects", "check", "--no-symmetries", str(tmp_path / "empty.stl"), bracket]) == 2
+    assert run(["objects", "check", "--no-symmetric", str(tmp_path / "empty.stl"), bracket]) == 2
     out, err = capsys.readouterr()
     assert "bracket.stl" in out
     assert err.count("\n") == 1
@@ -76,7 +76,7 @@ def test_build_writes_a_models_folder(bracket: str, tmp_path: Path, capsys: Capt
     write_ply(tmp_path / "brick.ply", scaled(inside_out(box()), 1.0))
     out = tmp_path / "models"
     meshes = [bracket, str(tmp_path / "brick.ply")]
-    command = ["objects", "build", *meshes, "--out", str(out), "--center", "--repair"]
+    command = ["objects", "build", *meshes, "--out", str(out), "--repair"]
     command += ["--label", "angle", "--label", "brick"]
     assert run(command) == 2  # metres beside millimetres
     assert "bracket.stl: unit: 90 x 60 x 30 without a unit; the files of this call do not fit one unit" \
@@ -86,13 +86,13 @@ def test_build_writes_a_models_folder(bracket: str, tmp_path: Path, capsys: Capt
     assert "wrote 2 objects" in capsys.readouterr().out
     objects = load_objects(out)
     assert [model.label for model in objects.values()] == ["angle", "brick"]
-    np.testing.assert_allclose(objects[1].center, 0, atol=1e-8)
+    np.testing.assert_allclose(objects[1].center, [0.04, 0.025, 0], atol=1e-8)
     np.testing.assert_allclose(objects[2].extents, [0.06, 0.09, 0.14], rtol=1e-6)
     assert len(objects[2].symmetries_discrete) == 3
 
 
 def test_build_overwrites_only_when_told(bracket: str, tmp_path: Path, capsys: Capture) -> None:
-    command = ["objects", "build", bracket, "--out", str(tmp_path / "models"), "--no-symmetries"]
+    command = ["objects", "build", bracket, "--out", str(tmp_path / "models"), "--no-symmetric"]
     assert run(command) == 0
     assert run(command) == 2
     assert "--overwrite" in capsys.readouterr().err
@@ -124,6 +124,25 @@ def test_the_old_name_of_diameter_is_still_read(
 ) -> None:
     deprecation.reset()
     out = tmp_path / "models"
-    assert run(["objects", "build", bracket, "--out", str(out), "--no-symmetries", "--across", "110"]) == 0
+    assert run(["objects", "build", bracket, "--out", str(out), "--no-symmetric", "--across", "110"]) == 0
     assert load_objects(out)[1].diameter == pytest.approx(0.11)
     assert "--across is now called --diameter" in caplog.text
+
+
+def test_old_options_of_frame_and_symmetry(bracket: str, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    deprecation.reset()
+    assert run(["objects", "build", bracket, "--out", str(tmp_path / "models"), "--center", "--no-symmetries"]) == 0
+    np.testing.assert_allclose(load_objects(tmp_path / "models")[1].center, [0.04, 0.025, 0], atol=1e-8)
+    assert "--center is ignored: the origin stays where the mesh file has it" in caplog.text
+    assert "--no-symmetries is now called --no-symmetric" in caplog.text
+
+
+def test_a_declared_symmetry_is_written(bracket: str, tmp_path: Path, capsys: Capture) -> None:
+    out = tmp_path / "models"
+    assert run(["objects", "build", bracket, "--out", str(out), "--no-symmetric", "--symmetric", "z/2"]) == 0
+    printed = capsys.readouterr().out
+    assert "--symmetric z/2 contradicts the mesh" in printed
+    assert "symmetry   half-turn about z through" in printed
+    assert len(load_objects(out)[1].symmetries_discrete) == 1
+    assert run(["objects", "build", bracket, "--out", str(tmp_path / "other"), "--symmetric", "w"]) == 2
+    assert "--symmetric: 'w' is not valid" in capsys.readouterr().err

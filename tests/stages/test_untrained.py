@@ -61,6 +61,18 @@ def test_the_plane_is_the_table(scenes):
     assert plane[3] == pytest.approx(BASE_FROM_CAM[2, 3], abs=0.002)
 
 
+@pytest.mark.parametrize("away", [0.047, 2.0])
+def test_poses_are_in_the_frame_of_the_mesh_file(scenes, away):
+    """The origin may lie 47 mm or two diameters from the part: the pose is of that origin."""
+    model = scenes.model
+    shift = np.array([0.6, 0.0, -0.8]) * (away if away < 1 else away * model.diameter)
+    mesh = replace(model.mesh, vertices=model.mesh.vertices + shift)
+    far = make_object(2, "far", mesh, tuple(make(np.eye(3), shift) @ s @ make(np.eye(3), -shift)
+                                            for s in model.symmetries_discrete))
+    (found,) = UntrainedPipeline([far])(picture(scenes, [lying(0.4)], noise=0.001)).estimates
+    assert scenes.error(found.base_from_obj @ make(np.eye(3), shift), lying(0.4)) < 0.1
+
+
 def test_without_a_table_nothing_stands(scenes):
     assert above_table(np.zeros((48, 64, 3))) is None
     rng = np.random.default_rng(0)
