@@ -44,7 +44,8 @@ def estimate_source(split: EvaluationSplit, bundle: str | None, estimates: Path 
         raise ResultFileError(path, f"knows objects {sorted(known)}", f"one of the data set's: {sorted(targets)}")
     sums = file_sha256(path / "SHA256SUMS" if path.is_dir() else path)
     subject = {"bundle": f"{opened.manifest.name} {opened.manifest.version}", "sha256": sums, "depth": split.depth,
-               "seen": seen_before(opened.manifest.provenance, split.root.resolve().name, split.name)}
+               "seen": seen_before(opened.manifest.provenance, split.root.resolve().name, split.name,
+                                   split.open().truth_sha256())}
     settings = bundle_settings(opened)
     if pose_settings is not None:
         settings = read_settings(pose_settings, settings)

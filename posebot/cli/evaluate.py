@@ -100,7 +100,7 @@ def run(split: EvaluationSplit, bundle: str | None, estimates: Path | None, out:
 
     source, subject = estimate_source(split, bundle, estimates, threads, pose_settings)
     subject |= {"dataset": str(split.root.resolve()), "split": split.name, "objects": list(split.objects),
-                "shifted": split.shifted, "truth_sha256": split.truth_sha256()}
+                "shifted": split.shifted, "truth_sha256": split.open().truth_sha256()}
     if out is None:
         name = folder_name(split, Path(estimates or bundle or ""), pose_settings)
         out = first_usable(RUNS / name, lambda folder: is_free(folder, subject))

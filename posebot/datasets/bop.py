@@ -7,6 +7,7 @@ with `scene_camera.json`, `scene_gt.json`, `scene_gt_info.json` and the folders 
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -155,6 +156,15 @@ class BopDataset:
     def mask_visib(self, key: ImageKey, index: int) -> NDArray[np.bool_] | None:
         """Visible mask (H, W) of annotation `index`; None if the dataset has none."""
         return self._mask(key, index, "mask_visib")
+
+    def truth_sha256(self) -> str:
+        """Checksum of cameras, poses and targets: the same for a copy of a split, another for one that is made anew."""
+        paths = [self.root / TARGETS, *(self.folder / f"{scene:06d}" / name for scene in self.scenes
+                                        for name in SCENE_TABLES)]
+        digest = hashlib.sha256()
+        for path in paths:
+            digest.update(path.read_bytes() if path.is_file() else b"-")
+        return digest.hexdigest()
 
     @property
     def has_targets_file(self) -> bool:

@@ -42,7 +42,7 @@ def write_report(out: Path, split: EvaluationSplit, records: Sequence[ImageRecor
         found = suspected.get(int(obj_id))
         row["suspected_symmetry"] = None if found is None else found.to_dict()
     missing = left_out(dataset, split.targets().keys(), split.objects)
-    warnings = [warning(subject["seen"], split.name)] if subject.get("seen") else []
+    warnings = [warning(subject["seen"], split.root.resolve().name, split.name)] if subject.get("seen") else []
     report |= {"left_out": asdict(missing), "verdict": verdict_lines(report),
                "suspected": [found.describe(dataset.objects[obj_id].label) for obj_id, found in suspected.items()],
                "notes": [*warnings, *([said] if (said := missing.describe()) else []), *report["notes"]]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ from posebot.core.camera import Camera
 from posebot.core.errors import DatasetError
 from posebot.core.frame import Frame
 from posebot.core.transforms import Array, make
-from posebot.datasets.bop import SCENE_TABLES, TARGETS, BopDataset, ImageKey
+from posebot.datasets.bop import BopDataset, ImageKey
 from posebot.evaluation import domain_shift
 from posebot.evaluation.bop_csv import Row, read_csv
 from posebot.evaluation.image_errors import ImageGroundTruth, evaluate_estimates
@@ -45,15 +44,6 @@ class EvaluationSplit:
     def open(self) -> BopDataset:
         """The data set, opened once per process; with the meshes of `models_eval` where it has them, as BOP does."""
         return _open(self.root, self.name)
-
-    def truth_sha256(self) -> str:
-        """Checksum of cameras, ground truth and targets: of data that are made anew in the same folder it differs."""
-        folders = [self.open().folder / f"{scene:06d}" for scene in self.open().scenes]
-        paths = [self.root / TARGETS, *(folder / name for folder in folders for name in SCENE_TABLES)]
-        digest = hashlib.sha256()
-        for path in paths:
-            digest.update(path.read_bytes() if path.is_file() else b"-")
-        return digest.hexdigest()
 
     def targets(self) -> dict[ImageKey, dict[int, int]]:
         """The images to evaluate, each with the number of target instances by object.

@@ -81,7 +81,8 @@ def recalibrate(request: Recalibration, say: Say = print) -> Manifest:
         if f"{mode}_estimates" not in found:
             raise DatasetError(request.dataset, f"gives too few estimates to calibrate {mode}", "more images")
     new = replace(bundle.manifest.calibration, **{mode: getattr(fitted, mode) for mode in request.modes})
-    images = {"name": data.root.resolve().name, "split": data.split, "frames": len(keys)}
+    images = {"name": data.root.resolve().name, "split": data.split, "truth_sha256": data.truth_sha256(),
+              "frames": len(keys)}
     verdict = judge.merged(judge.verdict(observations, data, keys, bundle.objects, fitted), bundle.manifest.verdict,
                            request.modes)
     manifest = _updated(replace(bundle.manifest, calibration=new, verdict=verdict), request, found, images)

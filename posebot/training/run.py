@@ -276,8 +276,10 @@ class _Run:
         provenance = {
             "posebot": posebot.__version__, "commit": assemble.commit(), "finished": time.strftime("%Y-%m-%d"),
             "data": {"name": self.request.dataset.resolve().name, "split": self.config.split,
-                     "scenes": len(self.source.scenes), "held_out_frames": calibrated["frames"]},
-            "calibrated": [{"name": self.held.root.name, "split": self.held.split, "frames": calibrated["frames"]}],
+                     "truth_sha256": self.data.truth_sha256(), "scenes": len(self.source.scenes),
+                     "held_out_frames": calibrated["frames"]},
+            "calibrated": [{"name": self.held.root.name, "split": self.held.split,
+                            "truth_sha256": self.held.truth_sha256(), "frames": calibrated["frames"]}],
             "seed": self.config.seed, "settings": {name: asdict(getattr(self.config, name)) for name in NETWORKS},
             "trained": learned, "metrics": calibrated["metrics"], "export": exported,
         }

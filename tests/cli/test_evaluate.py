@@ -80,9 +80,9 @@ def test_a_bundle_with_untrained_networks(dataset: Path, tiny_bundle: Path, tmp_
 
 
 @pytest.mark.parametrize(("provenance", "told"), [
-    ({"data": {"name": "part", "split": "test"}}, "warning: test trained this bundle: "),
+    ({"data": {"name": "part", "split": "test"}}, "warning: test of a data set named part trained this bundle: "),
     ({"data": {"name": "part", "split": "train"}, "calibrated": [{"name": "part", "split": "test"}]},
-     "warning: test fitted the certainty of this bundle: "),
+     "warning: test of a data set named part fitted the certainty of this bundle: "),
     ({"data": {"name": "part", "split": "train"}}, "")])
 def test_a_split_that_the_bundle_has_seen(tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str],
                                           provenance: dict[str, Any], told: str) -> None:

@@ -60,7 +60,8 @@ def test_one_mode_is_calibrated_and_the_rest_stays(bundle: Path, tmp_path: Path)
     assert after.manifest.detector == before.manifest.detector
     assert (after.detector, after.localizer) == (before.detector, before.localizer)
     assert after.manifest.provenance["metrics"]["rgb_estimates"] == 12
-    assert after.manifest.provenance["calibrated"] == [{"name": "data", "split": "train", "frames": 12}]
+    assert after.manifest.provenance["calibrated"] == [
+        {"name": "data", "split": "train", "frames": 12, "truth_sha256": BopDataset(data, "train").truth_sha256()}]
 
 
 def test_the_pose_stage_is_recorded_once_no_older_calibration_is_left(bundle: Path, tmp_path: Path) -> None:
