@@ -27,7 +27,7 @@ from posebot.training.loading import loaded
 from posebot.training.loop import Batch, Budget, Hooks, LoopConfig, fit, resume_salt
 from posebot.training.start import average_weights, start_weights, transfer_weights
 
-REPORT_S = 8.0
+REPORT_S = 6.0
 """Seconds between two reports of progress."""
 
 

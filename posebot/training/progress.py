@@ -67,7 +67,7 @@ class Narrator:
         self._say, self._clock = say, clock
         self.timeline = timeline or Timeline({}, clock)
         self._lock, self._stop = threading.RLock(), threading.Event()
-        self._doing, self._since, self._spoke = ("start", "reading the data set"), clock(), clock()
+        self._doing, self._since, self._spoke = ("start", "loading torch, reading the data set"), clock(), clock()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
     def __enter__(self) -> Self:
@@ -137,6 +137,8 @@ def followed(name: str, path: Path, narrator: Narrator, tracker: Tracker, scale:
             reports, offset = read(path, offset)
             for report in reports:
                 first = first or report
+                if 0 < report.progress < 1:  # the last report may speak of no time at all
+                    narrator.timeline.speed(report.metrics.get("samples_per_s", 0.0))
                 narrator.at(name, report.progress, described(report, first, scale))
                 tracked = {f"{name}/{key}": value for key, value in report.metrics.items()}
                 tracker.metrics(int(report.metrics.get("samples", 1000 * report.progress)), tracked)

@@ -23,7 +23,7 @@ from posebot.training import calibrate, judge
 from posebot.training.assemble import rounded
 from posebot.training.progress import Narrator, Say
 from posebot.training.state import token
-from posebot.training.timeline import CALIBRATE_S, Stage, Timeline
+from posebot.training.timeline import CALIBRATE_S, OPEN_S, Stage, Timeline
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def recalibrate(request: Recalibration, say: Say = print) -> Manifest:
     def tick(done: int) -> None:
         narrator.at("calibrate", done / len(keys), f"{done} of {len(keys)} images", every_s=5.0)
 
-    with Narrator(say, Timeline({"calibrate": Stage(CALIBRATE_S * len(keys))})) as narrator:
+    with Narrator(say, Timeline({"calibrate": Stage(OPEN_S + CALIBRATE_S * len(keys))})) as narrator:
         narrator.begin("calibrate")
         observations = calibrate.observe(bundle, data, keys, log, tick, request.modes)
         narrator.doing("calibrate", "fitting")

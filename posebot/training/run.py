@@ -34,7 +34,7 @@ from posebot.training.config import TrainConfig
 from posebot.training.job import Job, Name
 from posebot.training.progress import Narrator, Say, followed
 from posebot.training.state import RunState, locked, token
-from posebot.training.timeline import CALIBRATE_S, EXPORT_S, IMAGE_S, Stage, Timeline, network_stage, planned
+from posebot.training.timeline import CALIBRATE_S, EXPORT_S, IMAGE_S, OPEN_S, Stage, Timeline, network_stage, planned
 from posebot.training.tracking import Tracker
 
 NETWORKS: tuple[Name, ...] = ("detector", "localizer")
@@ -159,7 +159,7 @@ class _Run:
         return {"samples": Stage(IMAGE_S * images),
                 "detector": network_stage(detector.minutes, detector.pictures, height * width),
                 "localizer": network_stage(localizer.minutes, localizer.crops, localizer.crop_size**2),
-                "export": Stage(EXPORT_S), "calibrate": Stage(CALIBRATE_S * held)}
+                "export": Stage(EXPORT_S), "calibrate": Stage(OPEN_S + CALIBRATE_S * held)}
 
     def _identity(self) -> dict[str, Any]:
         detector, localizer = self.config.detector, self.config.localizer

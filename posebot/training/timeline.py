@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 
 STAGES = ("samples", "detector", "localizer", "export", "calibrate")
 """The stages of a training, in their order."""
-IMAGE_S, EXPORT_S, CALIBRATE_S = 0.1, 20.0, 0.5
-"""Guesses for two cores: seconds to cut an image, to export, and to judge a held-out image."""
+IMAGE_S, EXPORT_S, CALIBRATE_S, OPEN_S = 0.1, 25.0, 0.5, 15.0
+"""Guesses for two cores: seconds to cut an image, to export, to judge a held-out image, and before the first of them."""
 PIXELS_PER_S = 750_000.0
 """Guess for two cores: pixels of network input that training takes a second."""
+_SLOWEST, _FASTEST = 4.0, 0.7  # times that other stages are taken to last on a machine of another speed
 _WEIGHT = 0.03  # of a guess beside what was measured, as a share of the stage
 
 
@@ -25,18 +26,20 @@ class Stage:
 
     Attributes:
         seconds: the guess, or what is known. pixels: network input that it has to see; 0 where its length does not
-            depend on that. known: the seconds are a budget, kept whatever the speed.
+            depend on that. known: the seconds are a budget, kept whatever the speed. sample: pixels of one sample, where
+            a network is trained.
     """
 
     seconds: float
     pixels: float = 0.0
     known: bool = False
+    sample: int = 0
 
 
 def network_stage(minutes: float | None, samples: int | None, pixels: int) -> Stage:
     """A network's training: of two budgets, the one that ends first. pixels: of one sample."""
-    by_speed = Stage(samples * pixels / PIXELS_PER_S, float(samples * pixels)) if samples else None
-    by_time = Stage(60 * minutes, known=True) if minutes else None
+    by_speed = Stage(samples * pixels / PIXELS_PER_S, float(samples * pixels), sample=pixels) if samples else None
+    by_time = Stage(60 * minutes, known=True, sample=pixels) if minutes else None
     both = [stage for stage in (by_time, by_speed) if stage is not None]
     return min(both, key=lambda stage: stage.seconds) if both else Stage(0.0)
 
@@ -50,7 +53,7 @@ class Timeline:
     """
 
     def __init__(self, stages: Mapping[str, Stage], clock: Callable[[], float] = time.monotonic) -> None:
-        self._stages, self._clock = dict(stages), clock
+        self._stages, self._guesses, self._clock = dict(stages), dict(stages), clock
         self._now: str = ""
         self._start = self._seen = clock()
         self._first: float | None = None
@@ -74,6 +77,16 @@ class Timeline:
             speed = gained * stage.pixels / max(self._seen - self._start, 1e-9)
             self._stages = {name: other if other.known or not other.pixels or name == self._now
                             else replace(other, seconds=other.pixels / speed) for name, other in self._stages.items()}
+
+    def speed(self, samples_per_s: float) -> None:
+        """The present network trains at this speed: what does not train takes longer on a slow machine as well."""
+        stage = self._stages.get(self._now)
+        if stage is None or not stage.sample or samples_per_s <= 0:
+            return
+        factor = min(_SLOWEST, max(_FASTEST, PIXELS_PER_S / (samples_per_s * stage.sample)))
+        for name, guess in self._guesses.items():
+            if name in self._stages and name != self._now and not (guess.known or guess.sample):
+                self._stages[name] = replace(guess, seconds=guess.seconds * factor)
 
     def end(self, name: str) -> None:
         """The stage is over."""

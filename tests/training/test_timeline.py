@@ -79,9 +79,20 @@ def test_a_run_that_continues_does_not_count_what_was_done_before() -> None:
     assert line.left() == pytest.approx(6)
 
 
+def test_a_slow_machine_is_slow_in_what_does_not_train_too() -> None:
+    line = Timeline({"localizer": network_stage(1.0, None, 1000), "export": Stage(20.0), "calibrate": Stage(30.0)},
+                    Clock())
+    line.begin("localizer")
+    line.speed(PIXELS_PER_S / 1000 / 2)
+    line.speed(PIXELS_PER_S / 1000 / 2)  # said twice, counted once
+    assert line.left() == pytest.approx(60 + 2 * 50)
+    line.speed(PIXELS_PER_S / 1000 * 100)
+    assert line.left() == pytest.approx(60 + 0.7 * 50)
+
+
 def test_of_two_budgets_the_one_that_ends_first_counts() -> None:
-    assert network_stage(1.0, 10**9, 16_384) == Stage(60, known=True)
-    assert network_stage(60.0, 750, 1000) == Stage(1.0, 750_000.0)
+    assert network_stage(1.0, 10**9, 16_384) == Stage(60, known=True, sample=16_384)
+    assert network_stage(60.0, 750, 1000) == Stage(1.0, 750_000.0, sample=1000)
     assert network_stage(None, None, 1) == Stage(0.0)
 
 
