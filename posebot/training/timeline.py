@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 STAGES = ("samples", "detector", "localizer", "export", "calibrate")
 """The stages of a training, in their order."""
 IMAGE_S, EXPORT_S, CALIBRATE_S, OPEN_S = 0.1, 25.0, 0.5, 15.0
-"""Guesses for two cores: seconds to cut an image, to export, to judge a held-out image, and before the first of them."""
+"""Guesses for two cores: seconds to cut an image, to export, to judge a held-out image, and before the first one."""
 PIXELS_PER_S = 750_000.0
 """Guess for two cores: pixels of network input that training takes a second."""
 _SLOWEST, _FASTEST = 4.0, 0.7  # times that other stages are taken to last on a machine of another speed
+_USUAL_SAMPLE = 16_000  # pixels; smaller ones take longer than their pixels say
 _WEIGHT = 0.03  # of a guess beside what was measured, as a share of the stage
 
 
@@ -26,8 +27,8 @@ class Stage:
 
     Attributes:
         seconds: the guess, or what is known. pixels: network input that it has to see; 0 where its length does not
-            depend on that. known: the seconds are a budget, kept whatever the speed. sample: pixels of one sample, where
-            a network is trained.
+            depend on that. known: the seconds are a budget, kept whatever the speed. sample: pixels of one sample,
+            where a network is trained.
     """
 
     seconds: float
@@ -81,7 +82,7 @@ class Timeline:
     def speed(self, samples_per_s: float) -> None:
         """The present network trains at this speed: what does not train takes longer on a slow machine as well."""
         stage = self._stages.get(self._now)
-        if stage is None or not stage.sample or samples_per_s <= 0:
+        if stage is None or stage.sample < _USUAL_SAMPLE or samples_per_s <= 0:
             return
         factor = min(_SLOWEST, max(_FASTEST, PIXELS_PER_S / (samples_per_s * stage.sample)))
         for name, guess in self._guesses.items():

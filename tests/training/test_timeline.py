@@ -80,13 +80,13 @@ def test_a_run_that_continues_does_not_count_what_was_done_before() -> None:
 
 
 def test_a_slow_machine_is_slow_in_what_does_not_train_too() -> None:
-    line = Timeline({"localizer": network_stage(1.0, None, 1000), "export": Stage(20.0), "calibrate": Stage(30.0)},
+    line = Timeline({"localizer": network_stage(1.0, None, 20_000), "export": Stage(20.0), "calibrate": Stage(30.0)},
                     Clock())
     line.begin("localizer")
-    line.speed(PIXELS_PER_S / 1000 / 2)
-    line.speed(PIXELS_PER_S / 1000 / 2)  # said twice, counted once
+    line.speed(PIXELS_PER_S / 20_000 / 2)
+    line.speed(PIXELS_PER_S / 20_000 / 2)  # said twice, counted once
     assert line.left() == pytest.approx(60 + 2 * 50)
-    line.speed(PIXELS_PER_S / 1000 * 100)
+    line.speed(PIXELS_PER_S / 20_000 * 100)
     assert line.left() == pytest.approx(60 + 0.7 * 50)
 
 
