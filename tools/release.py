@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parent.parent
 DIST, BIN = ROOT / "dist", Path(sys.prefix) / "bin"
-SHIPPED = ("synth", "evaluate", "train", "serve", "yolo")  # extras that users install; docs, dev and release are ours
+SHIPPED = ("cad", "synth", "evaluate", "train", "serve", "yolo")  # to users; docs, dev and release are ours
 
 
 def projects(root: Path) -> list[Path]:

@@ -41,7 +41,8 @@ class Unit(StrEnum):
     inch = "in"
 
 
-MeshesArgument = Annotated[list[Path], typer.Argument(metavar="MESH...", help="STL, OBJ, PLY, GLB, GLTF or OFF.")]
+MeshesArgument = Annotated[list[Path], typer.Argument(metavar="MESH...", help=(
+    "STL, OBJ, PLY, GLB, GLTF, OFF, 3MF or STEP; part.step#NAME is one body of several."))]
 UnitOption = Annotated[Unit | None, typer.Option("--unit", help=(
     "Unit of STL, OBJ, PLY and OFF files, which say none. Default: mm where that gives 5 mm to 2 m."))]
 DiameterOption = Annotated[float | None, typer.Option("--diameter", metavar="MM", min=0.001, help=(

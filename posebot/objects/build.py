@@ -9,6 +9,7 @@ from pathlib import Path
 from posebot.core.errors import InputError, MeshError
 from posebot.core.objects import Mesh, MeshSource, ObjectModel
 from posebot.objects.bop_models import make_object
+from posebot.objects.cad_files import split_body
 from posebot.objects.declared_symmetry import Declared, of_part, with_declared
 from posebot.objects.diagnostics import Diagnostic, geometry_diagnostics
 from posebot.objects.mesh_linter import MeshReport, check_meshes
@@ -59,7 +60,7 @@ def build_objects(
         raise InputError("--first-id", f"{first_id}", "BOP object IDs start at 1")
     if labels and len(labels) != len(paths):
         raise InputError("--label", f"{len(labels)} labels for {len(paths)} meshes", "one per mesh, in the same order")
-    names = list(labels) or [path.stem for path in paths]
+    names = list(labels) or [body or path.stem for path, body in map(split_body, paths)]
     for name in names:
         if not name or names.count(name) > 1:
             raise InputError("--label", f"'{name}' is empty or duplicate", "labels must be unique")

@@ -1,4 +1,4 @@
-"""Mesh I/O: reads STL, OBJ, PLY, GLB, GLTF and OFF; writes BOP-compatible PLY, STL and GLB."""
+"""Mesh I/O: reads STL, OBJ, PLY, GLB, GLTF, OFF, 3MF and STEP; writes BOP-compatible PLY, STL and GLB."""
 
 from __future__ import annotations
 
@@ -8,32 +8,48 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from posebot.core.errors import MeshError, MissingFileError
+from posebot.core.errors import MeshError, MissingFileError, PosebotError
 from posebot.core.files import write_atomic
 from posebot.core.objects import Mesh
+from posebot.objects.cad_files import STEP_SUFFIXES, read_body, split_body
 from posebot.objects.geometry import vertex_normals
 
-SUFFIXES = (".stl", ".obj", ".ply", ".glb", ".gltf", ".off")
+SUFFIXES = (".stl", ".obj", ".ply", ".glb", ".gltf", ".off", ".3mf", *STEP_SUFFIXES)
+_EXPORT = "export it as STEP, or as STL with a chord tolerance of 0.05 mm"
+_OTHER_CAD = {
+    "SolidWorks": ".sldprt .sldasm", "Inventor": ".ipt .iam", "CATIA": ".catpart .catproduct .cgr",
+    "NX or Creo": ".prt", "Creo": ".asm", "Solid Edge": ".par .psm", "Fusion": ".f3d .f3z",
+    "IGES": ".iges .igs", "AutoCAD": ".dwg .dxf",
+    "Parasolid": ".x_t .x_b", "ACIS": ".sat .sab", "JT": ".jt", "Rhino": ".3dm", "SketchUp": ".skp",
+    "FreeCAD": ".fcstd",
+}
+_OTHER_MESH = {
+    "Blender": ".blend", "FBX": ".fbx", "COLLADA": ".dae", "3ds Max": ".max .3ds", "Cinema 4D": ".c4d",
+    "USD": ".usd .usda .usdc .usdz", "VRML": ".wrl", "AMF": ".amf",
+}
 _EXPECTED = f"a triangle mesh ({', '.join(suffix[1:].upper() for suffix in SUFFIXES)})"
 
 
 def read_mesh(path: str | Path, unit: float = 1.0) -> Mesh:
     """Read a mesh file; vertices are multiplied by `unit` (0.001 reads millimetres as metres).
 
+    STEP and 3MF files say their unit: they are read as millimetres. `part.step#NAME` reads one of several bodies.
     Keeps one texture, vertex colours, or the uniform colour of the material. Parts of a scene are concatenated in
     world coordinates.
 
     Raises:
         InputError: the file or its texture is missing, or the format is unsupported, unreadable or without triangles.
     """
-    path = Path(path)
+    path, body = split_body(path)
     if not path.is_file():
         raise MissingFileError(path, "no such file", _EXPECTED)
     if path.suffix.lower() not in SUFFIXES:
-        raise MeshError(path, f"unsupported format '{path.suffix}'", _EXPECTED)
+        raise MeshError(path, f"unsupported format '{path.suffix}'", _instead(path.suffix.lower()))
     _check_ply_texture(path)
     try:
-        mesh = _load(path)
+        mesh = _load(path, body)
+    except PosebotError:
+        raise
     except Exception as error:  # trimesh and Pillow raise various errors on corrupt files
         detail = " ".join(str(error).split())[:120] or type(error).__name__
         raise MeshError(path, f"cannot be read as {path.suffix[1:].upper()} ({detail})", _EXPECTED) from error
@@ -107,10 +123,23 @@ def _png(rgb: NDArray[np.uint8]) -> bytes:
     return buffer.getvalue()
 
 
-def _load(path: Path) -> Mesh | None:
-    """All triangles of a file; None if it contains none."""
+def _instead(suffix: str) -> str:
+    """What to do with a file of a format that is not read."""
+    for programs, what in ((_OTHER_CAD, _EXPORT), (_OTHER_MESH, "export it as GLB, or as OBJ with its texture")):
+        for program, suffixes in programs.items():
+            if suffix in suffixes.split():
+                return f"it is a file of {program}: {what}"
+    return _EXPECTED
+
+
+def _load(path: Path, body: str | None) -> Mesh | None:
+    """All triangles of a file, or of one body; None if it contains none."""
     import trimesh
 
+    if path.suffix.lower() in (".3mf", *STEP_SUFFIXES):
+        return _merged(read_body(path, body))
+    if body is not None:
+        raise MeshError(path, f"'#{body}': a file of this format has no named bodies", "STEP or 3MF, or leave it out")
     scene = trimesh.load_scene(path, process=False)
     parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh) and len(part.faces)]
     if not parts:
@@ -118,6 +147,13 @@ def _load(path: Path) -> Mesh | None:
     if path.suffix.lower() == ".stl":  # STL stores three vertices per triangle
         for part in parts:
             part.merge_vertices()
+    return _merged(parts)
+
+
+def _merged(parts: list[Any]) -> Mesh:
+    """Parts (trimesh.Trimesh) as one mesh."""
+    import trimesh
+
     if len({getattr(part.visual, "kind", None) for part in parts}) > 1:  # vertex colours can represent both
         return _concatenate_with_vertex_colors([_to_mesh(part) for part in parts])
     return _to_mesh(trimesh.util.concatenate(parts) if len(parts) > 1 else parts[0])

@@ -13,6 +13,7 @@ from posebot.core.errors import InputError
 from posebot.core.objects import Mesh
 from posebot.core.transforms import Array
 from posebot.objects.bop_models import symmetry_entries
+from posebot.objects.cad_files import split_body
 from posebot.objects.diagnostics import (
     Diagnostic,
     color_kind,
@@ -118,7 +119,7 @@ class _MeshFile:
 
     @property
     def stated_unit(self) -> str | None:
-        return FORMAT_UNITS.get(self.path.suffix.lower())
+        return FORMAT_UNITS.get(split_body(self.path)[0].suffix.lower())
 
     @property
     def extents(self) -> Array:
@@ -147,7 +148,7 @@ def _report(file: _MeshFile, unit: FileUnit | None, given: str | None, several: 
     if unit is None:
         disagree = several and assumed_unit([float(file.extents.max())]) is not None
         return MeshReport(file.path, "?", (unknown_unit(file.extents, disagree),))
-    about = list(unit_diagnostics(file.extents, unit, given, file.path.suffix))
+    about = list(unit_diagnostics(file.extents, unit, given, split_body(file.path)[0].suffix))
     mesh = scaled(file.mesh, METRES_PER_UNIT[unit.unit])
     size = _diameter(mesh)
     return MeshReport(file.path, unit.unit, (*about, *geometry_diagnostics(mesh, size)), mesh, size, origin=unit.origin)

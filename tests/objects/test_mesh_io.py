@@ -127,7 +127,7 @@ def test_face_colours_of_a_ply_become_corner_colours(tmp_path: Path) -> None:
     ("a.glb", b"glTF" + bytes(40), "cannot be read"),
     ("a.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\n", "contains no triangles"),
     ("a.obj", b"v 0 0 0\nv 1 0 nan\nv 0 1 0\nf 1 2 3\n", "not finite"),
-    ("a.step", b"ISO-10303-21;", "unsupported format"),
+    ("a.sldprt", b"x", "unsupported format"),
 ])
 def test_unusable_files_are_one_line(name: str, content: bytes, problem: str, tmp_path: Path) -> None:
     path = tmp_path / name
