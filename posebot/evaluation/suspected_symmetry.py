@@ -32,7 +32,7 @@ class SuspectedSymmetry:
     def to_dict(self) -> dict[str, Any]:
         """Plain data, as in report.json."""
         return {"axis": list(self.turn.axis), "fold": self.turn.fold, "count": self.turn.count, "wrong": self.wrong,
-                "option": self.turn.option}
+                "flipped": self.turn.flipped, "option": self.turn.option}
 
     def describe(self, label: str) -> str:
         """One line: what was found, and what to do where the object looks the same after the turn."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import product
-from math import cos, radians
+from math import cos, radians, sin
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,11 +41,14 @@ class CommonTurn:
     Attributes:
         axis: unit vector in the object's frame; a simple direction such as x or (0, 1, -1) where one is near.
         fold: N where the turns are multiples of 360 / N degrees, 0: any angle. count: poses that are wrong by it alone.
+        flipped: how many of them are also turned upside down, by a half-turn about a line across the axis; of turns by
+            any angle.
     """
 
     axis: tuple[float, float, float]
     fold: int
     count: int
+    flipped: int = 0
 
     @property
     def option(self) -> str:
@@ -57,7 +60,8 @@ class CommonTurn:
         """Such as "turn about x", "half-turn about (0, 1, -1)" or "turn by 120° about z"."""
         turn = {0: "turn", 2: "half-turn"}.get(self.fold, f"turn by {360 / max(self.fold, 1):g}°")
         axis = _numbers(self.axis)
-        return f"{turn} about {axis if len(axis) == 1 else '(' + axis.replace(',', ', ') + ')'}"
+        across = " or a half-turn across it" if self.flipped else ""
+        return f"{turn} about {axis if len(axis) == 1 else '(' + axis.replace(',', ', ') + ')'}{across}"
 
 
 def common_turn(rotations: Array, wrong: int, placed: int) -> CommonTurn | None:
@@ -71,11 +75,14 @@ def common_turn(rotations: Array, wrong: int, placed: int) -> CommonTurn | None:
         return None
     quaternions = quaternion_from_rotation(rotations)
     axis, turned = _common_axis(quaternions)
-    count = int(turned.sum())
-    if count < max(FEWEST, LEAST_SHARE * wrong, LEAST_RATE * placed):
+    fold = _fold(2 * np.arctan2(quaternions[turned, :3] @ axis, quaternions[turned, 3])) if turned.any() else 1
+    flipped = int(_flipped(axis, quaternions).sum()) if fold == 0 else 0
+    flipped = flipped if flipped >= FEWEST / 2 else 0
+    count = int(turned.sum()) + flipped
+    if count < max(FEWEST, LEAST_SHARE * wrong, LEAST_RATE * placed) or turned.sum() < FEWEST / 2:
         return None
     x, y, z = (float(value) for value in axis)
-    return CommonTurn((x, y, z), _fold(2 * np.arctan2(quaternions[turned, :3] @ axis, quaternions[turned, 3])), count)
+    return CommonTurn((x, y, z), fold, count, flipped)
 
 
 def _numbers(axis: tuple[float, float, float]) -> str:
@@ -110,6 +117,11 @@ def _turns_about(axis: Array, quaternions: Array) -> NDArray[np.bool_]:
     along, w = quaternions[:, :3] @ axis, quaternions[:, 3]
     turn = 2 * np.arctan2(np.abs(along), w)
     return (np.hypot(along, w) > cos(REST / 2)) & (turn > LEAST_TURN)
+
+
+def _flipped(axis: Array, quaternions: Array) -> NDArray[np.bool_]:
+    """Which rotations turn the axis upside down, and no more than REST beside that, whatever they turn about it."""
+    return np.hypot(quaternions[:, :3] @ axis, quaternions[:, 3]) < sin(REST / 2)
 
 
 def _fold(turns: Array) -> int:

@@ -164,7 +164,7 @@ def test_a_suspected_symmetry_is_in_the_report(small_dataset: Path, tmp_path: Pa
     once = evaluate(split, Claiming, tmp_path, {}, local_executor(1))[:1]
     report = write_report(tmp_path, split, [turned(once[0])] * 8, SUBJECT)
     assert report["per_object"]["1"]["suspected_symmetry"] == {
-        "axis": [0.0, 0.0, 1.0], "fold": 2, "count": 8, "wrong": 8, "option": "z/2"}
+        "axis": [0.0, 0.0, 1.0], "fold": 2, "count": 8, "wrong": 8, "flipped": 0, "option": "z/2"}
     assert report["per_object"]["2"]["suspected_symmetry"] is None
     assert report["suspected"] == [
         "box: in 100 % of the wrong poses (8 of 8) the position is right and only a half-turn about z is wrong: if the "

@@ -66,6 +66,19 @@ def test_axis_and_fold_are_found(axis: tuple[float, ...], fold: int, noise_deg: 
     assert found.turn.count >= (30 if noise_deg < 4 else 28)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_tube_that_is_also_turned_upside_down(seed: int) -> None:
+    """Half of the poses turned about x by any angle, the others also by a half-turn across it: about any line there."""
+    rng = np.random.default_rng(seed)
+    spins = rng.uniform(0.5, 5.7, 12)[:, None] * [1.0, 0, 0]
+    across = rng.uniform(0, 2 * np.pi, 12)
+    flips = np.pi * np.stack([np.zeros(12), np.cos(across), np.sin(across)], axis=1)
+    found = suspected(np.concatenate([spins, flips]), seed=seed)
+    assert found is not None
+    assert (found.turn.axis, found.turn.fold, found.turn.count, found.turn.flipped) == ((1, 0, 0), 0, 24, 12)
+    assert found.turn.name == "turn about x or a half-turn across it"
+
+
 def test_an_axis_that_is_no_simple_direction() -> None:
     direction = np.array([2.0, 1.0, 0.0]) / np.sqrt(5)
     found = suspected(np.full((20, 1), np.pi) * direction, noise_deg=0.0)
