@@ -100,9 +100,10 @@ class ModeCalibration:
         """Why no pose is "ok", where that is so: "16 right poses of 197 are too few"; "" where nothing was counted."""
         if self.right is None or not self.samples:
             return ""
-        count = f"{self.right} right poses of {self.samples}"
+        one = self.right == 1
+        count = f"{self.right} right pose{'' if one else 's'} of {self.samples}"
         few = self.right < max(_FEW_RIGHT, self.samples / 2)
-        return f"{count} are too few" if few else f"{count} cannot be told from the wrong ones"
+        return f"{count} {'is' if one else 'are'} too few" if few else f"{count} cannot be told from the wrong ones"
 
 
 def _consistent(mode: ModeCalibration) -> ModeCalibration:

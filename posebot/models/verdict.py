@@ -209,7 +209,7 @@ def describe(counts: ModeVerdict, mode: ModeCalibration) -> str:
         share = f" in {100 * counts.found_ok / counts.in_sight:.0f} % of {counts.in_sight} in sight"
         parts.append(f"ok{share if counts.in_sight else ''}, right {counts.ok_right} of {counts.ok}")
     else:
-        reason = mode.counted if mode.never_ok else f"{counts.right} right poses of {counts.estimates}"
+        reason = mode.counted if mode.never_ok else f"{counts.right} right of {counts.estimates}"
         parts.append(f"never ok: {reason}" if reason else "never ok")
     return ", ".join(parts)
 

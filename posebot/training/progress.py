@@ -164,9 +164,9 @@ def described(report: Report, first: Report, scale: str = "") -> str:
         began = f"{first.metrics['error']:.3f} at the start" if report is not first and "error" in first.metrics else ""
         known = ", ".join(part for part in (began, scale) if part)
         parts.append(f"error {metrics['error']:.3f} diameters" + (f" ({known})" if known else ""))
-    if "samples_per_s" in metrics:
+    if metrics.get("samples_per_s", 0.0) > 0:
         speed = metrics["samples_per_s"]
         parts.append(f"{speed:.0f} samples/s" if speed >= 10 else f"{speed:.1f} samples/s")
-    if "waited_share" in metrics:
+    if metrics.get("waited_share", 0.0) > 0:
         parts.append(f"waits for data {100 * metrics['waited_share']:.0f} %")
     return "  ".join(parts)

@@ -64,7 +64,7 @@ def test_a_half_turn_is_named_so_and_other_errors_are_not_blamed_on_an_axis() ->
 @pytest.mark.parametrize(("counts", "mode", "said"), [
     (GOOD, JUDGED, "1.2 mm 0.4°, ok in 60 % of 52 in sight, right 31 of 31"),
     (replace(GOOD, ok=0, ok_right=0, found_ok=0), COLOUR, "1.2 mm 0.4°, never ok: 16 right poses of 197 are too few"),
-    (replace(GOOD, ok=0, ok_right=0, found_ok=0, right=3), JUDGED, "1.2 mm 0.4°, never ok: 3 right poses of 66"),
+    (replace(GOOD, ok=0, ok_right=0, found_ok=0, right=3), JUDGED, "1.2 mm 0.4°, never ok: 3 right of 66"),
     (replace(GOOD, unknown_turn="turn about x", ok=0), replace(COLOUR, right=None),
      "1.2 mm 0.4°, turn about x unknown, never ok"),
     (ModeVerdict(52, 60, 0, 0, 0, 0, 0, 0, 0), JUDGED, "none of 52 in sight found"),
