@@ -21,6 +21,7 @@ from posebot.training import jobs
 from posebot.training.config import TrainConfig
 from posebot.training.job import Job
 from posebot.training.loop import Hooks
+from posebot.training.timeline import network_stage
 
 MOST = 4
 """Processes where nothing is said: more need another learning rate."""
@@ -35,12 +36,13 @@ def with_workers(config: TrainConfig) -> TrainConfig:
     """
     if config.workers is not None:
         return config
-    budgets = (config.detector.minutes, config.localizer.minutes)
-    short = None not in budgets and sum(minutes or 0.0 for minutes in budgets) < _WORTH_MINUTES
-    if short or torch.cuda.is_available():
+    detector, localizer = config.detector, config.localizer
+    height, width = detector.input_size
+    seconds = (network_stage(detector.minutes, detector.pictures, height * width).seconds
+               + network_stage(localizer.minutes, localizer.crops, localizer.crop_size**2).seconds)
+    if seconds < 60 * _WORTH_MINUTES or torch.cuda.is_available():
         return replace(config, workers=1)
     count = min(cores(), MOST)
-    detector, localizer = config.detector, config.localizer
     return replace(config, workers=count,
                    detector=replace(detector, batch=_shared(detector.batch, count)),
                    localizer=replace(localizer, batch=_shared(localizer.batch, count)))

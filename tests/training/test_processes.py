@@ -38,6 +38,8 @@ def test_a_process_for_each_core_shares_the_batches() -> None:
 @pytest.mark.usefixtures("eight_cores")
 def test_one_process_for_a_short_training_and_as_many_as_are_asked_for() -> None:
     assert processes.with_workers(TINY).workers == 1
+    assert processes.with_workers(with_budget(TINY, crops=1200, pictures=400)).workers == 1
+    assert processes.with_workers(with_budget(TrainConfig())).workers == 4
     asked = replace(with_budget(TrainConfig(), minutes=30), workers=2)
     assert processes.with_workers(asked) == asked
 
