@@ -62,12 +62,15 @@ def synth(
 
         renamed("posebot synth", "--standing", "--upright")
         upright = standing
-    from posebot.objects.bop_models import load_objects
+    from posebot.objects.bop_models import describe_object, load_objects
     from posebot.synth import SynthConfig
     from posebot.synth.distance import scene_scale
 
     models, lens = models_folder(objects), scene_camera(camera, size, fov)
-    diameters = {model.label: model.diameter for model in load_objects(models).values()}
+    known = load_objects(models).values()
+    for model in known:
+        console().print(describe_object(model), soft_wrap=True, markup=False)
+    diameters = {model.label: model.diameter for model in known}
     config = SynthConfig(
         objects=models, frames=frames, out=out, split=split, seed=seed, renderer=renderer.value, mix=mix,
         backgrounds=backgrounds, distractors=tuple(distractors or ()), camera=lens, jitter=jitter,

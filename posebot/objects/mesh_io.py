@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,12 @@ def _load(path: Path, body: str | None) -> Mesh | None:
     import trimesh
 
     if path.suffix.lower() in (".3mf", *STEP_SUFFIXES):
-        return _merged(read_body(path, body))
+        bodies = read_body(path, body)
+        if not bodies:
+            return None
+        mesh = _merged(bodies)
+        uniform = mesh.colors is not None and bool((mesh.colors == mesh.colors[:1]).all())
+        return replace(mesh, colors=None) if uniform else mesh  # a CAD program's colour is not that of the part
     if body is not None:
         raise MeshError(path, f"'#{body}': a file of this format has no named bodies", "STEP or 3MF, or leave it out")
     scene = trimesh.load_scene(path, process=False)
