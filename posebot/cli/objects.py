@@ -77,7 +77,7 @@ def check(
     for report in check_meshes(meshes, unit, detect, not geometric, _diameter_metres(diameter, across, meshes)):
         reports.append(report)
         if not json:
-            _print_report(report, view)
+            _print_report(report, view, f"{report.path.stem}=" if len(meshes) > 1 else "")
     if json:
         print_json([report.to_dict() for report in reports])
     _refuse(reports)
@@ -189,11 +189,11 @@ def _working_view(camera: Path | None, distance: float | None) -> WorkingView:
     return WorkingView(float(load_intrinsics(camera).camera.undistorted().K[0, 0]), distance)
 
 
-def _print_report(report: MeshReport, view: WorkingView) -> None:
+def _print_report(report: MeshReport, view: WorkingView, prefix: str) -> None:
     if report.mesh is None:
         _print_lines([_heading(str(report.path), ""), *(_line(diagnostic) for diagnostic in report.diagnostics)])
     else:
-        _print_mesh(str(report.path), report.mesh, report.diameter, report.symmetries, report.diagnostics, view)
+        _print_mesh(str(report.path), report.mesh, report.diameter, report.symmetries, report.diagnostics, view, prefix)
 
 
 def _print_mesh(
