@@ -79,12 +79,6 @@ class MeshReport:
         return data
 
 
-def check_mesh(path: Path, unit: str | None = None, symmetries: bool = True, use_colors: bool = True,
-               true_diameter: float | None = None) -> MeshReport:
-    """Lint one mesh file; as `check_meshes`."""
-    return next(check_meshes([path], unit, symmetries, use_colors, true_diameter))
-
-
 def check_meshes(paths: Sequence[Path], unit: str | None = None, symmetries: bool = True, use_colors: bool = True,
                  true_diameter: float | None = None) -> Iterator[MeshReport]:
     """Lint mesh files of one job. An unreadable file is reported as a diagnostic, not raised.

@@ -63,11 +63,6 @@ class Deviation:
         self._floor = _TOLERANCE * float(np.sort(_principal_extents(self._points))[1])
         self._few = np.random.default_rng(3).permutation(_PROBES)[:_FEW]  # of those that are spread by area
 
-    def width_across(self, axis: Array, center: Array) -> float:
-        """Diameter of the smallest cylinder about an axis that holds the mesh."""
-        arms = self._mesh.vertices[np.unique(self._mesh.faces)] - center
-        return 2 * float(np.linalg.norm(arms - (arms @ axis)[:, None] * axis, axis=1).max())
-
     def feature(self, transforms: Sequence[Array], few: bool = False) -> Feature:
         """What breaks the symmetry under `transforms` (4x4 each); `few`: share and depth alone, from few points."""
         chosen = self._few if few else np.arange(len(self._points))

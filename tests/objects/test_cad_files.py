@@ -14,7 +14,7 @@ from posebot.objects.build import BuildOptions, build_objects
 from posebot.objects.cad_files import TOLERANCE
 from posebot.objects.geometry import bounds
 from posebot.objects.mesh_io import read_mesh
-from posebot.objects.mesh_linter import check_mesh
+from posebot.objects.mesh_linter import check_meshes
 
 
 def write_3mf(path: Path, *sizes: tuple[float, float, float], unit: str = "millimeter") -> Path:
@@ -28,7 +28,7 @@ def write_3mf(path: Path, *sizes: tuple[float, float, float], unit: str = "milli
 
 
 def test_3mf_is_read_in_millimetres(tmp_path: Path) -> None:
-    report = check_mesh(write_3mf(tmp_path / "a.3mf", (10.0, 20.0, 30.0)), symmetries=False)
+    report = next(check_meshes([write_3mf(tmp_path / "a.3mf", (10.0, 20.0, 30.0))], symmetries=False))
     assert (report.unit, report.origin) == ("mm", "format")
     np.testing.assert_allclose(report.to_dict()["size_mm"], [10, 20, 30], rtol=1e-6)
 
@@ -71,7 +71,7 @@ def test_step_has_the_size_and_place_of_its_twin(name: str, real_data: Path) -> 
     step, stl = (read_mesh(real_data / "cad_parts" / f"{name}.{suffix}") for suffix in ("step", "stl"))
     for one, other in zip(bounds(step), bounds(stl), strict=True):
         np.testing.assert_allclose(one, other, atol=0.01)
-    report = check_mesh(real_data / "cad_parts" / f"{name}.step", symmetries=False)
+    report = next(check_meshes([real_data / "cad_parts" / f"{name}.step"], symmetries=False))
     assert (report.unit, report.origin, report.usable) == ("mm", "format", True)
 
 

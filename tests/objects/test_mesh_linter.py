@@ -16,10 +16,15 @@ from posebot.objects.diagnostics import Diagnostic, geometry_diagnostics
 from posebot.objects.geometry import diameter, scaled, translated
 from posebot.objects.kit import build_kit
 from posebot.objects.mesh_io import write_ply
-from posebot.objects.mesh_linter import check_mesh
+from posebot.objects.mesh_linter import MeshReport, check_meshes
 from posebot.objects.subdivision import bisect_faces
 from posebot.objects.topology import measure_topology, repair_mesh
 from tests.objects.sample_meshes import box, inside_out, l_shape, printed_square, prism, signed_volume, star
+
+
+def check_mesh(path: Path, unit: str | None = None, symmetries: bool = True) -> MeshReport:
+    return next(check_meshes([path], unit, symmetries))
+
 
 
 def about(mesh: Mesh) -> list[Diagnostic]:

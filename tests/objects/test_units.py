@@ -15,9 +15,14 @@ from posebot.objects.bop_models import describe_object, load_objects, save_objec
 from posebot.objects.build import BuildOptions, build_objects
 from posebot.objects.geometry import scaled
 from posebot.objects.mesh_io import write_mesh, write_ply
-from posebot.objects.mesh_linter import MeshReport, check_mesh, check_meshes
+from posebot.objects.mesh_linter import MeshReport, check_meshes
 from posebot.objects.units import METRES_PER_UNIT, assumed_unit, fitting_units
 from tests.objects.sample_meshes import box, l_shape
+
+
+def check_mesh(path: Path, unit: str | None = None, symmetries: bool = True) -> MeshReport:
+    return next(check_meshes([path], unit, symmetries))
+
 
 
 @given(st.floats(5.0, 2000.0))
