@@ -144,3 +144,21 @@ def test_memory_is_bounded(fuser):
     for i in range(3 * _MAX_TRACKS):
         fuser(frame(np.eye(4)), [estimate(make(translation=[i, 0, 0.5]))])
     assert len(fuser._tracks) <= _MAX_TRACKS
+
+
+@pytest.mark.parametrize("stray_mm", [8.0, 15.0, 40.0])
+def test_views_that_agree_stay_certain_however_many_come_after_a_stray_one(fuser, stray_mm):
+    """What one stray view saw grows uncertain with time until every view agrees with it too: it is no rival."""
+    rng = np.random.default_rng(1)
+    truth = make(rotation_from_vector([0.3, 1, 0.2]), [0.5, 0.1, 0.05])
+    exact = np.diag(np.array([0.0008, 0.0008, 0.0012, 0.006, 0.006, 0.006]) ** 2)
+    certain = []
+    for number in range(260):
+        base_from_cam = view(rng)
+        seen = perturb(inverse(base_from_cam) @ truth, rng.normal(size=6) * np.sqrt(np.diag(exact)))
+        if number == 3:
+            seen[:3, 3] += [stray_mm / 1000, 0, 0]
+        (result,) = fuser(frame(base_from_cam), [estimate(seen, p=0.95).replace(covariance=exact)])
+        certain.append(result.p_correct)
+    assert min(certain[10:]) > 0.9
+    assert np.linalg.norm(result.base_from_obj[:3, 3] - truth[:3, 3]) < 0.002

@@ -88,18 +88,19 @@ class Track:
         for hypothesis in self.hypotheses:
             hypothesis.vision = hypothesis.vision + _PROCESS
             ranked.append((compare(measured, hypothesis, model), hypothesis))
-        for (distance, _, _), hypothesis in ranked:
-            change = _evidence(measured.p, distance < GATE)
+        (distance, step, spread), nearest = min(ranked, key=lambda entry: entry[0][0])
+        for hypothesis in self.hypotheses:  # a view speaks for one pose, though others may be within its gate
+            change = _evidence(measured.p, hypothesis is nearest and distance < GATE)
             support = hypothesis.support + max(weight, _MIN_WEIGHT) * change
             hypothesis.support = float(np.clip(support, -_MAX_SUPPORT, _MAX_SUPPORT))
-        (distance, step, spread), nearest = min(ranked, key=lambda entry: entry[0][0])
         if distance < GATE:
             update(nearest, *_reweighted(measured, step, spread, weight))
         else:
             born = _new_hypothesis(measured, shared)
             born.pose = aligned(born.pose, self.best.pose, model)
             self.hypotheses = [*self.hypotheses[:_MAX_HYPOTHESES - 1], born]
-        self.hypotheses.sort(key=lambda hypothesis: -hypothesis.support)
+        self.hypotheses.sort(key=lambda hypothesis: (-hypothesis.support, -hypothesis.views))
+        self.hypotheses = _distinct(self.hypotheses, model)
 
     def _count(self, side: Array) -> int:
         """How often it was seen from about this direction, this time included."""
@@ -109,6 +110,18 @@ class Track:
                 return count + 1
         self.sides = [*self.sides[-_MAX_DIRECTIONS + 1:], (side, 1)]
         return 1
+
+
+def _distinct(hypotheses: list[Hypothesis], model: ObjectModel) -> list[Hypothesis]:
+    """Those that differ from each better supported one. What no view confirms gets less exact with time, until it is
+    compatible with the pose that the views do confirm: it would take its share of the evidence, and be no alternative.
+    """
+    kept: list[Hypothesis] = []
+    for one in hypotheses:
+        pose = Measurement(one.pose, one.vision, one.kinematics, one.sensitivity, 0.5)
+        if all(compare(pose, other, model)[0] >= GATE for other in kept):
+            kept.append(one)
+    return kept
 
 
 def _new_hypothesis(measured: Measurement, shared: Array) -> Hypothesis:
