@@ -41,10 +41,11 @@ def scene_camera(path: Path | None, size: str, fov: float) -> Camera:
 def parse_distance(text: str) -> tuple[float, float]:
     """Nearest and farthest distance, metres, of NEAREST-FARTHEST. Raises InputError."""
     from posebot.core.errors import InputError
+    from posebot.synth.distance import expected_distance
 
     near, far = _parse_pair(text, "-", "--distance", "NEAREST-FARTHEST in metres, such as 0.4-1.4")
     if not 0.05 < near <= far < 6.5:
-        raise InputError("--distance", f"{text} is not valid", "nearest <= farthest, between 0.05 and 6.5 metres")
+        raise InputError("--distance", f"{text} is not valid", expected_distance((near, far)))
     return near, far
 
 

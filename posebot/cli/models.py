@@ -113,7 +113,7 @@ def recalibrate(
 
     Needed where the bundle was calibrated with another version of the pose stage; useful on images of your own.
     """
-    from posebot.models.verdict import sentences
+    from posebot.models.verdict import judgement
     from posebot.training.recalibrate import Recalibration
     from posebot.training.recalibrate import recalibrate as run
 
@@ -127,17 +127,17 @@ def recalibrate(
         return
     shown = "  ".join(f"{name} {value:g}" for name, value in metrics.items())
     typer.echo(f"{manifest.name} {manifest.version}: {shown}")
-    for line in sentences(manifest):
+    for line in judgement(manifest):
         typer.echo(line)
 
 
 def describe(bundle: Bundle) -> dict[str, Any]:
     """What `show` prints: bundle.yaml, with each object's size and symmetries, each network's size and the verdict."""
-    from posebot.models.verdict import sentences
+    from posebot.models.verdict import judgement
 
     described = bundle.manifest.to_dict()
     described["objects"] = [_object(model) for model in bundle.objects]
-    described["verdict_in_words"] = sentences(bundle.manifest)
+    described["verdict_in_words"] = judgement(bundle.manifest)
     described["detector"]["bytes"], described["localizer"]["bytes"] = len(bundle.detector), len(bundle.localizer)
     return described
 

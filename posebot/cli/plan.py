@@ -61,7 +61,7 @@ def commands(plan: Plan, models: Path, view: list[str]) -> list[str]:
         [*common, f"--split train --frames {plan.train} --seed 1"],
         [*common, f"--split val --frames {plan.val} --seed 2", *held],
         [*common, f"--split test --frames {plan.test} --seed 3", *held],
-        [f"posebot train --dataset {dataset} --from kit --minutes {plan.minutes:g} --out {bundle}"],
+        [f"posebot train --dataset {dataset} --minutes {plan.minutes:g} --out {bundle}"],
         [f"posebot evaluate --dataset {dataset} --split test --bundle {bundle}"],
         [f"posebot evaluate --dataset {dataset} --split test --bundle {bundle} --no-depth"])]
 

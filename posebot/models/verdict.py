@@ -186,6 +186,12 @@ def sentences(manifest: Manifest) -> list[str]:
             for one in manifest.verdict.objects]
 
 
+def judgement(manifest: Manifest) -> list[str]:
+    """`sentences`, and what makes the bundle not usable, a line each: "not usable: only 94 of 192 instances …"."""
+    failures = [] if manifest.verdict is None else manifest.verdict.failures()
+    return [*sentences(manifest), *(f"not usable: {failure}" for failure in failures)]
+
+
 def _described(one: ObjectVerdict, manifest: Manifest) -> Iterator[str]:
     seen = False
     for name, words in _MODES.items():

@@ -42,6 +42,8 @@ def read_mesh(path: str | Path, unit: float = 1.0) -> Mesh:
         InputError: the file or its texture is missing, or the format is unsupported, unreadable or without triangles.
     """
     path, body = split_body(path)
+    if path.is_dir():
+        raise MissingFileError(path, "is a folder", f"the files in it: {path}/*")
     if not path.is_file():
         raise MissingFileError(path, "no such file", _EXPECTED)
     if path.suffix.lower() not in SUFFIXES:

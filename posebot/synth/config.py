@@ -12,6 +12,7 @@ import numpy as np
 
 from posebot.core.camera import Camera
 from posebot.core.errors import InputError, RunStateError
+from posebot.synth.distance import expected_distance
 
 Renderer = Literal["raster", "path", "mix"]
 _MAY_DIFFER = ("frames", "workers", "out", "objects", "backgrounds", "distractors")  # when a run is resumed
@@ -73,7 +74,7 @@ class SynthConfig:
                   ("upright", self.upright, self.upright is None or 0 <= self.upright <= 1, "0 to 1"),
                   ("scale", self.scale, 0.01 <= self.scale <= 100, "0.01 to 100"),
                   ("distance", self.distance, 0.05 < self.distance[0] <= self.distance[1] < 6.5,
-                   "nearest <= farthest, between 0.05 and 6.5 metres"))
+                   expected_distance(self.distance)))
         for name, value, valid, expected in checks:
             if not valid:
                 raise InputError(f"synth {name}", f"{value} is not valid", expected)

@@ -61,6 +61,15 @@ def propose_distance(diameters: Mapping[str, float], camera: Camera) -> Proposed
         tuple(name for name, size in diameters.items() if object_pixels(camera, size, near) > 1.05 * limit))
 
 
+def expected_distance(given: tuple[float, float]) -> str:
+    """What would be right instead of a range of distances that is not: the range that was likely meant."""
+    near, far = min(given), max(given)
+    limits = "nearest-farthest in metres, between 0.05 and 6.5"
+    if near > 6.5:  # millimetres
+        return f"{limits}: {near / 1000:g}-{far / 1000:g}?"
+    return f"{limits}: {near:g}-{far:g}?" if near > 0.05 and far < 6.5 else limits
+
+
 def scene_scale(diameters: Mapping[str, float]) -> float:
     """How much larger than the kit the objects are (geometric mean): scenes are made in the kit's size, then scaled."""
     return round(float(np.exp(np.mean(np.log(list(diameters.values()))))) / KIT_SIZE, 2)

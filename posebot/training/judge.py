@@ -185,7 +185,9 @@ def advice(result: Verdict, labels: Mapping[int, str], epochs: float | None = No
             towards at three quarters of the training and at its end (loss or error). pixels: median size of each object
             in the training pictures, longer side of its box. samples: by network, how many it saw.
     """
-    return [*_symmetries(result, labels), *_enough(samples or {}), *_time(falling or {}),
+    short = [name for name, (needed, _) in ENOUGH.items() if 0 < (samples or {}).get(name, needed) < needed]
+    enough = {name: values for name, values in (falling or {}).items() if name not in short}
+    return [*_symmetries(result, labels), *_enough(short, samples or {}), *_time(enough),
             *_small(labels, pixels or {}), *_more(epochs)]
 
 
@@ -197,13 +199,15 @@ def _symmetries(result: Verdict, labels: Mapping[int, str]) -> Iterable[str]:
                    "build --symmetric); where it does, come nearer, so that what breaks it is seen")
 
 
-def _enough(samples: Mapping[str, float]) -> Iterable[str]:
-    for name, (needed, unit) in ENOUGH.items():
-        if 0 < samples.get(name, needed) < needed:
-            yield f"more minutes: the {name} saw {samples[name]:,.0f} {unit}; it takes some {needed:,}"
+def _enough(short: Iterable[str], samples: Mapping[str, float]) -> Iterable[str]:
+    for name in short:
+        needed, unit = ENOUGH[name]
+        yield (f"more minutes, about {needed / samples[name]:.1f} times as many: the {name} saw {samples[name]:,.0f} "
+               f"{unit}; it takes some {needed:,}")
 
 
 def _time(falling: Mapping[str, tuple[float, float]]) -> Iterable[str]:
+    """Of networks that saw enough: with fewer samples, more are needed whatever the last quarter did."""
     for name, (before, after) in falling.items():
         still = after < (1 - _FALLING) * before
         yield (f"more minutes: the {name}'s loss {'still fell' if still else 'no longer fell'} in the last quarter "

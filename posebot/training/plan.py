@@ -6,16 +6,16 @@ that were measured once (below) and scale with cores and pixels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import degrees, hypot, sqrt
+from math import ceil, degrees, hypot, sqrt
 
 from posebot.core.camera import Camera
 from posebot.datasets.detector_samples import letterbox_scale
 from posebot.synth.depth_noise import DepthNoise
 from posebot.synth.distance import MIN_PIXELS, object_pixels, propose_distance
 from posebot.training.config import DETECTOR_SHARE, LocalizerConfig, TrainConfig
-from posebot.training.judge import MANY_EPOCHS
+from posebot.training.judge import ENOUGH, MANY_EPOCHS
 
 PIXEL_ERROR = 0.5
 """Error of a length in the picture, pixels: of the picture, or of the localizer's crop where that is coarser."""
@@ -26,7 +26,7 @@ MIN_FRAMES = 300
 
 # Rates on a core of 2.5 GHz, pictures of 640x480, the networks of the default recipe.
 _RENDERED_PER_S = 4.0
-_PICTURES_PER_S, _CROPS_PER_S = 5.4, 22.0
+_PICTURES_PER_S, _CROPS_PER_S = 10.0, 35.0
 _CALIBRATED_S, _CALIBRATED_OBJECT_S = 1.0, 0.5  # seconds a frame and core, and for each object
 _FIXED_S = 60.0  # Ray, export, comparison of runtimes
 _REFERENCE_PIXELS = 640 * 480
@@ -129,7 +129,15 @@ def make_plan(diameters: Mapping[str, float], camera: Camera, *, distance: tuple
         (train + val + TEST_FRAMES) * pixels / _REFERENCE_PIXELS / (_RENDERED_PER_S * cores),
         val * (_CALIBRATED_S + len(objects) * _CALIBRATED_OBJECT_S) + _FIXED_S,
         pixels * (_EXACT * train + _NOISY * (val + TEST_FRAMES)), cached + _RUN,
-        tuple(_warnings(objects, camera)))
+        (*_warnings(objects, camera), *_too_short(minutes, {"detector": pictures, "localizer": crops})))
+
+
+def _too_short(minutes: float, samples: Mapping[str, float]) -> Iterator[str]:
+    """A warning where the networks see too few samples for a bundle that is of use."""
+    ratio = max(needed / samples[name] for name, (needed, _) in ENOUGH.items())
+    if ratio > 1:
+        yield (f"{minutes:g} minutes are likely too few for a usable bundle on this machine: about "
+               f"{5 * ceil(ratio * minutes / 5)} minutes")
 
 
 def view(camera: Camera, diameter: float, distance: float, config: TrainConfig) -> View:

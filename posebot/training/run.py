@@ -258,7 +258,8 @@ class _Run:
         metrics = assemble.rounded(found | errors)
         verdict = judge.verdict(observations, self.held, keys, self.objects, calibration, metrics["detector_precision"])
         self.tracker.metrics(0, metrics)
-        self.say(f"{'calibrate':<10} " + "  ".join(f"{name} {value:g}" for name, value in metrics.items()))
+        self.say(f"{'calibrate':<10} detector: {100 * metrics['detector_recall']:.0f} % of the instances found, "
+                 f"{100 * metrics['detector_precision']:.0f} % of the detections right")
         return {"threshold": threshold, "calibration": calibration.to_dict(), "metrics": metrics, "frames": len(keys),
                 "verdict": plain(asdict(verdict))}
 

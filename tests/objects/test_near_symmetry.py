@@ -65,6 +65,7 @@ def test_what_a_feature_breaks_is_asked_for(
         assert near.feature.size == pytest.approx(width, rel=0.15)
 
 
+@pytest.mark.long
 def test_a_thread_and_a_shallow_engraving_are_taken_and_said() -> None:
     thread, cube = found(parts.threaded_rod()), found(parts.engraved_cube())
     assert folds(thread)[0] == 1

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from posebot.core.camera import Camera
-from posebot.synth.distance import FAR_PIXELS, KIT_SIZE, object_pixels, propose_distance, scene_scale
+from posebot.synth.distance import FAR_PIXELS, KIT_SIZE, expected_distance, object_pixels, propose_distance, scene_scale
 
 CAMERA = Camera(np.array([[600.0, 0, 319.5], [0, 600.0, 239.5], [0, 0, 1]]), 640, 480)
 
@@ -53,3 +53,9 @@ def test_the_range_is_one_and_parts_that_are_not_named_are_large_enough(sizes, f
 def test_scale_is_one_for_the_kit_and_follows_the_size():
     assert scene_scale({"a": KIT_SIZE}) == 1.0
     assert scene_scale({"a": 0.2 * KIT_SIZE, "b": 0.05 * KIT_SIZE}) == 0.1
+
+
+@pytest.mark.parametrize(("given", "meant"), [((3.0, 1.0), ": 1-3?"), ((300.0, 600.0), ": 0.3-0.6?"),
+                                              ((0.01, 0.02), "6.5")])
+def test_a_wrong_range_says_what_was_likely_meant(given: tuple[float, float], meant: str) -> None:
+    assert expected_distance(given).endswith(meant)

@@ -121,7 +121,9 @@ def test_what_would_help_is_said_a_line_each() -> None:
     plain = Verdict(9, (ObjectVerdict(1, EMPTY),))
     assert judge.advice(plain, {1: "pulley"}) == []
     assert judge.advice(plain, {1: "pulley"}, samples={"detector": 20_000.0, "localizer": 800.0}) == [
-        "more minutes: the localizer saw 800 crops; it takes some 50,000"]
+        "more minutes, about 62.5 times as many: the localizer saw 800 crops; it takes some 50,000"]
+    short = judge.advice(plain, {1: "pulley"}, falling={"localizer": (0.34, 0.34)}, samples={"localizer": 25_000.0})
+    assert short == ["more minutes, about 2.0 times as many: the localizer saw 25,000 crops; it takes some 50,000"]
 
 
 def test_how_far_the_error_fell_in_the_last_quarter() -> None:

@@ -53,13 +53,13 @@ def test_the_scale_of_depth_does_not_average() -> None:
 
 def test_frames_time_and_disk_of_two_objects_in_half_an_hour() -> None:
     plan = make_plan({"panel": 0.09, "pulley": 0.035}, CAMERA, minutes=30, cores=2)
-    assert (plan.pictures, plan.crops) == (round(0.3 * 3600 * 5.4), round(0.7 * 3600 * 22))
-    assert (plan.train, plan.val, plan.test) == (900, 200, 100)  # 55,440 crops / 2 objects / 30 times
-    assert plan.render_s == pytest.approx(1200 / 8)
+    assert (plan.pictures, plan.crops) == (round(0.3 * 3600 * 10), round(0.7 * 3600 * 35))
+    assert (plan.train, plan.val, plan.test) == (1500, 200, 100)  # 88,200 crops / 2 objects / 30 times
+    assert plan.render_s == pytest.approx(1800 / 8)
     assert plan.calibrate_s == pytest.approx(200 * 2 + 60)
-    assert plan.seconds == pytest.approx(150 + 1800 + 460)
-    assert plan.data_bytes == pytest.approx(307_200 * (0.6 * 900 + 0.9 * 300))
-    assert plan.run_bytes == pytest.approx(900 * (4.2 * 256 * 320 + 2 * 9 * 128**2) + 1.2e8)
+    assert plan.seconds == pytest.approx(225 + 1800 + 460)
+    assert plan.data_bytes == pytest.approx(307_200 * (0.6 * 1500 + 0.9 * 300))
+    assert plan.run_bytes == pytest.approx(1500 * (4.2 * 256 * 320 + 2 * 9 * 128**2) + 1.2e8)
 
 
 def test_what_is_given_is_kept_and_more_cores_are_faster() -> None:

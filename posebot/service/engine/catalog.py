@@ -10,7 +10,7 @@ import numpy as np
 from posebot.core.errors import PosebotError
 from posebot.core.objects import ObjectModel
 from posebot.models.bundle import Bundle
-from posebot.models.verdict import sentences
+from posebot.models.verdict import judgement
 from posebot.service.engine.model_cache import digest_of
 from posebot.service.errors import UnknownModel
 from posebot.service.settings import Settings
@@ -36,7 +36,7 @@ class ModelCatalog:
         return self._summary(name, active) | {
             "detail": [_object(model) for model in bundle.objects], "detector": manifest["detector"],
             "localizer": manifest["localizer"], "calibration": manifest["calibration"],
-            "verdict": sentences(bundle.manifest), "provenance": manifest["provenance"]}
+            "verdict": judgement(bundle.manifest), "provenance": manifest["provenance"]}
 
     def open(self, name: str) -> tuple[str, Bundle]:
         """Digest and bundle. Raises UnknownModel, or InputError for a bundle that cannot be opened."""
