@@ -184,5 +184,5 @@ def test_folders_that_are_not_there(refused: Refuse, arguments: tuple[str, ...],
 def test_a_setting_that_does_not_exist(refused: Refuse, tmp_path: Path) -> None:
     config = tmp_path / "train.yaml"
     config.write_text("detector:\n  minuets: 3\n")
-    line = refused("train", "--dataset", "nowhere", "--out", "bundle", "--config", config)
+    line = refused("train", "--dataset", tmp_path, "--out", "bundle", "--config", config)
     assert "train.yaml:2: detector.minuets: unknown key" in line

@@ -53,6 +53,10 @@ def bundle_pipeline(name: str, depth: bool, fuse: bool, error: CameraError | Non
     from posebot.stages.settings import read_settings
 
     bundle = Bundle.open(name)
+    verdict = bundle.manifest.verdict
+    for failure in verdict.failures() if verdict is not None else ():
+        console().print(f"warning: bundle {bundle.manifest.name} is not usable by its verdict: {failure}",
+                        soft_wrap=True, markup=False)
     settings = bundle_settings(bundle)
     if pose_settings is not None:
         settings = read_settings(pose_settings, settings)

@@ -10,7 +10,7 @@ import typer
 
 from posebot.cli._common import JsonFlag, print_json
 from posebot.cli.clean import left_behind
-from posebot.core.errors import EXIT_VERDICT_NO
+from posebot.core.errors import EXIT_VERDICT_NO, MissingFileError
 
 
 def train(
@@ -44,6 +44,9 @@ def train(
 
     With --from BUNDLE --add OBJECTS the images are rendered too: the new objects among those of the bundle.
     """
+    if dataset is not None and not dataset.is_dir():  # before torch is loaded
+        raise MissingFileError(dataset, "is a file" if dataset.exists() else "no such folder",
+                               "a folder in BOP format, such as posebot synth writes")
     from posebot.api.training import train as run
 
     result = run(dataset, out=out, config=config, minutes=minutes, crops=crops, pictures=pictures,

@@ -15,6 +15,7 @@ from posebot.evaluation import box_detection, certainty, localization, pose_dete
 from posebot.evaluation.localization import LocalizationTable
 from posebot.evaluation.metrics import METRICS
 from posebot.evaluation.records import ImageRecord
+from posebot.models.verdict import NEAR
 
 SCHEMA = 1
 VISIBILITY_EDGES = (0.0, 0.3, 0.5, 0.7, 0.9, 1.0)
@@ -49,7 +50,7 @@ def summarize(records: Sequence[ImageRecord], models: Mapping[int, ObjectModel],
         "estimates": sum(len(record.estimates) for record in records), **overall, **precision, "metrics": list(METRICS),
         "AP_with_absent": with_absent,
         "counts": verdict.count(rows, records, certainties if len(certainties) else None, diameters),
-        "median": _median(rows), "seconds_per_frame": float(np.mean(seconds)) if seconds else None,
+        "median": _median(rows, models), "seconds_per_frame": float(np.mean(seconds)) if seconds else None,
         "detection": _detection(records, partial_truth), "certainty": _certainty(certainties),
         "notes": _notes(records, overall, partial_truth),
     }
@@ -58,21 +59,26 @@ def summarize(records: Sequence[ImageRecord], models: Mapping[int, ObjectModel],
         own, here = rows.rows(rows.obj_id == obj_id), certainties.rows(certainties.obj_id == obj_id)
         report["per_object"][str(obj_id)] = {
             "label": models[obj_id].label, "targets": len(own), **localization.recalls(own),
-            "AP": precision_of.get(obj_id), "median": _median(own),
+            "AP": precision_of.get(obj_id), "median": _median(own, models),
             "counts": verdict.count(own, records, here if len(certainties) else None,
                                     np.full(len(own), models[obj_id].diameter)),
             "certainty": certainty.summarize_certainty(here), "per_status": _per_status(here)}
     report["per_visibility"] = [
         {"visibility": name, "targets": int(here.sum()), **localization.recalls(rows.rows(here)),
-         "median": _median(rows.rows(here))} for name, here in bins(rows.visib_fract)]
+         "median": _median(rows.rows(here), models)} for name, here in bins(rows.visib_fract)]
     return report
 
 
-def _median(rows: LocalizationTable) -> dict[str, float | None]:
-    """Median errors over the targets; None where at least half of the targets have no estimate."""
+def _median(rows: LocalizationTable, models: Mapping[int, ObjectModel]) -> dict[str, float | None]:
+    """Median errors over the targets; None where at least half of the targets were not found.
+
+    An estimate whose centre is half a diameter off or more is of something else: its error says nothing of the pose.
+    """
     if not len(rows):
         return dict.fromkeys(("MSSD_of_diameter", "MSPD_px", "translation_mm", "rotation_deg"))
-    middle = np.median(rows.error, axis=0) * (1, 1, 1000, 180 / np.pi)
+    diameters = np.array([models[obj_id].diameter for obj_id in rows.obj_id.tolist()])
+    found = (rows.shift < NEAR * diameters)[:, None]
+    middle = np.median(np.where(found, rows.error, np.inf), axis=0) * (1, 1, 1000, 180 / np.pi)
     names = ("MSSD_of_diameter", "MSPD_px", "translation_mm", "rotation_deg")
     return {name: float(value) if np.isfinite(value) else None for name, value in zip(names, middle)}
 

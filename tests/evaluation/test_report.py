@@ -137,6 +137,9 @@ def test_the_verdict_an_object_at_a_time(small_dataset: Path, records: list[Imag
     assert box.endswith(", right 3 of 4; region90 of ok poses 5.0 mm 5.7°, true in 3 of 4 (75 %)")
     assert can.startswith("can: 50 % of 2 targets found, 50 % right to 2.0 mm 0.0° (median); ok in ")
     assert all_of_them.startswith("all: 83 % of 6 targets found, 67 % right")
+    medians = {row["label"]: row["median"]["translation_mm"] for row in report["per_object"].values()}
+    assert medians["can"] is None  # half of the cans were not found: an estimate elsewhere is none of theirs
+    assert medians["box"] == pytest.approx(2.0, abs=0.1)
     assert report["per_object"]["1"]["counts"] | {"in_sight": 0, "found_ok": 0, "rotation_deg": 0} == {
         "targets": 4, "found": 4, "right": 3, "in_sight": 0, "found_ok": 0, "ok": 4, "ok_right": 3,
         "translation_mm": pytest.approx(2.0), "rotation_deg": 0}
