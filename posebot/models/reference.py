@@ -93,7 +93,9 @@ def _by_name(reference: Reference) -> Path:
         return local
     if name in known:
         return known[name]
-    raise BundleError(name, "no such bundle", " or ".join(["a folder, a zip", *sorted(known)]), code="unknown_bundle")
+    here = [f"./{folder.parent}" for folder in sorted(Path().glob(f"bundles/*/{MANIFEST}"))]
+    raise BundleError(name, "no such bundle", " or ".join(["a folder, a zip", *sorted(known), *here]),
+                      code="unknown_bundle")
 
 
 def known_bundles() -> dict[str, Path]:

@@ -104,10 +104,11 @@ def question(group: Sequence[NearSymmetry], diameter: float, view: WorkingView, 
     what = f"a {'relief' if feature.spread else 'feature'} of {length * 1000:.1f} mm"
     facts = (f"{names}, but for {feature.share:.1%} of the surface ({what}, about {feature.pixels(scale):.0f} px "
              f"at {view.distance_of(diameter):.2g} m)")
+    after = "poses then leave the turn open" if near.fold == 0 else "poses then do not tell these turns apart"
     if near.taken:
-        return f"{facts}: taken as a symmetry (poses leave the turn open); --no-symmetric if the camera must tell it"
+        return f"{facts}: taken as a symmetry, {after}; --no-symmetric if the camera must tell them apart"
     options = " ".join(f"--symmetric {prefix}{entry.option}" for entry in group[:3])
-    yes = options, "(poses then leave the turn open)"
+    yes = options, f"({after})"
     no = "--no-symmetric" if others == "none" else f"leave it at {others}"
     if near.seen(scale):
         return f"{facts}: {no} if the camera must tell it, {yes[0]} if it need not {yes[1]}"

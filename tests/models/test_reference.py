@@ -90,3 +90,11 @@ def test_names_are_looked_up_in_the_package_then_in_posebot_bundles_then_with_th
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
                           env={"PYTHONPATH": f"{tmp_path / 'site'}:{Path(__file__).parents[2]}"})
     assert done.stdout.strip() == str(package / "lmo"), "an installed package goes before the checkout's"
+
+
+def test_bundles_of_the_working_directory_are_offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "bundles" / "parts").mkdir(parents=True)
+    (tmp_path / "bundles" / "parts" / "bundle.yaml").write_text("name: parts\n")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BundleError, match=r"prats: no such bundle; .* or \./bundles/parts"):
+        resolve("prats")
