@@ -47,10 +47,13 @@ def test_exact_symmetries_are_not_asked_for(mesh: Mesh, expected: tuple[int, int
 
 @pytest.mark.parametrize("pose", POSES)
 @pytest.mark.parametrize(("mesh", "exact", "fold", "width"), [
-    (parts.bored_disc(), (0, 1), 0, 0.0030), (parts.bored_disc(0.0004), (0, 1), 0, 0.0008),
-    (parts.keyed_shaft(), (0, 0), 0, 0.0060), (parts.gear(24, keyed=True), (0, 1), 24, 0.0030),
-    (parts.hexagonal_rod(), (0, 11), 0, None), (parts.nut(chamfered=True), (0, 5), 2, None),
-], ids=["bored disc", "finely bored disc", "keyed shaft", "keyed gear", "hexagonal rod", "chamfered nut"])
+    pytest.param(parts.bored_disc(), (0, 1), 0, 0.0030, id="bored disc"),
+    pytest.param(parts.bored_disc(0.0004), (0, 1), 0, 0.0008, id="finely bored disc", marks=pytest.mark.long),
+    pytest.param(parts.keyed_shaft(), (0, 0), 0, 0.0060, id="keyed shaft", marks=pytest.mark.long),
+    pytest.param(parts.gear(24, keyed=True), (0, 1), 24, 0.0030, id="keyed gear"),
+    pytest.param(parts.hexagonal_rod(), (0, 11), 0, None, id="hexagonal rod", marks=pytest.mark.long),
+    pytest.param(parts.nut(chamfered=True), (0, 5), 2, None, id="chamfered nut"),
+])
 def test_what_a_feature_breaks_is_asked_for(
     mesh: Mesh, exact: tuple[int, int], fold: int, width: float | None, pose: str
 ) -> None:
