@@ -16,9 +16,8 @@ from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array
 from posebot.evaluation.records import EvaluatedEstimate, ImageRecord
 from posebot.models.calibration import LEVELS
+from posebot.models.verdict import CORRECT
 
-CORRECT_MSSD = 0.1
-"""Share of the diameter below which an MSSD counts as correct."""
 BINS = 10
 _Z95 = 1.959963984540054
 
@@ -82,9 +81,9 @@ def _row(estimate: EvaluatedEstimate, record: ImageRecord, diameter: float) -> t
     best = int(estimate.errors["mssd"].argmin())
     error = {name: float(values[best]) for name, values in estimate.errors.items() if values.ndim == 1}
     nearest = min(error["mssd"], *estimate.errors["alternatives"].ravel()) if alternatives else error["mssd"]
-    row += [error["mssd"] < CORRECT_MSSD * diameter, record.truths[estimate.truths[best]].visib_fract,
+    row += [error["mssd"] < CORRECT * diameter, record.truths[estimate.truths[best]].visib_fract,
             error["translation"], error["rotation"], error.get("mahalanobis", np.nan), error.get("nll", np.nan),
-            alternatives, nearest < CORRECT_MSSD * diameter, error["center"] <= diameter / 2]
+            alternatives, nearest < CORRECT * diameter, error["center"] <= diameter / 2]
     return row, radii
 
 

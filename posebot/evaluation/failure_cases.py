@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from posebot.core.objects import ObjectModel
 from posebot.core.transforms import Array
 from posebot.datasets.bop import BopDataset, ImageKey
-from posebot.evaluation.certainty import CORRECT_MSSD
 from posebot.evaluation.depth_renderer import render_depth
 from posebot.evaluation.localization import LocalizationTable
 from posebot.evaluation.pose_errors import BOP_STEPS, nearest_equivalent
 from posebot.evaluation.records import EvaluatedEstimate, ImageRecord
 from posebot.evaluation.worker import read_ground_truth
+from posebot.models.verdict import CORRECT
 
 GREEN, RED = (60, 220, 90), (255, 60, 60)
 _SIDE = 220  # pixels of an image
@@ -36,7 +36,7 @@ def failure_cases(dataset: BopDataset, records: Sequence[ImageRecord], table: Lo
                   count: int = 20) -> list[FailureCase]:
     """Up to `count` cases; a third is reserved for targets without an estimate, where there are such."""
     matched = table.estimate >= 0
-    wrong = np.flatnonzero(matched & (table.error[:, 0] >= CORRECT_MSSD))
+    wrong = np.flatnonzero(matched & (table.error[:, 0] >= CORRECT))
     certainty = np.array([_certainty(records[table.frame[i]].estimates[table.estimate[i]]) for i in wrong])
     wrong = wrong[np.argsort(-certainty, kind="stable")]
     missed = np.flatnonzero(~matched)

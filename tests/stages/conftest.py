@@ -21,6 +21,9 @@ from posebot.stages import POSE_STAGE_VERSION
 from posebot.stages.detect import Detection
 from posebot.stages.geometry.surface import Surface
 from posebot.stages.localize import Localization, cut
+from posebot.stages.observation.evidence import gather
+from posebot.stages.pose import solve
+from posebot.stages.solution import PoseSolution
 from posebot.stages.surface_builder import build_surface
 
 LONG, SHORT, THICK, DEEP = 0.12, 0.07, 0.03, 0.05
@@ -222,3 +225,12 @@ def _constants(inputs: dict[str, tuple[int, list[str | int]]], outputs: dict[str
          for name, value in outputs.items()], [zero])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
     return bytes(model.SerializeToString())
+
+
+@pytest.fixture(scope="module")
+def solution(scenes: Scenes) -> PoseSolution:
+    """The pose of the part in one of its images, solved with depth."""
+    pose = scenes.pose(1)
+    frame = scenes.frame(pose, noise=0.001)
+    localization = scenes.localization(frame, pose, noise=0.05)
+    return solve(gather(frame, localization, scenes.model), scenes.surface, localization)

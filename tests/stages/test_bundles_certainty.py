@@ -10,16 +10,6 @@ import pytest
 from posebot.models.bundle import Bundle
 from posebot.models.reference import resolve
 from posebot.stages.certainty import OK_RADIUS, OK_ROTATION_DEG, assess
-from posebot.stages.observation.evidence import gather
-from posebot.stages.pose import solve
-
-
-@pytest.fixture(scope="module")
-def solution(scenes):
-    pose = scenes.pose(1)
-    frame = scenes.frame(pose, noise=0.001)
-    localization = scenes.localization(frame, pose, noise=0.05)
-    return solve(gather(frame, localization, scenes.model), scenes.surface, localization)
 
 
 def varied(solution, diameter: float, rng: np.random.Generator, *, with_depth: bool):

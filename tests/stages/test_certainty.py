@@ -21,19 +21,9 @@ from posebot.stages.certainty import (
     sigmas,
     too_wide,
 )
-from posebot.stages.observation.evidence import gather
-from posebot.stages.pose import solve
 
 DIAMETER = 0.2
 OTHERS = (Alternative(np.eye(4), 0.0), Alternative(np.eye(4), 0.01))
-
-
-@pytest.fixture(scope="module")
-def solution(scenes):
-    pose = scenes.pose(1)
-    frame = scenes.frame(pose, noise=0.001)
-    localization = scenes.localization(frame, pose, noise=0.05)
-    return solve(gather(frame, localization, scenes.model), scenes.surface, localization)
 
 
 MODE = ModeCalibration({"silhouette": (1.0, 4.0, 0.5)}, {"silhouette": (0.3, 0.7)}, -1.0, {2: 1.5}, samples=100,
